@@ -1,0 +1,147 @@
+import pg from "pg";
+import { BlackstartError, messageOf } from "../../base/error.ts";
+import type { JsonObject } from "../../base/json.ts";
+import { withoutPassword } from "../../system/secrets.ts";
+
+/**
+ * One held connection to one PostgreSQL server. The contract:
+ *
+ * - every query has a time limit; one that runs into it throws UNREACHABLE, and the connection is of no more use;
+ * - a query that the server refuses throws QUERY_FAILED with `details.sqlstate`;
+ * - `onClosed` is called once, as soon as the connection is known to be gone, whoever closed it; also if it was gone
+ *   before the listener came.
+ */
+export interface Connection {
+  readonly url: string;
+  query<Row extends object = Record<string, unknown>>(
+    text: string,
+    values?: readonly unknown[],
+    options?: { timeoutMs?: number },
+  ): Promise<Row[]>;
+  onClosed(listener: (reason: ClosedReason) => void): void;
+  close(): Promise<void>;
+}
+
+/** `sqlstate` when the server said goodbye (57P01 shutdown, 57P02 crash), otherwise the socket's error or `end`. */
+export type ClosedReason = Readonly<{ sqlstate?: string; message: string }>;
+
+export type ConnectOptions = Readonly<{
+  timeoutMs?: number;
+  queryTimeoutMs?: number;
+  applicationName?: string;
+  database?: string;
+}>;
+
+const defaultTimeoutMs = 3000;
+
+/**
+ * Connects, or throws UNREACHABLE with `details.errno` (ECONNREFUSED, ETIMEDOUT, …) or `details.sqlstate` (57P03:
+ * starting up or shutting down; 28P01: wrong password; …).
+ */
+export async function connect(url: string, options: ConnectOptions = {}): Promise<Connection> {
+  const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
+  const client = new pg.Client({
+    connectionString: url,
+    connectionTimeoutMillis: timeoutMs,
+    application_name: options.applicationName ?? "blackstart",
+    keepAlive: true,
+    ...(options.database === undefined ? {} : { database: options.database }),
+  });
+  const closed = closedOf(client);
+  try {
+    await client.connect();
+  } catch (error) {
+    throw unreachable(url, error);
+  }
+  return {
+    url,
+    query: (text, values, queryOptions) =>
+      query(client, url, text, values ?? [], queryOptions?.timeoutMs ?? options.queryTimeoutMs ?? defaultTimeoutMs),
+    onClosed: (listener) => void closed.then(listener),
+    close: () => client.end().catch(() => undefined /* gone already is closed as well */),
+  };
+}
+
+/** Connects, does one thing, and closes again, whatever happens. */
+export async function withConnection<T>(
+  url: string,
+  options: ConnectOptions,
+  use: (connection: Connection) => Promise<T>,
+): Promise<T> {
+  const connection = await connect(url, options);
+  try {
+    return await use(connection);
+  } finally {
+    await connection.close();
+  }
+}
+
+function closedOf(client: pg.Client): Promise<ClosedReason> {
+  return new Promise((resolve) => {
+    client.once("error", (error: Error & { code?: string }) =>
+      resolve({ message: error.message, ...(isSqlstate(error.code) ? { sqlstate: error.code } : {}) }),
+    );
+    client.once("end", () => resolve({ message: "the connection was closed" }));
+  });
+}
+
+async function query<Row extends object>(
+  client: pg.Client,
+  url: string,
+  text: string,
+  values: readonly unknown[],
+  timeoutMs: number,
+): Promise<Row[]> {
+  let timer: NodeJS.Timeout | undefined;
+  const expired = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(
+        new BlackstartError("UNREACHABLE", {
+          what: `${withoutPassword(url)} did not answer within ${timeoutMs} ms.`,
+          why: "The server hangs, is overloaded, or the network to it is cut.",
+          next: "See `blackstart status`, and whether the machine answers at all.",
+          details: { timeoutMs },
+        }),
+      );
+      // The answer may still come and would be taken for the next query's: this connection is of no more use.
+      (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+    }, timeoutMs);
+  });
+  try {
+    const result = await Promise.race([client.query(text, values as unknown[]), expired]);
+    return result.rows as Row[];
+  } catch (error) {
+    if (error instanceof BlackstartError) throw error;
+    const code = (error as { code?: string }).code;
+    if (!isSqlstate(code)) throw unreachable(url, error);
+    throw new BlackstartError("QUERY_FAILED", {
+      what: `${withoutPassword(url)} refused a query: ${messageOf(error)}`,
+      why: (error as { detail?: string }).detail ?? `SQLSTATE ${code}.`,
+      next: (error as { hint?: string }).hint ?? "Look the SQLSTATE up in PostgreSQL's appendix of error codes.",
+      details: { sqlstate: code },
+      cause: error,
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function unreachable(url: string, error: unknown): BlackstartError {
+  const code = (error as { code?: string }).code;
+  const details: JsonObject = isSqlstate(code) ? { sqlstate: code } : code === undefined ? {} : { errno: code };
+  return new BlackstartError("UNREACHABLE", {
+    what: `Cannot reach ${withoutPassword(url)}: ${messageOf(error)}`,
+    why:
+      code === "ECONNREFUSED"
+        ? "Nothing listens there: the server is not running."
+        : (code ?? "The connection could not be made."),
+    next: "Check that the server runs, that the address is right, and that pg_hba.conf lets this machine in.",
+    details,
+    cause: error,
+  });
+}
+
+/** Five letters and digits, as PostgreSQL's; a socket's error code begins with E and is longer or has no digit. */
+function isSqlstate(code: string | undefined): code is string {
+  return code !== undefined && /^[0-9A-Z]{5}$/.test(code) && !/^E[A-Z]{4}$/.test(code);
+}

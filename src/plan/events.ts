@@ -1,0 +1,22 @@
+import type { JsonObject } from "../base/json.ts";
+import type { Plan } from "./plan.ts";
+
+/**
+ * The life of a plan, in the stream `plan/<id>`. The executor writes them; `status.ts` folds them.
+ *
+ *   plan.stored ─► plan.approved ─► plan.started ─► per step: step.intended ─► step.done | step.skipped | step.failed
+ *                └► plan.discarded                └► plan.finished | plan.stopped      (plan.resumed after a crash)
+ */
+export type PlanEvent =
+  | { kind: "plan.stored"; data: { plan: Plan } }
+  | { kind: "plan.approved"; data: { how: "person" | "policy" | "flag" } }
+  | { kind: "plan.discarded"; data: { reason: string } }
+  | { kind: "plan.started"; data: { token: number; executor: string } }
+  | { kind: "plan.resumed"; data: { token: number; executor: string } }
+  | { kind: "step.intended"; data: { step: string } }
+  /** `already`: the world was as wanted before anything was done. */
+  | { kind: "step.done"; data: { step: string; already: boolean; outcome: JsonObject; tookMs: number } }
+  | { kind: "step.failed"; data: { step: string; code: string; message: string; why: string; next: string } }
+  | { kind: "plan.finished"; data: { outcome: "done" | "done-with-failures" } }
+  /** `state`: in what state things were left, in words. */
+  | { kind: "plan.stopped"; data: { step: string; state: string; next: string } };

@@ -1,0 +1,167 @@
+import { z } from "zod";
+import { durationMs } from "./duration.ts";
+
+/**
+ * `blackstart.yaml`: what should be. This one schema gives the check, the types, the JSON Schema for editors and the
+ * reference page (`docs/system-file.md`). Every `describe` is read by the user who writes the file.
+ */
+
+const duration = z
+  .string()
+  .transform((text, context) => {
+    const ms = durationMs(text);
+    if (ms === undefined)
+      context.addIssue({ code: "custom", message: `“${text}” is no duration; write 500ms, 30s, 5m, 2h or 7d` });
+    return ms ?? z.NEVER;
+  })
+  .describe("A duration: 500ms, 30s, 5m, 2h, 7d.");
+
+const hostReference = z
+  .string()
+  .regex(/^(local:|ssh:\/\/.+)$/, "a host is `local:` or `ssh://user@address[:port]`")
+  .describe("How to run commands on the machine: `local:` for this one, or `ssh://user@address[:port]`.");
+
+const nodeSchema = z.strictObject({
+  url: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, "a node's url begins with postgres://")
+    .describe("How to connect: postgres://user:${PASSWORD}@address:port/database"),
+  host: hostReference
+    .optional()
+    .describe("The machine it runs on. Without it nothing can be restarted, fenced or brought back."),
+  zone: z.string().optional().describe("What fails together: a room, an availability zone."),
+  data: z.string().optional().describe("The data directory. Default: asked of the running server and remembered."),
+  binaries: z.string().optional().describe("The directory of postgres, pg_ctl, pg_rewind. Default: asked of the host."),
+  start: z
+    .string()
+    .optional()
+    .describe(
+      "Shell command on the host that starts the server, e.g. `systemctl start postgresql@15-main`. Default: pg_ctl.",
+    ),
+  stop: z.string().optional().describe("Shell command on the host that stops the server. Default: pg_ctl."),
+  replication: z
+    .string()
+    .optional()
+    .describe("The conninfo by which other nodes replicate from this one. Default: from the url."),
+  expendable: z
+    .boolean()
+    .default(false)
+    .describe("Faults may be injected here. Lab nodes are; never set it in production."),
+});
+
+const clientsSchema = z
+  .strictObject({
+    file: z
+      .string()
+      .optional()
+      .describe("A file with the primary's address, which the clients read: one line, host:port."),
+    vip: z.string().optional().describe("A virtual address that follows the primary."),
+    pgbouncer: z.string().optional(),
+    haproxy: z.string().optional(),
+    patroni: z.boolean().optional(),
+  })
+  .describe("How the clients find the primary.");
+
+const clusterSchema = z.strictObject({
+  manager: z
+    .enum(["none", "patroni", "pacemaker"])
+    .default("none")
+    .describe("What manages failover besides Blackstart."),
+  synchronous: z.int().min(0).default(0).describe("An acknowledged write is on at least so many standbys."),
+  nodes: z.record(z.string(), nodeSchema).describe("The servers of the cluster, by name."),
+  clients: clientsSchema.optional(),
+  fence: z
+    .string()
+    .optional()
+    .describe(
+      "Shell command, run here, that cuts a node off for good (power, network). BLACKSTART_NODE holds its name. Exit 0 means: it is cut off.",
+    ),
+  backups: z.strictObject({ pgbackrest: z.string().optional() }).optional(),
+  objectives: z.strictObject({ rpo: duration.optional(), rto: duration.optional() }).optional(),
+});
+
+const cacheSchema = z.strictObject({
+  redis: z
+    .string()
+    .regex(/^rediss?:\/\//, "a cache's url begins with redis://")
+    .describe("redis://[:password@]address:port[/database]"),
+  entries: z
+    .array(
+      z.strictObject({
+        keys: z
+          .string()
+          .regex(/\{\w+\}/, "`keys` needs one {column} of the query in braces")
+          .describe("The pattern of the keys, with the query's column in braces: balance:{account}"),
+        cluster: z.string().describe("The cluster whose database knows the truth."),
+        query: z
+          .string()
+          .describe("Gives the column named in `keys` and `value`, for the identifiers in $1 (an array)."),
+      }),
+    )
+    .default([]),
+});
+
+const serviceSchema = z.strictObject({
+  probe: z
+    .string()
+    .regex(/^(https?|tcp):\/\//, "a probe is http://…, https://… or tcp://address:port")
+    .optional()
+    .describe("What answers when the service is well."),
+  needs: z.array(z.string()).default([]).describe("Clusters, caches and services without which it does not work."),
+  host: hostReference.optional(),
+  restart: z.string().optional().describe("Shell command on the host that restarts it."),
+  counts: z
+    .strictObject({ url: z.string(), requests: z.string(), failed: z.string() })
+    .optional()
+    .describe(
+      "Where it counts its requests, in Prometheus text: the address and the names of the two counters. Gives an incident its impact.",
+    ),
+});
+
+const invariantSchema = z.strictObject({
+  cluster: z.string(),
+  violations: z.string().describe("A query that gives a row for each violation. No rows: all is well."),
+  repair: z
+    .union([z.string(), z.array(z.string())])
+    .optional()
+    .describe("SQL that puts one violation right; $column stands for a column of its row."),
+  settle: duration
+    .default(2000)
+    .describe("A violation counts only if it is still there after this long (work in progress is none)."),
+});
+
+export const systemSchema = z.strictObject({
+  system: z.string().describe("Its name."),
+  clusters: z.record(z.string(), clusterSchema).default({}),
+  caches: z.record(z.string(), cacheSchema).default({}),
+  services: z.record(z.string(), serviceSchema).default({}),
+  features: z.record(z.string(), z.strictObject({ of: z.string(), critical: z.boolean().default(true) })).default({}),
+  invariants: z.record(z.string(), invariantSchema).default({}),
+  mitigation: z
+    .strictObject({
+      failover: z
+        .enum(["propose", "auto"])
+        .default("propose")
+        .describe(
+          "`auto`: carried out without a person where the safety rules hold and no acknowledged write can be lost.",
+        ),
+      restart: z.enum(["propose", "auto"]).default("propose"),
+    })
+    .prefault({}),
+  watch: z
+    .strictObject({
+      heartbeat: duration.default(1000).describe("A node that does not answer for this long hangs."),
+      checks: duration.default(60_000).describe("The pause between two runs of the health checks."),
+      settle: duration
+        .default(600_000)
+        .describe("What is wrong again within this time belongs to the same incident; nobody is paged twice."),
+    })
+    .prefault({}),
+});
+
+export type System = z.output<typeof systemSchema>;
+export type Cluster = System["clusters"][string];
+export type Node = Cluster["nodes"][string];
+export type Cache = System["caches"][string];
+export type Service = System["services"][string];
+export type Invariant = System["invariants"][string];

@@ -1,0 +1,21 @@
+/**
+ * What was last seen of a cluster while it was well, in the stream `cluster/<name>`: written by the watch whenever it
+ * changes, read when the server no longer answers (where is its data directory? which standbys were synchronous?).
+ */
+export type ObservationEvent = {
+  kind: "node.observed";
+  data: Readonly<{
+    cluster: string;
+    node: string;
+    role: "primary" | "standby";
+    /** As `server_version_num`. */
+    version: number;
+    systemIdentifier: string;
+    timelineId: number;
+    dataDirectory: string;
+    configFile: string;
+    synchronousStandbyNames: string;
+    /** On a primary: the standbys it had, by the name of the node where that is known. */
+    standbys: readonly Readonly<{ node: string; syncState: string }>[];
+  }>;
+};
