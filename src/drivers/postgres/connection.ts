@@ -78,7 +78,8 @@ export async function withConnection<T>(
 
 function closedOf(client: pg.Client): Promise<ClosedReason> {
   return new Promise((resolve) => {
-    client.once("error", (error: Error & { code?: string }) =>
+    // `on`, not `once`: after a goodbye (57P01) the socket's end is a second error, and one unheard ends the process.
+    client.on("error", (error: Error & { code?: string }) =>
       resolve({ message: error.message, ...(isSqlstate(error.code) ? { sqlstate: error.code } : {}) }),
     );
     client.once("end", () => resolve({ message: "the connection was closed" }));
