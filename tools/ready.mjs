@@ -1,46 +1,35 @@
 // Makes the checkout ready (dependencies, Node 24), then runs the given file with Node 24. Plain JavaScript: it runs on
-// whatever Node the machine has.
-import { spawn, spawnSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+// whatever Node the machine has. What it does it says on stderr; exit code and signals are those of the file it runs.
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { constants } from "node:os";
+import { delimiter, join } from "node:path";
+import { fail, installDependencies, root, say } from "./setup/dependencies.mjs";
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const [file, ...args] = process.argv.slice(2);
 
 installDependencies();
-const child = spawn(findNode(), ["--disable-warning=ExperimentalWarning", join(root, file), ...args], {
-  stdio: "inherit",
-});
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
-child.on("exit", (code, signal) => process.exit(code ?? (signal === "SIGINT" ? 130 : 143)));
+if (file === undefined) say("Ready: the dependencies and Node 24 are there.");
+else run(findNode());
 
-/** Installs what the lock file names, once: afterwards everything works offline. */
-function installDependencies() {
-  const lock = readFileSync(join(root, "package-lock.json"), "utf8");
-  const stamp = join(root, "node_modules", ".blackstart-installed");
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
-  process.stderr.write("Installing the dependencies (once; about 500 MB on disk) …\n");
-  const result = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error", "--engine-strict=false"], {
-    cwd: root,
-    stdio: ["ignore", 2, 2],
+function run(node) {
+  const folder = join(root, "node_modules", ".bin");
+  const child = spawn(node, ["--disable-warning=ExperimentalWarning", join(root, file), ...args], {
+    stdio: "inherit",
+    env: { ...process.env, PATH: `${folder}${delimiter}${process.env.PATH}` },
   });
-  if (result.status !== 0) {
-    process.stderr.write(
-      "The dependencies could not be installed (npm ci failed, see above).\nNext: check the network and the npm settings, then run the same command again.\n",
-    );
-    process.exit(1);
-  }
-  writeFileSync(stamp, lock);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  child.on("error", (error) => fail(`${node} cannot be run: ${error.message}`, "remove node_modules and try again."));
+  child.on("exit", (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
 }
 
-/** A Node 24 or newer: the one that runs this, or the one installed with the dependencies. */
+/** The Node that was installed with the dependencies; where none is packaged, the one that runs this, if it is new enough. */
 function findNode() {
   const pinned = join(root, "node_modules", `node-${process.platform}-${process.arch}`, "bin", "node");
   if (existsSync(pinned)) return pinned;
   if (Number(process.versions.node.split(".")[0]) >= 24) return process.execPath;
-  process.stderr.write(
-    `Blackstart needs Node 24; this is ${process.version}, and none is packaged for ${process.platform}-${process.arch}.\nNext: install Node 24 or newer, then run the same command again.\n`,
+  return fail(
+    `Blackstart needs Node 24; this is ${process.version}, and none is packaged for ${process.platform}-${process.arch}.`,
+    "install Node 24 or newer, then run the same command again.",
   );
-  process.exit(1);
 }
