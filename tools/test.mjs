@@ -1,0 +1,85 @@
+// Runs the tests under Node 24: all of test/**/*.test.ts, or the files and folders that are named. Ends with one plain
+// line, `N passed, N failed, N skipped`, and the reasons of those that were skipped. Fails when a test fails, when none
+// ran, and when a test leaves a process behind.
+import { chmodSync, globSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { finished } from "node:stream/promises";
+import { run } from "node:test";
+import { spec } from "node:test/reporters";
+import { endLeftProcesses, leftFiles } from "./testing/leftovers.mjs";
+import { provideRedis } from "./testing/redis.mjs";
+
+// Labs are mostly waiting; more than a few at once and their heartbeats starve.
+const concurrency = Math.max(2, Math.min(4, availableParallelism()));
+const fileTimeoutMs = 300_000;
+
+const files = filesOf(process.argv.slice(2));
+if (files.length === 0) {
+  process.stderr.write(`error: no test file fits ${process.argv.slice(2).join(" ")}.\n`);
+  process.exit(2);
+}
+process.exitCode = await runAll();
+
+async function runAll() {
+  provideRedis();
+  const folder = makeFolder();
+  const abort = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => abort.abort());
+  try {
+    const totals = await runFiles(abort.signal);
+    const left = await endLeftProcesses(folder);
+    report(totals, left, leftFiles(folder), abort.signal.aborted);
+    return totals.failed > 0 || totals.passed === 0 || left.length > 0 || abort.signal.aborted ? 1 : 0;
+  } finally {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+/** Everything that a test makes lands below one folder, and every process it starts is known by it. */
+function makeFolder() {
+  const folder = mkdtempSync(join(tmpdir(), "blackstart-test-"));
+  chmodSync(folder, 0o755); // PostgreSQL refuses root, and must reach its data directory as somebody else.
+  process.env.TMPDIR = folder;
+  process.env.BLACKSTART_HOME = join(folder, "home");
+  process.env.BLACKSTART_TEST_RUN = folder;
+  return folder;
+}
+
+async function runFiles(signal) {
+  const totals = { passed: 0, failed: 0, skipped: 0, reasons: [] };
+  const execArgv = ["--disable-warning=ExperimentalWarning"];
+  const stream = run({ files, concurrency, timeout: fileTimeoutMs, signal, execArgv });
+  stream.on("test:summary", ({ counts, file }) => {
+    if (file !== undefined) return; // The one without a file sums up the others.
+    totals.passed = counts.passed;
+    totals.failed = counts.failed + counts.cancelled;
+    totals.skipped = counts.skipped;
+  });
+  stream.on("test:pass", ({ name, skip, file }) => {
+    if (skip !== undefined)
+      totals.reasons.push(`${name}: ${typeof skip === "string" ? skip : `no reason given, ${file}`}`);
+  });
+  const shown = stream.compose(spec);
+  shown.pipe(process.stdout);
+  await finished(shown, { writable: false });
+  return totals;
+}
+
+function report(totals, leftProcesses, files, wasInterrupted) {
+  const lines = ["", `${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`];
+  for (const reason of totals.reasons) lines.push(`  skipped: ${reason}`);
+  if (wasInterrupted) lines.push("INTERRUPTED: not all tests ran.");
+  else if (totals.passed + totals.failed === 0) lines.push("NO TEST RAN.");
+  for (const left of leftProcesses) lines.push(`LEFT BEHIND, now ended: process ${left.pid}, ${left.command}`);
+  if (files.length > 0) lines.push(`Left behind, now removed: ${files.join(" ")}`);
+  process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+function filesOf(names) {
+  if (names.length === 0) return globSync("test/**/*.test.ts").toSorted();
+  const found = names.flatMap((name) =>
+    statSync(name, { throwIfNoEntry: false })?.isDirectory() ? globSync(`${name}/**/*.test.ts`) : globSync(name),
+  );
+  return [...new Set(found)].toSorted();
+}
