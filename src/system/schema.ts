@@ -6,22 +6,35 @@ import { durationMs } from "./duration.ts";
  * reference page (`docs/system-file.md`). Every `describe` is read by the user who writes the file.
  */
 
+const durationForm = "a duration is written 500ms, 30s, 5m, 2h or 7d";
+
 const duration = z
-  .string()
+  .string({ error: (issue) => (issue.input === undefined ? undefined : durationForm) })
   .transform((text, context) => {
     const ms = durationMs(text);
-    if (ms === undefined)
-      context.addIssue({ code: "custom", message: `“${text}” is no duration; write 500ms, 30s, 5m, 2h or 7d` });
+    if (ms === undefined) context.addIssue({ code: "custom", message: durationForm });
+    else if (ms === 0) context.addIssue({ code: "custom", message: "must be longer than nothing" });
     return ms ?? z.NEVER;
   })
   .describe("A duration: 500ms, 30s, 5m, 2h, 7d.");
 
+/** Names stand in references (`node:ledger/pg1`), stream names and file names. */
+const name = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/,
+    "a name has letters, digits, - _ . only, at most 63, a letter or digit first",
+  );
+
+const filled = (what: string) => z.string().regex(/\S/, `${what} is empty`);
+
 const hostReference = z
   .string()
-  .regex(/^(local:|ssh:\/\/.+)$/, "a host is `local:` or `ssh://user@address[:port]`")
-  .describe("How to run commands on the machine: `local:` for this one, or `ssh://user@address[:port]`.");
+  .regex(/^(local:?|ssh:\/\/.+)$/, "a host is `local` or `ssh://user@address[:port]`")
+  .overwrite((reference) => (reference === "local" ? "local:" : reference))
+  .describe("How to run commands on the machine: `local` for this one, or `ssh://user@address[:port]`.");
 
-const nodeSchema = z.strictObject({
+const longNode = z.strictObject({
   url: z
     .string()
     .regex(/^postgres(ql)?:\/\//, "a node's url begins with postgres://")
@@ -49,6 +62,8 @@ const nodeSchema = z.strictObject({
     .describe("Faults may be injected here. Lab nodes are; never set it in production."),
 });
 
+const nodeSchema = z.preprocess((value) => (typeof value === "string" ? { url: value } : value), longNode);
+
 const clientsSchema = z
   .strictObject({
     file: z
@@ -56,9 +71,9 @@ const clientsSchema = z
       .optional()
       .describe("A file with the primary's address, which the clients read: one line, host:port."),
     vip: z.string().optional().describe("A virtual address that follows the primary."),
-    pgbouncer: z.string().optional(),
-    haproxy: z.string().optional(),
-    patroni: z.boolean().optional(),
+    pgbouncer: z.string().optional().describe("A PgBouncer that leads to the primary."),
+    haproxy: z.string().optional().describe("A HAProxy that leads to the primary."),
+    patroni: z.boolean().optional().describe("Patroni's REST API tells them."),
   })
   .describe("How the clients find the primary.");
 
@@ -68,7 +83,7 @@ const clusterSchema = z.strictObject({
     .default("none")
     .describe("What manages failover besides Blackstart."),
   synchronous: z.int().min(0).default(0).describe("An acknowledged write is on at least so many standbys."),
-  nodes: z.record(z.string(), nodeSchema).describe("The servers of the cluster, by name."),
+  nodes: z.record(name, nodeSchema).describe("The servers of the cluster, by name."),
   clients: clientsSchema.optional(),
   fence: z
     .string()
@@ -76,8 +91,17 @@ const clusterSchema = z.strictObject({
     .describe(
       "Shell command, run here, that cuts a node off for good (power, network). BLACKSTART_NODE holds its name. Exit 0 means: it is cut off.",
     ),
-  backups: z.strictObject({ pgbackrest: z.string().optional() }).optional(),
-  objectives: z.strictObject({ rpo: duration.optional(), rto: duration.optional() }).optional(),
+  backups: z
+    .strictObject({ pgbackrest: z.string().optional().describe("The name of its pgBackRest stanza.") })
+    .optional()
+    .describe("Where its backups are."),
+  objectives: z
+    .strictObject({
+      rpo: duration.optional().describe("Recovery point objective: so much of the latest work may be lost."),
+      rto: duration.optional().describe("Recovery time objective: after so long it works again."),
+    })
+    .optional()
+    .describe("What was promised for the worst case; drills are measured by it."),
 });
 
 const cacheSchema = z.strictObject({
@@ -98,7 +122,8 @@ const cacheSchema = z.strictObject({
           .describe("Gives the column named in `keys` and `value`, for the identifiers in $1 (an array)."),
       }),
     )
-    .default([]),
+    .default([])
+    .describe("What the cache's keys should hold, according to a database."),
 });
 
 const serviceSchema = z.strictObject({
@@ -108,10 +133,17 @@ const serviceSchema = z.strictObject({
     .optional()
     .describe("What answers when the service is well."),
   needs: z.array(z.string()).default([]).describe("Clusters, caches and services without which it does not work."),
-  host: hostReference.optional(),
-  restart: z.string().optional().describe("Shell command on the host that restarts it."),
+  host: hostReference.optional().describe("The machine it runs on: `local` or `ssh://user@address[:port]`."),
+  restart: filled("the command").optional().describe("Shell command on the host that restarts it."),
   counts: z
-    .strictObject({ url: z.string(), requests: z.string(), failed: z.string() })
+    .strictObject({
+      url: z
+        .string()
+        .regex(/^https?:\/\//, "the address of the counters is http://… or https://…")
+        .describe("Where."),
+      requests: z.string().describe("The counter of all requests."),
+      failed: z.string().describe("The counter of those that failed."),
+    })
     .optional()
     .describe(
       "Where it counts its requests, in Prometheus text: the address and the names of the two counters. Gives an incident its impact.",
@@ -119,10 +151,10 @@ const serviceSchema = z.strictObject({
 });
 
 const invariantSchema = z.strictObject({
-  cluster: z.string(),
-  violations: z.string().describe("A query that gives a row for each violation. No rows: all is well."),
+  cluster: z.string().describe("The cluster whose database it is about."),
+  violations: filled("the query").describe("A query that gives a row for each violation. No rows: all is well."),
   repair: z
-    .union([z.string(), z.array(z.string())])
+    .union([z.string(), z.array(z.string())], { error: "must be SQL: a text, or a list of texts" })
     .optional()
     .describe("SQL that puts one violation right; $column stands for a column of its row."),
   settle: duration
@@ -130,13 +162,18 @@ const invariantSchema = z.strictObject({
     .describe("A violation counts only if it is still there after this long (work in progress is none)."),
 });
 
+const featureSchema = z.strictObject({
+  of: z.string().describe("The service it belongs to."),
+  critical: z.boolean().default(true).describe("False: may be switched off to save the rest."),
+});
+
 export const systemSchema = z.strictObject({
-  system: z.string().describe("Its name."),
-  clusters: z.record(z.string(), clusterSchema).default({}),
-  caches: z.record(z.string(), cacheSchema).default({}),
-  services: z.record(z.string(), serviceSchema).default({}),
-  features: z.record(z.string(), z.strictObject({ of: z.string(), critical: z.boolean().default(true) })).default({}),
-  invariants: z.record(z.string(), invariantSchema).default({}),
+  system: name.describe("Its name."),
+  clusters: z.record(name, clusterSchema).default({}).describe("The PostgreSQL clusters, by name."),
+  caches: z.record(name, cacheSchema).default({}).describe("The caches in front of them, by name."),
+  services: z.record(name, serviceSchema).default({}).describe("What the users use, by name."),
+  features: z.record(name, featureSchema).default({}).describe("Parts of services that can be switched off, by name."),
+  invariants: z.record(name, invariantSchema).default({}).describe("What must always hold in the data, by name."),
   mitigation: z
     .strictObject({
       failover: z
@@ -145,9 +182,13 @@ export const systemSchema = z.strictObject({
         .describe(
           "`auto`: carried out without a person where the safety rules hold and no acknowledged write can be lost.",
         ),
-      restart: z.enum(["propose", "auto"]).default("propose"),
+      restart: z
+        .enum(["propose", "auto"])
+        .default("propose")
+        .describe("`auto`: a node or service that is down is started again without a person."),
     })
-    .prefault({}),
+    .prefault({})
+    .describe("What may be done without a person."),
   watch: z
     .strictObject({
       heartbeat: duration.default(1000).describe("A node that does not answer for this long hangs."),
@@ -156,7 +197,8 @@ export const systemSchema = z.strictObject({
         .default(600_000)
         .describe("What is wrong again within this time belongs to the same incident; nobody is paged twice."),
     })
-    .prefault({}),
+    .prefault({})
+    .describe("How closely it is watched."),
 });
 
 export type System = z.output<typeof systemSchema>;

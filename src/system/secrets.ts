@@ -1,4 +1,59 @@
-/** The url without its password, for every place a person or a file may see it. */
-export function withoutPassword(url: string): string {
-  return url.replace(/^([a-z]+:\/\/[^:/?#@]*):[^@/?#]*@/i, "$1@").replace(/([?&]password=)[^&]*/gi, "$1…");
+/**
+ * The address without its password, for every place where a person or a file may see it. Takes whatever can stand as an
+ * address: a url of any kind (postgres, redis, http, ssh, jdbc), or libpq's `host=… password=…`.
+ *
+ * It rather hides too much than too little. A password that was not percent-encoded may hold `@`, `:`, `/`, `?` and `#`;
+ * so everything between the user's name and the last `@` of the whole text is taken for it. The price: an `@` in the
+ * query part must be written `%40`, or the host is not shown.
+ */
+export function withoutPassword(address: string): string {
+  const scheme = address.indexOf("://");
+  if (scheme === -1) return withoutKeywordSecrets(address);
+  const start = scheme + "://".length;
+  const at = address.lastIndexOf("@");
+  if (at < start) return address.slice(0, start) + withoutQuerySecrets(address.slice(start));
+  const user = address.slice(start, at).split(":", 1)[0] ?? "";
+  return address.slice(0, start) + (user === "" ? "" : `${user}@`) + withoutQuerySecrets(address.slice(at + 1));
+}
+
+/** The same for prose with addresses in it: the output of a command, a message of a library. */
+export function withoutPasswords(text: string): string {
+  return withoutKeywordSecrets(text.replace(/[a-z][a-z0-9+.-]*:\/\/[^\s"'<>`]+/gi, withoutPassword));
+}
+
+/** True where the address holds a password of its own. */
+export function hasPassword(address: string): boolean {
+  return withoutPassword(address) !== address;
+}
+
+const secretName = /^(?:pg|ssl)?(?:password|passwd|pass|pwd)$|secret|token/i;
+
+function withoutQuerySecrets(rest: string): string {
+  const query = rest.indexOf("?");
+  if (query === -1) return rest;
+  const parameters = rest
+    .slice(query + 1)
+    .split("&")
+    .map((parameter) => {
+      const equals = parameter.indexOf("=");
+      if (equals === -1) return parameter;
+      return secretName.test(decoded(parameter.slice(0, equals))) ? `${parameter.slice(0, equals)}=…` : parameter;
+    });
+  return `${rest.slice(0, query)}?${parameters.join("&")}`;
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // Not percent-encoded after all: it stands for itself.
+  }
+}
+
+/** libpq's grammar (conninfo_parse in fe-connect.c): blanks around `=`; a value in '…' or up to a blank; `\` escapes. */
+function withoutKeywordSecrets(text: string): string {
+  return text.replace(
+    /\b([A-Za-z_]+)(\s*=\s*)('(?:\\[\s\S]|[^'\\])*'?|(?:\\[\s\S]|[^\s\\])*\\?)/g,
+    (whole, name: string, equals: string) => (secretName.test(name) ? `${name}${equals}…` : whole),
+  );
 }

@@ -1,0 +1,29 @@
+/**
+ * The server that a postgres url leads to, as `host:port`, however the url is written (a socket's directory as host is
+ * possible); undefined where it cannot be read. Two urls of one server give the same text.
+ */
+export function serverOf(url: string): string | undefined {
+  const parsed = parsedUrl(url);
+  if (parsed === undefined) return undefined;
+  // As libpq and pg-connection-string do: the query part goes before the rest.
+  const host = parsed.searchParams.get("host") || decodeURIComponent(parsed.hostname) || "localhost";
+  return `${host.toLowerCase()}:${parsed.searchParams.get("port") || parsed.port || "5432"}`;
+}
+
+/** The host and the port of a postgres url. */
+export function hostAndPort(url: string): { host: string; port: number } | undefined {
+  const server = serverOf(url);
+  if (server === undefined) return undefined;
+  const colon = server.lastIndexOf(":");
+  return { host: server.slice(0, colon).replace(/^\[(.*)\]$/, "$1"), port: Number(server.slice(colon + 1)) };
+}
+
+export function parsedUrl(url: string): URL | undefined {
+  try {
+    const parsed = new URL(url);
+    decodeURIComponent(parsed.username + parsed.password + parsed.hostname);
+    return parsed;
+  } catch {
+    return undefined; // What cannot be read is told by the caller, who knows where it stands.
+  }
+}
