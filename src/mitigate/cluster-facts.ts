@@ -1,0 +1,105 @@
+import type { ControlData, InstanceState } from "../drivers/postgres/instance.ts";
+import type { Lsn } from "../drivers/postgres/lsn.ts";
+import type { NodeObservation } from "../drivers/postgres/observe.ts";
+import type { ObservationEvent } from "../timeline/observation.ts";
+
+/** What a planner knows of one cluster: what is alive was asked, what is dead is remembered. Plain data. */
+export type ClusterFacts = Readonly<{
+  cluster: string;
+  /** In the order of the file. */
+  nodes: readonly NodeFacts[];
+  /** What the clients' address file says; undefined where there is none. */
+  clientsAddress?: string;
+}>;
+
+/**
+ * How a server took the call:
+ * `answers`: observed. `starting`: it said that it is starting up, or shutting down (57P03). `denied`: it is alive but
+ * would not let us in. `closed`: nothing listens there. `silent`: no answer in time, or the way there is cut.
+ */
+export type Reach = "answers" | "starting" | "denied" | "closed" | "silent";
+
+export type NodeFacts = Readonly<{
+  node: string;
+  /** `host:port` of its url. */
+  address: string;
+  reach: Reach;
+  /** Why it does not answer, in words. */
+  problem?: string;
+  observation?: NodeObservation;
+  /** By what name it is known in synchronous_standby_names. */
+  applicationName: string;
+  /** What its host sees. Undefined: no host is declared, or it cannot be reached. */
+  instance?: InstanceState;
+  /** Why its host says nothing; undefined when it does. */
+  hostProblem?: string;
+  /** Of a server that does not answer and whose host does. */
+  control?: ControlData;
+  /** The synchronous settings in the configuration files of a server that does not answer, where its host does. */
+  configured?: Readonly<{ synchronousStandbyNames: string; synchronousCommit: string }>;
+  /** The end of the log of a server that does not answer, where its host can read it. */
+  writtenLsn?: Lsn;
+  remembered?: ObservationEvent["data"];
+}>;
+
+export function nodeFacts(facts: ClusterFacts, node: string): NodeFacts | undefined {
+  return facts.nodes.find((one) => one.node === node);
+}
+
+export type AnsweringNode = NodeFacts & Readonly<{ observation: NodeObservation }>;
+
+/** Those that take writes, as far as can be seen. More than one: the worst that can be. */
+export function primariesOf(facts: ClusterFacts): readonly AnsweringNode[] {
+  return answeringOf(facts).filter((one) => one.observation.role === "primary");
+}
+
+export function standbysOf(facts: ClusterFacts): readonly AnsweringNode[] {
+  return answeringOf(facts).filter((one) => one.observation.role === "standby");
+}
+
+function answeringOf(facts: ClusterFacts): readonly AnsweringNode[] {
+  return facts.nodes.filter((one): one is AnsweringNode => one.observation !== undefined);
+}
+
+/**
+ * The node that was the primary last, while none answers as one. What the standbys followed says more than what is
+ * remembered: the memory may be older than the last failover.
+ */
+export function lastPrimaryOf(facts: ClusterFacts): NodeFacts | undefined {
+  const followed = standbysOf(facts)
+    .map((standby) => upstreamOf(facts, standby))
+    .filter((node) => node !== undefined && node.observation?.role !== "standby");
+  const counts = new Map<NodeFacts, number>();
+  for (const node of followed) if (node) counts.set(node, (counts.get(node) ?? 0) + 1);
+  const byStandbys = [...counts].sort((a, b) => b[1] - a[1])[0]?.[0];
+  return byStandbys ?? rememberedPrimary(facts);
+}
+
+function rememberedPrimary(facts: ClusterFacts): NodeFacts | undefined {
+  return facts.nodes
+    .filter((one) => one.remembered?.role === "primary" && one.observation === undefined)
+    .sort((a, b) => (b.remembered?.timelineId ?? 0) - (a.remembered?.timelineId ?? 0))[0];
+}
+
+/** The declared node from which this standby is set to replicate. */
+export function upstreamOf(facts: ClusterFacts, standby: AnsweringNode): NodeFacts | undefined {
+  const receiver = standby.observation.receiver;
+  const address = addressInConninfo(standby.observation.settings.primaryConninfo);
+  return facts.nodes.find(
+    (one) =>
+      one.node !== standby.node &&
+      (one.address === address ||
+        (receiver?.senderHost != null && one.address === `${receiver.senderHost}:${receiver.senderPort}`)),
+  );
+}
+
+function addressInConninfo(conninfo: string): string | undefined {
+  const part = (key: string) => new RegExp(`(?:^|\\s)${key}\\s*=\\s*'?([^'\\s]+)`).exec(conninfo)?.[1];
+  const host = part("host") ?? part("hostaddr");
+  return host === undefined ? undefined : `${host}:${part("port") ?? "5432"}`;
+}
+
+/** How much of the log a standby holds. */
+export function receivedLsn(standby: AnsweringNode): Lsn {
+  return standby.observation.lsn;
+}

@@ -1,0 +1,99 @@
+import {
+  formatSynchronousNames,
+  isSynchronousName,
+  parseSynchronousNames,
+  type SynchronousNames,
+} from "../drivers/postgres/synchronous-names.ts";
+import type { Cluster } from "../system/schema.ts";
+import { type ClusterFacts, type NodeFacts, standbysOf } from "./cluster-facts.ts";
+
+/**
+ * Can a failover lose a write that was acknowledged?
+ *
+ * A write acknowledged under "k of the standbys S" is on at least k members of S. So at least one standby that can be
+ * reached has it if, and only if, fewer than k members of S cannot be reached. Because the log is one sequence, the
+ * standby that received most has then every acknowledged write. This holds for FIRST as well as for ANY: with FIRST,
+ * the k are the first that were connected at that moment, which may have been any k of them.
+ */
+export type LossVerdict =
+  | Readonly<{ kind: "none"; why: string }>
+  | Readonly<{ kind: "possible"; why: string; missing: readonly string[] }>
+  | Readonly<{ kind: "unknown"; why: string }>;
+
+/** What the last primary promised to its clients, as far as it is known. */
+export type SynchronousPromise = Readonly<{ names: SynchronousNames | undefined; from: "remembered" | "configured" }>;
+
+export function promiseOf(primary: NodeFacts): SynchronousPromise | undefined {
+  const remembered = primary.remembered?.role === "primary" ? primary.remembered.synchronousStandbyNames : undefined;
+  const setting = primary.observation?.settings.synchronousStandbyNames ?? remembered;
+  try {
+    if (setting !== undefined) return { names: parseSynchronousNames(setting), from: "remembered" };
+    if (primary.configured === undefined) return undefined;
+    return { names: parseSynchronousNames(primary.configured.synchronousStandbyNames), from: "configured" };
+  } catch (error) {
+    // PostgreSQL took it and we cannot read it: what was promised is not known.
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+export function lossVerdict(cluster: Cluster, facts: ClusterFacts, primary: NodeFacts): LossVerdict {
+  const promise = promiseOf(primary);
+  if (promise === undefined)
+    return {
+      kind: "unknown",
+      why: `It is not known which standbys ${primary.node} waited for: no earlier observation is stored, and its configuration cannot be read.`,
+    };
+  const commit = primary.observation?.settings.synchronousCommit ?? primary.configured?.synchronousCommit;
+  if (commit === "off" || commit === "local")
+    return {
+      kind: "possible",
+      why: `${primary.node} ran with synchronous_commit = ${commit}: it did not wait for a standby.`,
+      missing: [],
+    };
+  const names = promise.names;
+  if (names === undefined) return { kind: "possible", why: asynchronousText(cluster, primary), missing: [] };
+  const unreachable = unreachableMembers(names, facts, primary);
+  const setting = formatSynchronousNames(names);
+  if (unreachable.length < names.count)
+    return {
+      kind: "none",
+      why: `Every acknowledged write is on ${names.count} of the standbys in ${setting}; ${unreachable.length === 0 ? "all of them answer" : `only ${unreachable.join(", ")} cannot be reached`}.`,
+    };
+  return {
+    kind: "possible",
+    why: `Every acknowledged write is on ${names.count} of the standbys in ${setting}, but ${unreachable.join(", ")} cannot be reached and may hold writes that no other has.`,
+    missing: unreachable,
+  };
+}
+
+/** The members of S that cannot be asked now: declared standbys that do not answer, and names that no node bears. */
+export function unreachableMembers(
+  names: SynchronousNames,
+  facts: ClusterFacts,
+  primary: NodeFacts,
+): readonly string[] {
+  const others = facts.nodes.filter((one) => one.node !== primary.node);
+  const reachable = new Set(standbysOf(facts).map((one) => one.node));
+  const declared = others.filter((one) => isSynchronousName(names, one.applicationName) && !reachable.has(one.node));
+  const unknown = names.names.filter(
+    (name) => name !== "*" && !facts.nodes.some((one) => one.applicationName.toLowerCase() === name.toLowerCase()),
+  );
+  return [...declared.map((one) => one.node), ...unknown, ...undeclaredStandbys(names, facts, primary)];
+}
+
+/** With `*`, a standby that the file does not declare counted too, if the primary had one. */
+function undeclaredStandbys(names: SynchronousNames, facts: ClusterFacts, primary: NodeFacts): readonly string[] {
+  if (!names.names.includes("*")) return [];
+  const known = (name: string) => facts.nodes.some((one) => one.node === name || one.applicationName === name);
+  return (primary.remembered?.standbys ?? []).map((one) => one.node).filter((name) => !known(name));
+}
+
+function asynchronousText(cluster: Cluster, primary: NodeFacts): string {
+  const base = `${primary.node} waited for no standby (synchronous_standby_names was empty): its last acknowledged writes may be on it alone.`;
+  return cluster.synchronous > 0 ? `${base} The system file asks for ${cluster.synchronous}.` : base;
+}
+
+/** Nobody can see which sessions asked for less. */
+export const sessionStatement =
+  "A session that set synchronous_commit to off or local asked not to wait; whether there were any cannot be known.";

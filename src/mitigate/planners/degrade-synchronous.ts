@@ -1,0 +1,89 @@
+import { formatSynchronousNames, isSynchronousName } from "../../drivers/postgres/synchronous-names.ts";
+import type { Refusal } from "../../plan/plan.ts";
+import type { System } from "../../system/schema.ts";
+import { type AnsweringNode, type ClusterFacts, primariesOf } from "../cluster-facts.ts";
+import { promiseOf } from "../loss.ts";
+import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
+import type { Promised } from "../promise.ts";
+import * as steps from "../step-list.ts";
+
+/**
+ * Commits hang because the standbys that they wait for are gone. The primary is let to wait for those only that are
+ * there. It gives a promise up, so a person decides.
+ */
+export function planDegradeSynchronous(system: System, facts: ClusterFacts, _choice: Choice): PlanDraft | Refusal {
+  const cluster = declaredCluster(system, facts.cluster);
+  const managed = refuseManaged(cluster, facts.cluster);
+  if (managed) return managed;
+  const primaries = primariesOf(facts);
+  const primary = primaries[0];
+  if (primary === undefined || primaries.length > 1)
+    return refuse(
+      "one-primary",
+      primary === undefined
+        ? `No primary of ${facts.cluster} answers.`
+        : `${primaries.map((one) => one.node).join(" and ")} both take writes.`,
+      "See `blackstart status` for what to do first.",
+    );
+  const names = promiseOf(primary)?.names;
+  if (names === undefined)
+    return refuse(
+      "already",
+      `${primary.node} waits for no standby: synchronous_standby_names is empty.`,
+      "If commits hang, the reason is another; see `blackstart check`.",
+    );
+  const streaming = streamingOf(primary);
+  const waited = streaming.filter((name) => isSynchronousName(names, name));
+  if (waited.length >= names.count)
+    return refuse(
+      "already",
+      `${names.count} of the standbys that ${primary.node} waits for stream from it (${waited.join(", ")}).`,
+      "Commits need not hang; if they do, see `blackstart check`.",
+    );
+  const count = Math.min(names.count, streaming.length);
+  const reduced: Promised = {
+    count,
+    method: names.method,
+    members: streaming.map((name) => ({ node: name, name })),
+    everyone: false,
+  };
+  const before = formatSynchronousNames(names);
+  return {
+    kind: "degrade-synchronous",
+    subject: { kind: "cluster", name: facts.cluster },
+    because: [
+      `${primary.node} waits for ${names.count} of ${before}, and ${waited.length === 0 ? "none" : waited.join(", ")} of them streams from it: commits hang.`,
+    ],
+    risk: {
+      lossBytes: 0,
+      lossSeconds: 0,
+      downtimeSeconds: 0,
+      statements: statementsOf(primary.node, names.count, count, before),
+    },
+    steps: [
+      {
+        ...steps.setSynchronousStep("degrade", facts.cluster, primary.node, reduced, "before-promotion"),
+        title: titleOf(primary.node, count, streaming),
+        destructive: true,
+      },
+      steps.verifyWriteStep(facts.cluster, primary.node, count),
+    ],
+  };
+}
+
+function streamingOf(primary: AnsweringNode): readonly string[] {
+  return primary.observation.standbys.filter((one) => one.state === "streaming").map((one) => one.applicationName);
+}
+
+function titleOf(primary: string, count: number, streaming: readonly string[]): string {
+  return count === 0
+    ? `Let ${primary} acknowledge writes without waiting for any standby`
+    : `Let ${primary} wait for ${count} of ${streaming.join(", ")} instead`;
+}
+
+function statementsOf(primary: string, promised: number, count: number, before: string): readonly string[] {
+  return [
+    `The promise that is given up: from then on an acknowledged write is on ${count} standby(s) instead of ${promised}. If ${primary} is lost meanwhile, so may be what it acknowledged.`,
+    `To take it back once the standbys stream again: \`blackstart mitigate rejoin\` does so, or on ${primary}: ALTER SYSTEM SET synchronous_standby_names = '${before.replaceAll("'", "''")}'; SELECT pg_reload_conf();`,
+  ];
+}

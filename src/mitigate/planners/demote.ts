@@ -1,0 +1,115 @@
+import type { Refusal } from "../../plan/plan.ts";
+import type { Cluster, System } from "../../system/schema.ts";
+import { type AnsweringNode, type ClusterFacts, primariesOf } from "../cluster-facts.ts";
+import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
+import { promisedAfter } from "../promise.ts";
+import * as steps from "../step-list.ts";
+
+/**
+ * Two nodes take writes. The stale one is stopped, its log and data are kept, and it comes back as a standby.
+ * Stale is the one on the older timeline; on the same timeline, the one that the clients do not use.
+ */
+export function planDemote(system: System, facts: ClusterFacts, choice: Choice): PlanDraft | Refusal {
+  const cluster = declaredCluster(system, facts.cluster);
+  const managed = refuseManaged(cluster, facts.cluster);
+  if (managed) return managed;
+  const primaries = primariesOf(facts);
+  if (primaries.length < 2)
+    return refuse(
+      "already",
+      primaries.length === 0 ? `No node of ${facts.cluster} takes writes.` : `Only ${primaries[0]?.node} takes writes.`,
+      "There is nothing to demote.",
+    );
+  const stale = staleOf(facts, primaries, choice);
+  if ("refused" in stale) return stale;
+  if (stale.instance === undefined && cluster.fence === undefined)
+    return refuse(
+      "fence",
+      `${stale.node} can be neither stopped nor cut off: ${stale.hostProblem ?? "no host is declared"}.`,
+      `Declare \`host:\` for ${stale.node}, or \`fence:\` for the cluster. Until then keep the clients away from it.`,
+    );
+  const kept = primaries.find((one) => one.node !== stale.node) as AnsweringNode;
+  return draft(cluster, facts, stale, kept);
+}
+
+function staleOf(facts: ClusterFacts, primaries: readonly AnsweringNode[], choice: Choice): AnsweringNode | Refusal {
+  if (primaries.length > 2)
+    return refuse(
+      "which",
+      `${primaries.length} nodes take writes at once: ${primaries.map((one) => one.node).join(", ")}.`,
+      "Stop by hand those that are wrong, one after the other, and ask again.",
+    );
+  const timelines = primaries.map((one) => one.observation.timelineId);
+  const newest = Math.max(...timelines);
+  const older = primaries.filter((one) => one.observation.timelineId < newest);
+  const unused =
+    facts.clientsAddress === undefined ? [] : primaries.filter((one) => one.address !== facts.clientsAddress);
+  const stale = older.length === 1 ? older[0] : unused.length === 1 ? unused[0] : undefined;
+  if (choice.node === undefined || choice.node === stale?.node) {
+    return (
+      stale ??
+      refuse(
+        "which",
+        `${primaries.map((one) => one.node).join(" and ")} both take writes on timeline ${newest}, and it cannot be seen which of them the clients use.`,
+        "Say which one is to be stopped: `--node NAME`. What it alone has written is kept.",
+      )
+    );
+  }
+  const chosen = primaries.find((one) => one.node === choice.node);
+  if (chosen === undefined)
+    return refuse(
+      "which",
+      `${choice.node} takes no writes.`,
+      `Name one of ${primaries.map((one) => one.node).join(", ")}.`,
+    );
+  if (stale !== undefined && !choice.acceptLoss)
+    return refuse(
+      "stale",
+      `${chosen.node} is not the stale one: ${stale.node} is. Stopping ${chosen.node} gives up what it alone has written.`,
+      `Stop ${stale.node} instead.`,
+      "--accept-loss",
+    );
+  return chosen;
+}
+
+function draft(cluster: Cluster, facts: ClusterFacts, stale: AnsweringNode, kept: AnsweringNode): PlanDraft {
+  const promised = promisedAfter(cluster, facts, kept);
+  const streaming = kept.observation.standbys
+    .map((one) => facts.nodes.find((node) => node.applicationName === one.applicationName)?.node)
+    .filter((one) => one !== undefined);
+  const back =
+    stale.instance === undefined
+      ? []
+      : [
+          steps.keepStep(facts.cluster, stale.node, "demote"),
+          steps.rejoinStep(facts.cluster, stale.node, kept.node, "demote"),
+        ];
+  return {
+    kind: "demote",
+    subject: { kind: "node", name: `${facts.cluster}/${stale.node}` },
+    because: [
+      `${stale.node} (timeline ${stale.observation.timelineId}) and ${kept.node} (timeline ${kept.observation.timelineId}) both take writes.`,
+      ...(facts.clientsAddress === undefined ? [] : [`The clients are pointed to ${facts.clientsAddress}.`]),
+    ],
+    risk: {
+      // Whether a standby followed it meanwhile, and acknowledged, cannot be seen afterwards.
+      lossBytes: null,
+      lossSeconds: null,
+      downtimeSeconds: 0,
+      statements: [
+        `What ${stale.node} alone has acknowledged is not on ${kept.node}. It is kept beside its data directory, to be gone through afterwards.`,
+      ],
+    },
+    steps: [
+      steps.fenceStep(facts.cluster, stale.node),
+      ...back,
+      ...(promised.count > 0
+        ? [steps.setSynchronousStep("set-synchronous-as-meant", facts.cluster, kept.node, promised, "as-meant")]
+        : []),
+      steps.verifyPromiseStep(facts.cluster, kept.node, promised, [
+        ...streaming,
+        ...(back.length > 0 ? [stale.node] : []),
+      ]),
+    ],
+  };
+}

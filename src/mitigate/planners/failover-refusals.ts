@@ -1,0 +1,77 @@
+import type { Refusal } from "../../plan/plan.ts";
+import type { Cluster } from "../../system/schema.ts";
+import { type ClusterFacts, type NodeFacts, nodeFacts, primariesOf, standbysOf } from "../cluster-facts.ts";
+import { type Choice, refuse, refuseOld } from "../planning.ts";
+
+/* When a failover would not be safe, or would be of no use. */
+
+export function refusePrimary(
+  facts: ClusterFacts,
+  primary: NodeFacts | undefined,
+  choice: Choice,
+): Refusal | undefined {
+  const primaries = primariesOf(facts).map((one) => one.node);
+  if (primaries.length > 1)
+    return refuse(
+      "one-primary",
+      `${primaries.join(" and ")} both take writes.`,
+      "Stop the stale one first: `blackstart mitigate demote`.",
+    );
+  if (primaries.length === 1)
+    return refuse(
+      "primary-alive",
+      `${primaries[0]} is alive and takes writes.`,
+      "To move the primary in order, without any loss: `blackstart mitigate switchover`.",
+    );
+  if (primary === undefined)
+    return refuse(
+      "primary-unknown",
+      "It is not known which node was the primary: none is remembered, and no standby says whom it followed.",
+      "Start the servers that can be started: `blackstart mitigate restart`.",
+    );
+  if (primary.reach === "denied")
+    return refuse(
+      "primary-alive",
+      `${primary.node} is alive, but would not let us in: ${primary.problem ?? ""}`,
+      "Mend the access (password, pg_hba.conf, max_connections), or stop the server yourself, then ask again.",
+    );
+  if (primary.reach === "starting" && !choice.evenIfStarting)
+    return refuse(
+      "primary-starting",
+      `${primary.node} is starting up (or shutting down) by itself.`,
+      "Give it a moment: a crash recovery takes seconds as a rule. See its log for how far it is.",
+      "--even-if-starting",
+    );
+  return undefined;
+}
+
+/** Unreachable is not dead. */
+export function refuseFence(cluster: Cluster, primary: NodeFacts | undefined): Refusal | undefined {
+  if (primary === undefined || primary.instance !== undefined || cluster.fence !== undefined) return undefined;
+  return refuse(
+    "fence",
+    `${primary.node} cannot be seen dead: ${primary.hostProblem ?? "its host does not answer"}. Unreachable is not dead; it may still take writes.`,
+    `Declare \`host:\` for ${primary.node} and let Blackstart in there, or declare \`fence:\`, a command that cuts the node off for good.`,
+  );
+}
+
+export function refuseCandidates(facts: ClusterFacts, choice: Choice): Refusal | undefined {
+  const standbys = standbysOf(facts);
+  if (standbys.length === 0)
+    return refuse(
+      "candidate",
+      `No standby of ${facts.cluster} answers: there is none to promote.`,
+      "Start what can be started: `blackstart mitigate restart`.",
+    );
+  for (const standby of standbys) {
+    const old = refuseOld(standby.observation.version, standby.node);
+    if (old) return old;
+  }
+  if (choice.node === undefined || standbys.some((one) => one.node === choice.node)) return undefined;
+  const wanted = nodeFacts(facts, choice.node);
+  return refuse(
+    "candidate",
+    `${choice.node} is no standby that answers: ${wanted?.problem ?? "it is not known"}.`,
+    `Choose one of ${standbys.map((one) => one.node).join(", ")}, or leave the choice to Blackstart.`,
+  );
+}

@@ -1,0 +1,199 @@
+import type { Refusal, Risk, Step } from "../../plan/plan.ts";
+import type { Cluster, System } from "../../system/schema.ts";
+import {
+  type AnsweringNode,
+  type ClusterFacts,
+  lastPrimaryOf,
+  type NodeFacts,
+  receivedLsn,
+  standbysOf,
+} from "../cluster-facts.ts";
+import { type LossVerdict, lossVerdict, promiseOf, sessionStatement } from "../loss.ts";
+import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
+import { isMeant, type Promised, promisedAfter } from "../promise.ts";
+import * as steps from "../step-list.ts";
+import { refuseCandidates, refuseFence, refusePrimary } from "./failover-refusals.ts";
+import { lossRisk } from "./loss-risk.ts";
+
+/**
+ * Another node becomes the primary because the last one is dead or hangs. The way to a service that works again comes
+ * first, in as few steps as can be; bringing the last primary back comes after.
+ */
+export function planFailover(system: System, facts: ClusterFacts, choice: Choice): PlanDraft | Refusal {
+  const cluster = declaredCluster(system, facts.cluster);
+  const managed = refuseManaged(cluster, facts.cluster);
+  if (managed) return managed;
+  const primary = lastPrimaryOf(facts);
+  const refusal =
+    refusePrimary(facts, primary, choice) ?? refuseFence(cluster, primary) ?? refuseCandidates(facts, choice);
+  if (refusal) return refusal;
+  const old = primary as NodeFacts;
+  const verdict = lossVerdict(cluster, facts, old);
+  const risk = lossRisk(verdict, facts, old);
+  if (risk.lossBytes !== 0 && !choice.acceptLoss)
+    return refuse(
+      "acknowledged-writes",
+      `${verdict.why} ${risk.statements.join(" ")}`.trim(),
+      toAvoidLoss(verdict, old),
+      "--accept-loss",
+    );
+  return draft(cluster, facts, old, verdict, risk, choice);
+}
+
+function toAvoidLoss(verdict: LossVerdict, primary: NodeFacts): string {
+  if (verdict.kind === "possible" && verdict.missing.length > 0)
+    return `Bring ${verdict.missing.join(", ")} back, or start ${primary.node} again (\`blackstart mitigate restart\`), so that nothing can be lost.`;
+  return `Start ${primary.node} again (\`blackstart mitigate restart\`), if it can be started: then nothing is lost.`;
+}
+
+function draft(
+  cluster: Cluster,
+  facts: ClusterFacts,
+  old: NodeFacts,
+  verdict: LossVerdict,
+  risk: Risk,
+  choice: Choice,
+): PlanDraft {
+  const candidates = candidatesOf(facts, old, choice);
+  const promised = promisedAfter(cluster, facts, old);
+  const available = availableOf(promised, candidates);
+  return {
+    kind: "failover",
+    subject: { kind: "cluster", name: facts.cluster },
+    because: becauseOf(old, candidates, verdict),
+    risk: {
+      ...risk,
+      statements: [...risk.statements, ...promiseStatements(promised, available), ...clientStatements(cluster)],
+    },
+    steps: [
+      steps.fenceStep(facts.cluster, old.node),
+      electStep(facts, old, candidates, choice),
+      ...(promised.count > 0
+        ? [steps.setSynchronousStep("set-synchronous", facts.cluster, steps.electedNode, available, "before-promotion")]
+        : []),
+      steps.promoteStep(facts.cluster, steps.electedNode, old.node),
+      ...(candidates.length > 1
+        ? [
+            steps.followStep(
+              facts.cluster,
+              steps.electedNode,
+              candidates.map((one) => one.node),
+            ),
+          ]
+        : []),
+      ...steps.clientSteps(facts.cluster, cluster, steps.electedNode),
+      steps.verifyWriteStep(facts.cluster, steps.electedNode, available.count),
+      ...afterwards(facts, old, candidates, promised),
+    ],
+  };
+}
+
+/** What comes after the service works again. */
+function afterwards(
+  facts: ClusterFacts,
+  old: NodeFacts,
+  candidates: readonly AnsweringNode[],
+  promised: Promised,
+): readonly Step[] {
+  const back =
+    old.instance === undefined
+      ? []
+      : [
+          steps.keepStep(facts.cluster, old.node, "failover"),
+          steps.rejoinStep(facts.cluster, old.node, steps.electedNode, "failover"),
+        ];
+  const others =
+    candidates.length > 1
+      ? candidates.map((one) => steps.rejoinStep(facts.cluster, one.node, steps.electedNode, "failover"))
+      : [];
+  const expected = [...(old.instance === undefined ? [] : [old.node]), ...candidates.map((one) => one.node)];
+  return [
+    ...others,
+    ...back,
+    ...(promised.count > 0
+      ? [steps.setSynchronousStep("set-synchronous-as-meant", facts.cluster, steps.electedNode, promised, "as-meant")]
+      : []),
+    steps.verifyPromiseStep(facts.cluster, steps.electedNode, promised, expected),
+  ];
+}
+
+/** Best first on a tie: the chosen one, then those that the primary waited for, then the order of the file. */
+function candidatesOf(facts: ClusterFacts, old: NodeFacts, choice: Choice): readonly AnsweringNode[] {
+  const names = promiseOf(old)?.names;
+  const wasSynchronous = (node: string) =>
+    old.remembered?.standbys.some(
+      (one) => one.node === node && (one.syncState === "sync" || one.syncState === "quorum"),
+    );
+  const rank = (one: AnsweringNode) =>
+    one.node === choice.node ? 0 : wasSynchronous(one.node) ? 1 : isMeant(names, one) ? 2 : 3;
+  return [...standbysOf(facts)].sort((a, b) => rank(a) - rank(b));
+}
+
+function electStep(facts: ClusterFacts, old: NodeFacts, candidates: readonly AnsweringNode[], choice: Choice): Step {
+  const names = candidates.map((one) => one.node);
+  return {
+    id: "elect",
+    kind: "postgres.elect",
+    title:
+      candidates.length === 1
+        ? `See how much ${names[0]} has received`
+        : `Take the standby that has received most, of ${names.join(", ")}`,
+    parameters: {
+      cluster: facts.cluster,
+      old: old.node,
+      candidates: names,
+      ...(choice.node === undefined ? {} : { chosen: choice.node }),
+    },
+  };
+}
+
+/** The standbys that are there to be waited for before the last primary is back: all candidates but the elected one. */
+function availableOf(promised: Promised, candidates: readonly AnsweringNode[]): Promised {
+  const members = promised.members.filter((member) => candidates.some((one) => one.node === member.node));
+  return { ...promised, members, count: Math.min(promised.count, candidates.length - 1), everyone: false };
+}
+
+function becauseOf(old: NodeFacts, candidates: readonly AnsweringNode[], verdict: LossVerdict): readonly string[] {
+  const seen =
+    old.instance === undefined
+      ? `its host cannot be asked (${old.hostProblem ?? "no host"})`
+      : `its host sees it ${stateText(old)}`;
+  const received = candidates.map((one) => `${one.node} has received up to ${receivedLsn(one)}`).join(", ");
+  return [
+    `${old.node}, the primary, does not answer: ${old.problem ?? old.reach}; ${seen}.`,
+    `${received}.`,
+    verdict.why,
+  ];
+}
+
+function stateText(node: NodeFacts): string {
+  switch (node.instance?.state) {
+    case "running":
+      return "running, but it does not answer";
+    case "stopped-processes":
+      return "halted";
+    case "orphans":
+      return "without its postmaster, some of its processes left";
+    case "no-data":
+      return "without a data directory";
+    case "down":
+    case undefined:
+      return "down";
+  }
+}
+
+function promiseStatements(promised: Promised, available: Promised): readonly string[] {
+  if (promised.count === 0) return [];
+  if (available.count >= promised.count) return [sessionStatement];
+  return [
+    sessionStatement,
+    `Until the last primary is back, an acknowledged write is on ${available.count} standby(s) instead of ${promised.count}: no more are left. It is raised again as soon as they stream.`,
+  ];
+}
+
+function clientStatements(cluster: Cluster): readonly string[] {
+  const byHand = steps.handMoved(cluster);
+  return byHand.length === 0
+    ? []
+    : [`You need to point ${byHand.join(", ")} to the new primary by hand, when the plan says so.`];
+}

@@ -1,0 +1,83 @@
+import type { Refusal } from "../../plan/plan.ts";
+import type { System } from "../../system/schema.ts";
+import { type AnsweringNode, type ClusterFacts, nodeFacts, primariesOf, upstreamOf } from "../cluster-facts.ts";
+import { promisedAfter } from "../promise.ts";
+import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
+import * as steps from "../step-list.ts";
+
+/** A node that is down, or cannot follow, comes back as a standby of the one primary there is. */
+export function planRejoin(system: System, facts: ClusterFacts, choice: Choice): PlanDraft | Refusal {
+  const cluster = declaredCluster(system, facts.cluster);
+  const managed = refuseManaged(cluster, facts.cluster);
+  if (managed) return managed;
+  const node = choice.node === undefined ? undefined : nodeFacts(facts, choice.node);
+  if (node === undefined)
+    return refuse(
+      "which",
+      "Which node is to come back?",
+      `Name one of ${facts.nodes.map((one) => one.node).join(", ")}.`,
+    );
+  const primary = refuseOrPrimary(facts, node.node);
+  if ("refused" in primary) return primary;
+  if (
+    node.observation?.role === "standby" &&
+    node.observation.receiver?.status === "streaming" &&
+    upstreamOf(facts, node as AnsweringNode)?.node === primary.node
+  )
+    return refuse("already", `${node.node} streams from ${primary.node} already.`, "There is nothing to do.");
+  if (node.instance === undefined)
+    return refuse(
+      "host",
+      `${node.node} cannot be brought back from here: ${node.hostProblem ?? "no host is declared"}.`,
+      `Declare \`host:\` for ${node.node}, see that its machine is up, and ask again.`,
+    );
+  const promised = promisedAfter(cluster, facts, primary);
+  const streaming = facts.nodes
+    .filter((one) => one.observation?.receiver?.status === "streaming")
+    .map((one) => one.node);
+  return {
+    kind: "rejoin",
+    subject: { kind: "node", name: `${facts.cluster}/${node.node}` },
+    because: [`${node.node} does not stream from ${primary.node}: ${node.problem ?? "it follows another, or none"}.`],
+    risk: {
+      lossBytes: 0,
+      lossSeconds: 0,
+      downtimeSeconds: 0,
+      statements: [
+        `What ${node.node} has written by itself is taken off it, after its log and data were kept beside its data directory.`,
+      ],
+    },
+    steps: [
+      steps.keepStep(facts.cluster, node.node, "rejoin"),
+      { ...steps.rejoinStep(facts.cluster, node.node, primary.node, "rejoin"), onFailure: "stop" },
+      ...(promised.count > 0
+        ? [steps.setSynchronousStep("set-synchronous-as-meant", facts.cluster, primary.node, promised, "as-meant")]
+        : []),
+      steps.verifyPromiseStep(facts.cluster, primary.node, promised, [...new Set([...streaming, node.node])]),
+    ],
+  };
+}
+
+function refuseOrPrimary(facts: ClusterFacts, node: string): AnsweringNode | Refusal {
+  const primaries = primariesOf(facts);
+  if (primaries.length > 1)
+    return refuse(
+      "one-primary",
+      `${primaries.map((one) => one.node).join(" and ")} both take writes.`,
+      "Stop the stale one, which brings it back as well: `blackstart mitigate demote`.",
+    );
+  const primary = primaries[0];
+  if (primary === undefined)
+    return refuse(
+      "primary-down",
+      `No primary of ${facts.cluster} answers, so there is none to follow.`,
+      "First `blackstart mitigate failover` or `blackstart mitigate restart`.",
+    );
+  if (primary.node === node)
+    return refuse(
+      "primary-alive",
+      `${node} is the primary.`,
+      "To move the primary elsewhere: `blackstart mitigate switchover`.",
+    );
+  return primary;
+}

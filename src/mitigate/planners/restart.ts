@@ -1,0 +1,110 @@
+import type { Refusal, Step } from "../../plan/plan.ts";
+import type { System } from "../../system/schema.ts";
+import { type ClusterFacts, lastPrimaryOf, type NodeFacts, nodeFacts, primariesOf } from "../cluster-facts.ts";
+import { promiseOf } from "../loss.ts";
+import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
+import { promisedAfter } from "../promise.ts";
+import * as steps from "../step-list.ts";
+import { planRestartCluster } from "./restart-cluster.ts";
+
+const restartDowntimeSeconds = 5;
+
+/** One node is started (a dead one), or stopped and started (one that hangs, or on request). Nothing is promoted. */
+export function planRestart(system: System, facts: ClusterFacts, choice: Choice): PlanDraft | Refusal {
+  const cluster = declaredCluster(system, facts.cluster);
+  const managed = refuseManaged(cluster, facts.cluster);
+  if (managed) return managed;
+  const primaries = primariesOf(facts);
+  if (facts.nodes.every((one) => one.observation === undefined)) return planRestartCluster(cluster, facts);
+  const node = nodeOf(facts, choice);
+  if (node === undefined)
+    return refuse(
+      "which",
+      "Which node is to be restarted?",
+      `Name one of ${facts.nodes.map((one) => one.node).join(", ")}.`,
+    );
+  if (node.instance === undefined)
+    return refuse(
+      "host",
+      `${node.node} cannot be restarted from here: ${node.hostProblem ?? "no host is declared"}.`,
+      `Declare \`host:\` for ${node.node}, see that its machine is up, and ask again.`,
+    );
+  const wasPrimary =
+    node.observation?.role === "primary" || (node.observation === undefined && !node.instance.standbySignal);
+  const other = primaries.find((one) => one.node !== node.node);
+  if (wasPrimary && other !== undefined)
+    return refuse(
+      "one-primary",
+      `${other.node} is the primary; ${node.node} would come up as a second one.`,
+      node.observation === undefined
+        ? `Bring it back as a standby: \`blackstart mitigate rejoin ${facts.cluster}/${node.node}\`.`
+        : "Stop the stale one: `blackstart mitigate demote`.",
+    );
+  return draft(system, facts, node, wasPrimary ? "primary" : "standby");
+}
+
+/** The node that was named; else the primary, which is what is meant by restarting a cluster. */
+function nodeOf(facts: ClusterFacts, choice: Choice): NodeFacts | undefined {
+  if (choice.node !== undefined) return nodeFacts(facts, choice.node);
+  return primariesOf(facts)[0] ?? lastPrimaryOf(facts);
+}
+
+function draft(system: System, facts: ClusterFacts, node: NodeFacts, role: "primary" | "standby"): PlanDraft {
+  const promised = promisedAfter(declaredCluster(system, facts.cluster), facts, node);
+  const inTheWay = role === "primary" || isWaitedFor(facts, node);
+  return {
+    kind: "restart",
+    subject: { kind: "node", name: `${facts.cluster}/${node.node}` },
+    because: [
+      node.observation === undefined
+        ? `${node.node} does not answer: ${node.problem ?? node.reach}.`
+        : `${node.node}, a ${node.observation.role}, runs; its restart was asked for.`,
+    ],
+    risk: {
+      lossBytes: 0,
+      lossSeconds: 0,
+      downtimeSeconds: inTheWay ? restartDowntimeSeconds : 0,
+      statements: [
+        ...(node.observation === undefined
+          ? []
+          : [`Open transactions on ${node.node} are rolled back and its clients are disconnected.`]),
+        ...(role === "primary"
+          ? ["After a crash it replays its log first; how long that takes depends on max_wal_size."]
+          : []),
+      ],
+    },
+    steps: [
+      stopStep(facts.cluster, node),
+      startStep(facts.cluster, node.node, role),
+      ...(role === "primary" ? [steps.verifyWriteStep(facts.cluster, node.node, promised.count)] : []),
+    ],
+  };
+}
+
+function isWaitedFor(facts: ClusterFacts, node: NodeFacts): boolean {
+  const primary = primariesOf(facts)[0];
+  return (
+    primary !== undefined &&
+    (promiseOf(primary)?.names?.names.some((name) => name === node.applicationName || name === "*") ?? false)
+  );
+}
+
+function stopStep(cluster: string, node: NodeFacts): Step {
+  const alive = node.observation !== undefined;
+  return {
+    id: "stop",
+    kind: "postgres.stop",
+    title: alive ? `Stop ${node.node} in order` : `End whatever is left of ${node.node}'s processes`,
+    parameters: { cluster, node: node.node, startedAt: node.observation?.startedAt ?? null },
+    destructive: true,
+  };
+}
+
+export function startStep(cluster: string, node: string, role: "primary" | "standby"): Step {
+  return {
+    id: `start-${node}`,
+    kind: "postgres.start",
+    title: `Start ${node}, and see that it is a ${role}`,
+    parameters: { cluster, node, role },
+  };
+}

@@ -1,0 +1,155 @@
+import { lsnAhead } from "../../drivers/postgres/lsn.ts";
+import type { Refusal, Step } from "../../plan/plan.ts";
+import type { Cluster, System } from "../../system/schema.ts";
+import { type AnsweringNode, type ClusterFacts, primariesOf, receivedLsn, standbysOf } from "../cluster-facts.ts";
+import { isMeant, type Promised, promisedAfter } from "../promise.ts";
+import { promiseOf } from "../loss.ts";
+import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged, refuseOld } from "../planning.ts";
+import * as steps from "../step-list.ts";
+
+/** A target that lags more would keep the clients waiting while it catches up. */
+const lagBytesMax = 64 * 1024 * 1024;
+const switchoverDowntimeSeconds = 1;
+
+/**
+ * The primary moves in order: it is stopped cleanly, the target receives its log to the last byte, and only then is it
+ * promoted. Nothing can be lost. The last primary comes back as a standby without a rewind.
+ */
+export function planSwitchover(system: System, facts: ClusterFacts, choice: Choice): PlanDraft | Refusal {
+  const cluster = declaredCluster(system, facts.cluster);
+  const managed = refuseManaged(cluster, facts.cluster);
+  if (managed) return managed;
+  const primary = onlyPrimary(facts);
+  if ("refused" in primary) return primary;
+  const old = refuseOld(primary.observation.version, primary.node);
+  if (old) return old;
+  if (primary.instance === undefined)
+    return refuse(
+      "stop",
+      `${primary.node} can be neither stopped nor started again by Blackstart: ${primary.hostProblem ?? "no host is declared"}.`,
+      `Declare \`host:\` for ${primary.node}, so that it can be stopped cleanly and started again if need be.`,
+    );
+  const target = targetOf(facts, primary, choice);
+  if ("refused" in target) return target;
+  return draft(cluster, facts, primary, target);
+}
+
+function onlyPrimary(facts: ClusterFacts): AnsweringNode | Refusal {
+  const primaries = primariesOf(facts);
+  if (primaries.length > 1)
+    return refuse(
+      "one-primary",
+      `${primaries.map((one) => one.node).join(" and ")} both take writes.`,
+      "Stop the stale one first: `blackstart mitigate demote`.",
+    );
+  return (
+    primaries[0] ??
+    refuse("primary-down", `No primary of ${facts.cluster} answers.`, "If it is dead: `blackstart mitigate failover`.")
+  );
+}
+
+function targetOf(facts: ClusterFacts, primary: AnsweringNode, choice: Choice): AnsweringNode | Refusal {
+  const wanted = choice.node === primary.node ? undefined : choice.node;
+  const names = promiseOf(primary)?.names;
+  const streaming = standbysOf(facts).filter((one) => one.observation.receiver?.status === "streaming");
+  const lag = (one: AnsweringNode) => lsnAhead(primary.observation.lsn, receivedLsn(one));
+  const best = [...streaming].sort((a, b) => Number(isMeant(names, b)) - Number(isMeant(names, a)) || lag(a) - lag(b));
+  const target = wanted === undefined ? best[0] : streaming.find((one) => one.node === wanted);
+  if (target === undefined)
+    return refuse(
+      "candidate",
+      wanted === undefined ? "No standby streams from the primary." : `${wanted} does not stream from ${primary.node}.`,
+      streaming.length === 0
+        ? "Bring a standby back: `blackstart mitigate rejoin`."
+        : `Choose one of ${streaming.map((one) => one.node).join(", ")}.`,
+    );
+  if (lag(target) > lagBytesMax)
+    return refuse(
+      "lag",
+      `${target.node} is ${lag(target)} bytes behind; the clients would wait while it catches up.`,
+      `Wait until it is less than ${lagBytesMax} bytes behind, or choose another.`,
+    );
+  return target;
+}
+
+function draft(cluster: Cluster, facts: ClusterFacts, primary: AnsweringNode, target: AnsweringNode): PlanDraft {
+  const others = standbysOf(facts).filter((one) => one.node !== target.node);
+  const promised = promisedAfter(cluster, facts, primary);
+  const members = promised.members.filter((member) => others.some((one) => one.node === member.node));
+  const available: Promised = {
+    ...promised,
+    members,
+    count: Math.min(promised.count, members.length),
+    everyone: false,
+  };
+  return {
+    kind: "switchover",
+    subject: { kind: "cluster", name: facts.cluster },
+    because: [
+      `${primary.node} is the primary; ${target.node} streams from it, ${lsnAhead(primary.observation.lsn, receivedLsn(target))} bytes behind.`,
+    ],
+    risk: {
+      lossBytes: 0,
+      lossSeconds: 0,
+      downtimeSeconds: switchoverDowntimeSeconds,
+      statements: [
+        `Open transactions on ${primary.node} are rolled back and its clients are disconnected.`,
+        ...(available.count < promised.count
+          ? [
+              `Until ${primary.node} is back, an acknowledged write is on ${available.count} standby(s) instead of ${promised.count}.`,
+            ]
+          : []),
+        ...steps
+          .handMoved(cluster)
+          .map((way) => `You need to point ${way} to the new primary by hand, when the plan says so.`),
+      ],
+    },
+    steps: stepsOf(
+      cluster,
+      facts.cluster,
+      primary.node,
+      target.node,
+      others.map((one) => one.node),
+      promised,
+      available,
+    ),
+  };
+}
+
+function stepsOf(
+  cluster: Cluster,
+  name: string,
+  primary: string,
+  target: string,
+  others: readonly string[],
+  promised: Promised,
+  available: Promised,
+): readonly Step[] {
+  return [
+    {
+      id: "checkpoint",
+      kind: "postgres.checkpoint",
+      title: `Write a checkpoint on ${primary}, so that it stops quickly`,
+      parameters: { cluster: name, node: primary },
+    },
+    ...(promised.count > 0
+      ? [steps.setSynchronousStep("set-synchronous", name, target, available, "before-promotion")]
+      : []),
+    {
+      id: "hand-over",
+      kind: "postgres.hand-over",
+      title: `Stop ${primary} cleanly, and wait until ${target} has all of its log; otherwise start ${primary} again`,
+      parameters: { cluster: name, node: primary, target },
+      destructive: true,
+    },
+    steps.promoteStep(name, target, primary),
+    ...(others.length > 0 ? [steps.followStep(name, target, [target, ...others])] : []),
+    ...steps.clientSteps(name, cluster, target),
+    steps.verifyWriteStep(name, target, available.count),
+    steps.rejoinStep(name, primary, target),
+    ...(promised.count > 0
+      ? [steps.setSynchronousStep("set-synchronous-as-meant", name, target, promised, "as-meant")]
+      : []),
+    steps.verifyPromiseStep(name, target, promised, [primary, ...others]),
+  ];
+}

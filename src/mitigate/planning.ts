@@ -1,0 +1,60 @@
+import type { JsonObject } from "../base/json.ts";
+import type { Plan, Refusal } from "../plan/plan.ts";
+import { clusterOf } from "../system/names.ts";
+import type { Cluster, System } from "../system/schema.ts";
+
+/** What a planner answers; the id, the time and the incident are put on it by `plans.ts`. */
+export type PlanDraft = Omit<Plan, "id" | "createdAt" | "incident">;
+
+/** What the person, or the policy, decided beforehand. */
+export type Choice = Readonly<{
+  /** The node that the request is about, or that is to become the primary. */
+  node?: string;
+  /** `--accept-loss`: the stated loss is accepted. */
+  acceptLoss: boolean;
+  /** `--even-if-starting`: the primary is on its way back by itself and is to be replaced all the same. */
+  evenIfStarting: boolean;
+}>;
+
+export function choiceOf(options: JsonObject | undefined, subjectNode: string | undefined): Choice {
+  const named = typeof options?.node === "string" ? options.node : undefined;
+  const node = named ?? subjectNode;
+  return {
+    ...(node === undefined ? {} : { node }),
+    acceptLoss: options?.acceptLoss === true,
+    evenIfStarting: options?.evenIfStarting === true,
+  };
+}
+
+export function refuse(rule: string, missing: string, provide: string, accept?: string): Refusal {
+  return { refused: true, rule, missing, provide, ...(accept === undefined ? {} : { accept }) };
+}
+
+/** Two managers that both promote are how two primaries come about. */
+export function refuseManaged(cluster: Cluster, name: string): Refusal | undefined {
+  if (cluster.manager === "none") return undefined;
+  return refuse(
+    "one-manager",
+    `${name} is managed by ${cluster.manager}, which starts, stops and promotes its servers by itself.`,
+    cluster.manager === "patroni"
+      ? "Ask Patroni: `patronictl failover` or `patronictl switchover`. To act in its place, pause it (`patronictl pause`) and set `manager: none` for as long."
+      : "Ask Pacemaker: `pcs resource move`. To act in its place, put it into maintenance mode and set `manager: none` for as long.",
+  );
+}
+
+/** Before 13, a standby follows another primary only after a restart. */
+const oldestVersion = 130_000;
+
+export function refuseOld(version: number | undefined, node: string): Refusal | undefined {
+  if (version === undefined || version >= oldestVersion) return undefined;
+  return refuse(
+    "version",
+    `${node} runs PostgreSQL ${Math.floor(version / 10_000)}; a standby before 13 cannot follow another primary without a restart.`,
+    "Fail over by hand, and upgrade: that version is past its end of life.",
+  );
+}
+
+/** The cluster of a request; a wrong name throws UNKNOWN_NAME. */
+export function declaredCluster(system: System, name: string): Cluster {
+  return clusterOf(system, name);
+}

@@ -1,0 +1,143 @@
+import type { JsonObject } from "../base/json.ts";
+import type { Step } from "../plan/plan.ts";
+import type { Cluster } from "../system/schema.ts";
+import type { Member, Promised } from "./promise.ts";
+
+/** A node's name, or the earlier step that finds it out. */
+export type NodeReference = string | Readonly<{ from: string; field: string }>;
+
+export const electedNode: NodeReference = { from: "elect", field: "node" };
+
+/** The steps of which the plans are made; the handlers of the same kinds are in `steps/`. */
+export function fenceStep(cluster: string, node: string): Step {
+  return {
+    id: "fence",
+    kind: "postgres.fence",
+    title: `Make sure that ${node} takes no more writes, and cannot come back as a primary`,
+    parameters: { cluster, node },
+    destructive: true,
+  };
+}
+
+export function setSynchronousStep(
+  id: string,
+  cluster: string,
+  node: NodeReference,
+  promised: Promised,
+  when: "before-promotion" | "as-meant",
+): Step {
+  return {
+    id,
+    kind: "postgres.set-synchronous",
+    title:
+      when === "before-promotion"
+        ? "Let the new primary wait for the remaining standbys from its first write on"
+        : "Let the primary wait for its standbys as it is meant to",
+    parameters: { cluster, node, when, ...promisedParameters(promised) },
+    ...(when === "as-meant" ? { onFailure: "continue" as const } : {}),
+  };
+}
+
+function promisedParameters(promised: Promised): JsonObject {
+  const { count, method, members, everyone } = promised;
+  return { count, method, members: members.map((one: Member) => ({ ...one })), everyone };
+}
+
+export function promoteStep(cluster: string, node: NodeReference, old: string): Step {
+  return {
+    id: "promote",
+    kind: "postgres.promote",
+    title: typeof node === "string" ? `Promote ${node}` : "Promote the standby that has received most",
+    parameters: { cluster, node, old },
+    destructive: true,
+  };
+}
+
+export function followStep(cluster: string, primary: NodeReference, nodes: readonly string[]): Step {
+  return {
+    id: "follow",
+    kind: "postgres.follow",
+    title: `Let the other standbys (of ${nodes.join(", ")}) follow the new primary`,
+    parameters: { cluster, primary, nodes },
+    onFailure: "continue",
+  };
+}
+
+/** Every way for clients that is not ours to move is told to the person, as a step of its own. */
+export function clientSteps(name: string, cluster: Cluster, primary: NodeReference): readonly Step[] {
+  const clients = cluster.clients ?? {};
+  const steps: Step[] = [];
+  if (clients.file !== undefined)
+    steps.push({
+      id: "move-clients",
+      kind: "clients.move",
+      title: `Point the clients to the new primary, in ${clients.file}`,
+      parameters: { cluster: name, primary },
+    });
+  const byHand = handMoved(cluster);
+  if (byHand.length > 0)
+    steps.push({
+      id: "move-clients-by-hand",
+      kind: "clients.by-hand",
+      title: `You point ${byHand.join(", ")} to the new primary; Blackstart cannot yet`,
+      parameters: { cluster: name, primary, ways: byHand },
+      onFailure: "continue",
+    });
+  return steps;
+}
+
+/** The ways by which clients find the primary that Blackstart does not move. */
+export function handMoved(cluster: Cluster): readonly string[] {
+  const { vip, pgbouncer, haproxy, patroni } = cluster.clients ?? {};
+  return [
+    ...(vip === undefined ? [] : [`the virtual address ${vip}`]),
+    ...(pgbouncer === undefined ? [] : [`PgBouncer (${pgbouncer})`]),
+    ...(haproxy === undefined ? [] : [`HAProxy (${haproxy})`]),
+    ...(patroni === true ? ["Patroni's clients"] : []),
+  ];
+}
+
+export function verifyWriteStep(cluster: string, primary: NodeReference, waitsFor: number): Step {
+  return {
+    id: "verify-write",
+    kind: "clients.verify-write",
+    title: "Prove by a write, through the clients' own path, that the service works",
+    parameters: { cluster, primary, waitsFor },
+  };
+}
+
+export function keepStep(cluster: string, node: string, label: string): Step {
+  return {
+    id: `keep-${node}`,
+    kind: "host.keep",
+    title: `Keep the write-ahead log and the data of ${node}: the only record of writes that were lost`,
+    parameters: { cluster, node, label },
+    onFailure: "continue",
+  };
+}
+
+export function rejoinStep(cluster: string, node: string, primary: NodeReference, kept?: string): Step {
+  return {
+    id: `rejoin-${node}`,
+    kind: "postgres.rejoin",
+    title: `Bring ${node} back as a standby`,
+    parameters: { cluster, node, primary, ...(kept === undefined ? {} : { label: kept }) },
+    destructive: true,
+    onFailure: "continue",
+  };
+}
+
+export function verifyPromiseStep(
+  cluster: string,
+  primary: NodeReference,
+  promised: Promised,
+  nodes: readonly string[],
+): Step {
+  return {
+    id: "verify",
+    kind: "postgres.verify-promise",
+    title: "See that there is one primary, that all standbys stream from it, and that it waits for them as promised",
+    parameters: { cluster, primary, count: promised.count, nodes },
+    onFailure: "continue",
+  };
+}
