@@ -1,16 +1,15 @@
 import type { Event, ReadQuery, Timeline } from "./timeline.ts";
 
-const pageSize = 10_000;
+const eventsPerRead = 10_000;
 
-/** Everything that matches, page by page: one answer never holds more than a page's worth in the store's hands. */
-export async function readAll(timeline: Timeline, query: Omit<ReadQuery, "limit"> = {}): Promise<readonly Event[]> {
-  const all: Event[] = [];
+/** Everything that matches, read in portions: `read` alone answers at most its limit. */
+export async function readAll(timeline: Timeline, query: Omit<ReadQuery, "limit">): Promise<readonly Event[]> {
+  const events: Event[] = [];
   let after = query.after ?? 0;
   for (;;) {
-    const page = await timeline.read({ ...query, after, limit: pageSize });
-    for (const event of page) all.push(event);
-    const last = page.at(-1);
-    if (last === undefined || page.length < pageSize) return all;
-    after = last.position;
+    const some = await timeline.read({ ...query, after, limit: eventsPerRead });
+    for (const event of some) events.push(event);
+    if (some.length < eventsPerRead) return events;
+    after = some.at(-1)?.position ?? after;
   }
 }
