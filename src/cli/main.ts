@@ -1,0 +1,83 @@
+import { constants } from "node:os";
+import { CommanderError } from "commander";
+import { BlackstartError } from "../base/error.ts";
+import { commandName, type Surroundings } from "./command.ts";
+import { createOutput } from "./output/output.ts";
+import { exitCodeOf } from "./output/render-error.ts";
+import { calledCommand, createProgram } from "./program.ts";
+import { usageError } from "./usage.ts";
+
+/**
+ * The program. Whatever happens it ends with one of the exit codes of the catalogue, and with something said.
+ */
+const abort = new AbortController();
+endQuietlyWhenNobodyReads();
+listenToSignals();
+process.exit(await run());
+
+async function run(): Promise<number> {
+  let exitCode = 0;
+  const surroundings: Surroundings = {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    stdin: process.stdin,
+    environment: process.env,
+    signal: abort.signal,
+    ended: (code) => {
+      exitCode = code;
+    },
+  };
+  const program = createProgram(surroundings);
+  try {
+    await program.parseAsync(process.argv);
+    return exitCode;
+  } catch (error) {
+    const name = commandName(calledCommand(program, process.argv.slice(2)));
+    const shown = error instanceof CommanderError ? usageError(error, name) : wasInterrupted(error);
+    if (shown === undefined) return (error as CommanderError).code === "commander.help" ? 2 : 0;
+    const json = process.argv.includes("--json");
+    const color = !process.argv.includes("--no-color");
+    createOutput({ ...surroundings, json, color }).error(shown, name);
+    return abort.signal.aborted ? 128 + constants.signals.SIGINT : exitCodeOf(shown);
+  }
+}
+
+/** What is thrown after Ctrl-C is mostly the abort itself, in one guise or another: it is told as what it is. */
+function wasInterrupted(error: unknown): unknown {
+  if (!abort.signal.aborted || error instanceof BlackstartError) return error;
+  return new BlackstartError("INTERRUPTED", {
+    what: "Interrupted.",
+    why: "You, or the system, asked it to end.",
+    next: "See `blackstart status` for how things are.",
+  });
+}
+
+/** `blackstart … | head` is no error: whoever reads has read enough. */
+function endQuietlyWhenNobodyReads(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EPIPE") process.exit(0);
+      throw error;
+    });
+  }
+}
+
+/**
+ * The first Ctrl-C asks the command to come to an end that it can tell of; a second ends it at once. npm and the
+ * terminal may each pass one press on: what follows within half a second is the same press.
+ */
+function listenToSignals(): void {
+  const samePressMs = 500;
+  let firstAt: number | undefined;
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      if (firstAt === undefined) {
+        firstAt = performance.now();
+        abort.abort(new Error(`ended by ${signal}`));
+        if (signal === "SIGINT") process.stderr.write("\nStopping … (Ctrl-C again to end at once)\n");
+      } else if (performance.now() - firstAt > samePressMs) {
+        process.exit(128 + constants.signals[signal]);
+      }
+    });
+  }
+}

@@ -1,0 +1,49 @@
+import type { Plan, Refusal, Risk } from "../../plan/plan.ts";
+import { type Layout, wrapped } from "./layout.ts";
+import { bytesText, counted, durationText } from "./quantities.ts";
+import type { Style } from "./style.ts";
+
+/** A plan as the person who approves it reads it: why, what it risks, what it does. */
+export function renderPlan(plan: Plan, style: Style, layout: Layout): string[] {
+  const { width } = layout;
+  return [
+    `${style.bold(`Plan: ${plan.kind} ${plan.subject.name}`)}  ${style.dim(plan.id)}`,
+    "",
+    "Because",
+    ...plan.because.flatMap((reason) => wrapped(reason, width, "  · ")),
+    "Risk",
+    ...riskLines(plan.risk).flatMap((line) => wrapped(line, width, "  · ")),
+    "Steps",
+    ...plan.steps.flatMap((step, index) => {
+      const mark = step.destructive ? ` ${style.yellow("[cannot be undone]")}` : "";
+      return wrapped(`${step.title}${mark}`, width, `  ${String(index + 1).padStart(2)}. `);
+    }),
+  ];
+}
+
+/** A refusal names what is missing, how to provide it, and the flag that takes the risk, where there is one. */
+export function renderRefusal(refusal: Refusal, style: Style, layout: Layout): string[] {
+  const { width } = layout;
+  return [
+    ...wrapped(`No plan: ${refusal.missing}`, width, style.red("refused: ")),
+    ...wrapped(refusal.rule, width, "  rule: "),
+    ...wrapped(refusal.provide, width, "  next: "),
+    ...(refusal.accept === undefined ? [] : wrapped(refusal.accept, width, "  or take the risk: ")),
+  ];
+}
+
+export function riskLines(risk: Risk): string[] {
+  return [
+    lossText(risk),
+    `clients cannot write for about ${durationText(risk.downtimeSeconds * 1000)}`,
+    ...risk.statements,
+  ];
+}
+
+function lossText({ lossBytes, lossSeconds }: Risk): string {
+  if (lossBytes === 0) return "no acknowledged write is lost";
+  if (lossBytes === null && lossSeconds === null) return "how much could be lost cannot be known";
+  const bytes = lossBytes === null ? "an unknown amount" : bytesText(lossBytes);
+  const seconds = lossSeconds === null ? "" : `, the last ${counted(Math.ceil(lossSeconds), "second")}`;
+  return `acknowledged writes could be lost: ${bytes} of write-ahead log${seconds}`;
+}
