@@ -4,7 +4,20 @@ import { type IncidentState, incidentState } from "./incident-fold.ts";
 import { readAll } from "./read-all.ts";
 import type { Event, Timeline } from "./timeline.ts";
 
-export { type IncidentState, incidentState } from "./incident-fold.ts";
+export {
+  type Hypothesis,
+  type HypothesisEvidence,
+  type Impact,
+  type IncidentPlan,
+  type IncidentState,
+  type IncidentTimes,
+  incidentState,
+  type Note,
+  type Outage,
+  type PastFinding,
+  type Person,
+  type RecoveryResult,
+} from "./incident-fold.ts";
 
 export const incidentPrefix = "incident/";
 

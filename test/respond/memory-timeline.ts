@@ -1,4 +1,5 @@
 import { BlackstartError } from "../../src/base/error.ts";
+import { assertStorable, dataText } from "../../src/timeline/data.ts";
 import type { Event, ExpectedVersion, Lease, NewEvent, ReadQuery, Timeline } from "../../src/timeline/timeline.ts";
 
 /**
@@ -21,6 +22,8 @@ export function memoryTimeline(): MemoryTimeline {
     before: undefined,
     now: () => new Date().toISOString(),
     async append(stream, expectedVersion, added) {
+      assertStorable(stream, added);
+      for (const event of added) dataText(event);
       await timeline.before?.(stream, added);
       return appendTo(events, stream, expectedVersion, added, timeline.now, waiting);
     },

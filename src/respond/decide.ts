@@ -1,0 +1,144 @@
+import { type Instant, millisecondsBetween } from "../base/time.ts";
+import type { FindingsChange } from "../finding/change.ts";
+import { type Finding, findingKey } from "../finding/finding.ts";
+import type { System } from "../system/schema.ts";
+import type { IncidentEvent } from "../timeline/incident.ts";
+import type { IncidentState } from "../timeline/incident-fold.ts";
+import { type Draft, draftOf, newDraft, type PendingDrafts, say, sayRaised } from "./draft.ts";
+import { mitigationOf, type PlanFact } from "./mitigation-of.ts";
+import { causesFirst, type Relation, relationOf, relationsInOrder, scopeOf } from "./relation.ts";
+
+/** What the decision depends on besides the incidents and the change. */
+export type DecisionFacts = Readonly<{ system: System; now: Instant; plans: readonly PlanFact[] }>;
+
+/** Events to be appended to one incident's stream, all or none, if it still is at this version. */
+export type IntendedAppend = Readonly<{
+  incident: string;
+  expectedVersion: number;
+  events: readonly IncidentEvent[];
+}>;
+
+/**
+ * What a change of the findings means for the incidents. Pure: the same facts give the same answer, and once the answer
+ * is appended, the same change means nothing any more. So it can be asked again after a crash or a conflict.
+ *
+ * Holds afterwards, of the incidents that the watch opened: one is open if and only if a critical finding is open in it,
+ * no finding is open in two, and no two are open about the same subject.
+ */
+export function decide(
+  incidents: readonly IncidentState[],
+  change: FindingsChange,
+  facts: DecisionFacts,
+): readonly IntendedAppend[] {
+  const drafts: PendingDrafts = incidents.map(draftOf);
+  // Told twice in one moment: the later word counts.
+  const raised = new Map(change.raised.map((finding) => [findingKey(finding), finding]));
+  for (const cleared of change.cleared) if (!raised.has(findingKey(cleared))) clear(drafts, cleared, facts);
+  for (const finding of causesFirst(facts.system, [...raised.values()])) place(drafts, finding, facts);
+  for (const draft of drafts) mitigateIfOver(draft, facts);
+  return drafts
+    .filter((draft) => draft.events.length > 0)
+    .map(({ state, expectedVersion, events }) => ({ incident: state.id, expectedVersion, events }));
+}
+
+function clear(drafts: PendingDrafts, which: Pick<Finding, "code" | "subject">, facts: DecisionFacts): void {
+  for (const draft of drafts)
+    if (openIn(draft.state, which))
+      say(draft, { kind: "incident.finding-cleared", data: { code: which.code, subject: which.subject } }, facts.now);
+}
+
+function place(drafts: PendingDrafts, finding: Finding, facts: DecisionFacts): void {
+  const holder = drafts.find(({ state }) => openIn(state, finding));
+  if (holder !== undefined) return update(holder, finding, facts);
+  if (finding.severity === "info") return;
+  const open = nearest(drafts, finding, facts, ({ state }) => state.status === "open");
+  if (open !== undefined) return attach(open.draft, finding, open.relation, facts);
+  const recent = nearest(drafts, finding, facts, ({ state }) => isRecent(state, finding, facts));
+  if (finding.severity === "warning") {
+    if (recent !== undefined) say(recent.draft, { kind: "incident.finding-raised", data: { finding } }, facts.now);
+    return;
+  }
+  if (recent !== undefined) return recur(recent.draft, finding, recent.relation, facts);
+  drafts.push(newDraft(drafts, finding, scopeOf(finding.subject), facts.now));
+}
+
+/** It is known already: only what changed is said. */
+function update(draft: Draft, finding: Finding, facts: DecisionFacts): void {
+  const known = openIn(draft.state, finding);
+  if (known?.severity === finding.severity && known.title === finding.title) return;
+  const worse = known?.severity !== "critical" && finding.severity === "critical";
+  if (worse && draft.state.status !== "open") return recur(draft, finding, "same", facts);
+  sayRaised(draft, finding, facts.now);
+}
+
+function attach(draft: Draft, finding: Finding, relation: Relation, facts: DecisionFacts): void {
+  sayRaised(draft, finding, facts.now);
+  if (finding.severity !== "critical") return;
+  widen(draft, finding, relation, facts);
+  if (draft.state.severity !== "critical")
+    say(draft, { kind: "incident.severity-set", data: { severity: "critical", reason: finding.title } }, facts.now);
+}
+
+/** Nobody is paged a second time for what comes back so soon. */
+function recur(draft: Draft, finding: Finding, relation: Relation, facts: DecisionFacts): void {
+  say(draft, { kind: "incident.recurred", data: { findings: [finding] } }, facts.now);
+  widen(draft, finding, relation, facts);
+}
+
+function widen(draft: Draft, finding: Finding, relation: Relation, facts: DecisionFacts): void {
+  if (relation !== "cause") return;
+  const data = { title: finding.title, subject: scopeOf(finding.subject) };
+  say(draft, { kind: "incident.retitled", data }, facts.now);
+}
+
+function mitigateIfOver(draft: Draft, facts: DecisionFacts): void {
+  const isOver = draft.state.status === "open" && !hasCritical(draft.state.open);
+  // One that was opened by hand, and in which nothing critical ever was found, is the people's to end.
+  if (!isOver || draft.expectedVersion === 0 || !draft.hadCritical) return;
+  say(draft, { kind: "incident.mitigated", data: { how: mitigationOf(draft.state, facts.plans) } }, facts.now);
+}
+
+/** The incident that stands nearest to the finding; among equals the one that was opened first. */
+function nearest(
+  drafts: PendingDrafts,
+  finding: Finding,
+  facts: DecisionFacts,
+  eligible: (draft: Draft) => boolean,
+): { draft: Draft; relation: Relation } | undefined {
+  const related = drafts.filter(eligible).flatMap((draft) => {
+    const relation = relationOf(facts.system, finding.subject, draft.state.subject);
+    return relation === undefined ? [] : [{ draft, relation }];
+  });
+  const rank = ({ relation }: { relation: Relation }) => relationsInOrder.indexOf(relation);
+  return related.toSorted(
+    (one, other) => rank(one) - rank(other) || one.draft.state.firstPosition - other.draft.state.firstPosition,
+  )[0];
+}
+
+/**
+ * An incident that is over, but so lately that what is found now belongs to it. One that people have declared resolved
+ * is opened again only by the very thing it was about.
+ */
+function isRecent(state: IncidentState, finding: Finding, facts: DecisionFacts): boolean {
+  const within = (since: Instant | null | undefined) =>
+    since !== null && since !== undefined && millisecondsBetween(since, facts.now) <= facts.system.watch.settle;
+  switch (state.status) {
+    case "open":
+      return false;
+    case "mitigated":
+      return within(state.times.mitigatedAt) || within(state.past.at(-1)?.clearedAt);
+    case "resolved":
+      return (
+        finding.severity === "critical" &&
+        state.past.some((past) => findingKey(past.finding) === findingKey(finding) && within(past.clearedAt))
+      );
+  }
+}
+
+function openIn(state: IncidentState, which: Pick<Finding, "code" | "subject">): Finding | undefined {
+  return state.open.find((finding) => findingKey(finding) === findingKey(which));
+}
+
+function hasCritical(findings: readonly Finding[]): boolean {
+  return findings.some((finding) => finding.severity === "critical");
+}
