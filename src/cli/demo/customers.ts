@@ -20,7 +20,10 @@ export type Transfer = Readonly<{ id: number; from: number; to: number; amount: 
  * Customers who send transfers to the payments service, `workers` at a time with a short pause between two: a bounded
  * load. They count what they were told, which is the only honest measure of what was acknowledged.
  */
-export function startCustomers(port: number, options: { workers: number; pauseMs: number; limit: number; random: () => number }): Customers {
+export function startCustomers(
+  port: number,
+  options: { workers: number; pauseMs: number; limit: number; random: () => number },
+): Customers {
   const agent = new Agent({ keepAlive: true, maxSockets: options.workers });
   const ending = new AbortController();
   const acknowledged = new Set<number>();

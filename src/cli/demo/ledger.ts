@@ -23,11 +23,13 @@ export const bookEntry = {
   balance: "update accounts set balance = balance + $2 where id = $1 returning balance::text as balance",
 } as const;
 
-export const halfDoneTransfers = "select transfer_id, sum(amount) as missing from entries group by transfer_id having sum(amount) <> 0";
+export const halfDoneTransfers =
+  "select transfer_id, sum(amount) as missing from entries group by transfer_id having sum(amount) <> 0";
 
 /** A half-done transfer is taken back: the money returns to the account that it was debited from. */
 export const takeBackTransfer = `
   with taken as (delete from entries where transfer_id = $transfer_id returning account_id, amount)
   update accounts set balance = accounts.balance - taken.amount from taken where accounts.id = taken.account_id`;
 
-export const cachedBalances = "select id::text as account, balance::text as value from accounts where id = any($1::bigint[])";
+export const cachedBalances =
+  "select id::text as account, balance::text as value from accounts where id = any($1::bigint[])";

@@ -25,7 +25,10 @@ const server = createServer((request, response) => {
   const url = new URL(request.url ?? "/", "http://localhost");
   if (url.pathname === "/health") return answer(healthy() ? 200 : 503, healthy() ? "ok\n" : "transfers fail\n");
   if (url.pathname === "/metrics") {
-    return answer(200, `payments_requests_total ${counters.requests}\npayments_requests_failed_total ${counters.failed}\n`);
+    return answer(
+      200,
+      `payments_requests_total ${counters.requests}\npayments_requests_failed_total ${counters.failed}\n`,
+    );
   }
   if (url.pathname !== "/transfer" || request.method !== "POST") return answer(404, "not found\n");
   counters.requests += 1;
@@ -45,7 +48,9 @@ const server = createServer((request, response) => {
     response.writeHead(status, { "content-type": "text/plain" }).end(text);
   }
 });
-server.listen(Number(values.port), "127.0.0.1", () => process.stdout.write(`listening ${(server.address() as { port: number }).port}\n`));
+server.listen(Number(values.port), "127.0.0.1", () =>
+  process.stdout.write(`listening ${(server.address() as { port: number }).port}\n`),
+);
 // Whoever started the service holds its standard input; when they are gone, so is the service.
 process.stdin.on("end", () => process.exit(0)).resume();
 process.on("SIGTERM", () => process.exit(0));
@@ -57,7 +62,12 @@ function healthy(): boolean {
 
 /** Debit, then credit: two transactions. Between them, and between cache and commit, a crash leaves its marks. */
 async function transfer(pool: Pool, parameters: URLSearchParams): Promise<void> {
-  const [id, from, to, amount] = ["id", "from", "to", "amount"].map((name) => Number(parameters.get(name))) as [number, number, number, number];
+  const [id, from, to, amount] = ["id", "from", "to", "amount"].map((name) => Number(parameters.get(name))) as [
+    number,
+    number,
+    number,
+    number,
+  ];
   await book(pool, id, from, -amount);
   await delay(2); // the fraud check, say
   await book(pool, id, to, amount);

@@ -19,7 +19,8 @@ export function createPool(addressFile: string, options: { connections: number; 
   const waiting: (() => void)[] = [];
 
   async function take(): Promise<{ connection: Connection; address: string }> {
-    while (open >= options.connections && idle.length === 0) await new Promise<void>((resolve) => waiting.push(resolve));
+    while (open >= options.connections && idle.length === 0)
+      await new Promise<void>((resolve) => waiting.push(resolve));
     const address = (await readFile(addressFile, "utf8")).trim();
     for (let held = idle.pop(); held !== undefined; held = idle.pop()) {
       if (held.address === address) return held;
@@ -28,7 +29,14 @@ export function createPool(addressFile: string, options: { connections: number; 
     open += 1;
     try {
       const url = `postgres://blackstart@${address}/postgres`;
-      return { address, connection: await connect(url, { timeoutMs: options.timeoutMs, queryTimeoutMs: options.timeoutMs, applicationName: "payments" }) };
+      return {
+        address,
+        connection: await connect(url, {
+          timeoutMs: options.timeoutMs,
+          queryTimeoutMs: options.timeoutMs,
+          applicationName: "payments",
+        }),
+      };
     } catch (error) {
       open -= 1;
       throw error;
