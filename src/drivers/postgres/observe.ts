@@ -1,5 +1,7 @@
 import type { Connection } from "./connection.ts";
+import { formatConninfo, parseConninfo } from "./conninfo.ts";
 import type { Lsn } from "./lsn.ts";
+import { observationQuery } from "./observation-query.ts";
 
 /** What one server says of itself and its replication, in one query's snapshot. */
 export type NodeObservation = Readonly<{
@@ -12,9 +14,11 @@ export type NodeObservation = Readonly<{
   lsn: Lsn;
   replayedLsn: Lsn | null;
   startedAt: string;
+  /** Empty text where the user may not see it (`pg_monitor` may see all of them). */
   settings: Readonly<{
     synchronousStandbyNames: string;
     synchronousCommit: string;
+    /** Without its password. */
     primaryConninfo: string;
     dataDirectory: string;
     configFile: string;
@@ -40,3 +44,23 @@ export type NodeObservation = Readonly<{
 }>;
 
 export type ObserveNode = (connection: Connection, options?: { timeoutMs?: number }) => Promise<NodeObservation>;
+
+/** One round trip; PostgreSQL 13 to 18. What the user may not see is null or empty, not an error. */
+export const observeNode: ObserveNode = async (connection, options) => {
+  const [row] = await connection.query<{ observation: NodeObservation }>(observationQuery, [], options);
+  if (row === undefined) throw new Error("a query without FROM answers with one row");
+  const { observation } = row;
+  const { settings } = observation;
+  const primaryConninfo = shownConninfo(settings.primaryConninfo);
+  return { ...observation, settings: { ...settings, primaryConninfo } };
+};
+
+/** What cannot be understood is not shown: a password might be in it. */
+function shownConninfo(text: string): string {
+  try {
+    const { password: _password, sslpassword: _sslpassword, ...shown } = parseConninfo(text);
+    return formatConninfo(shown);
+  } catch {
+    return ""; // The server itself could not use it either.
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * Everything of a NodeObservation as one JSON object.
+ *
+ * - Settings come from the view, which leaves out what the user may not see, where `current_setting` would raise an error.
+ * - A primary's timeline is the one it writes on. `pg_control_checkpoint` lags behind a promotion until the next
+ *   checkpoint, and on a standby behind the switch to a new timeline; so a standby's is the newest that it knows of.
+ * - A standby that was started anew counts what it received from the start of the segment it asked for, which lies before
+ *   what it has replayed: it has the greater of the two.
+ * - Other users' rows of pg_stat_replication and pg_stat_wal_receiver are all null but for the pid without `pg_monitor`.
+ */
+export const observationQuery = `
+with
+  s as materialized (
+    select coalesce(json_object_agg(name, setting), '{}') as v
+    from pg_settings
+    where name in ('synchronous_standby_names', 'synchronous_commit', 'primary_conninfo', 'data_directory', 'config_file')
+  ),
+  r as materialized (select * from pg_stat_wal_receiver where pid is not null),
+  role as materialized (select pg_is_in_recovery() as standby)
+select json_build_object(
+  'role', case when standby then 'standby' else 'primary' end,
+  'version', current_setting('server_version_num')::int,
+  'systemIdentifier', (select system_identifier::text from pg_control_system()),
+  'timelineId', case
+    when standby then greatest(
+      (select timeline_id from pg_control_checkpoint()),
+      (select min_recovery_end_timeline from pg_control_recovery()),
+      (select received_tli from r))
+    else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end,
+  'lsn', case
+    when standby then coalesce(greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()), '0/0')
+    else pg_current_wal_lsn() end,
+  'replayedLsn', case when standby then pg_last_wal_replay_lsn() end,
+  'startedAt', to_char(pg_postmaster_start_time() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+  'settings', (select json_build_object(
+    'synchronousStandbyNames', coalesce(v->>'synchronous_standby_names', ''),
+    'synchronousCommit', coalesce(v->>'synchronous_commit', ''),
+    'primaryConninfo', coalesce(v->>'primary_conninfo', ''),
+    'dataDirectory', coalesce(v->>'data_directory', ''),
+    'configFile', coalesce(v->>'config_file', '')) from s),
+  'standbys', (select coalesce(json_agg(json_build_object(
+    'applicationName', coalesce(application_name, ''),
+    'clientAddress', host(client_addr),
+    'state', coalesce(state, 'unknown'),
+    'syncState', coalesce(sync_state, 'unknown'),
+    'sentLsn', sent_lsn,
+    'flushLsn', flush_lsn,
+    'replayLsn', replay_lsn) order by application_name, pid), '[]') from pg_stat_replication),
+  'receiver', (select json_build_object(
+    'status', coalesce(status, 'unknown'),
+    'senderHost', sender_host,
+    'senderPort', sender_port,
+    'flushedLsn', flushed_lsn,
+    'slotName', slot_name) from r limit 1)
+) as observation
+from role`;

@@ -1,0 +1,61 @@
+import { execFile } from "node:child_process";
+import { chownSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { BlackstartError, messageOf } from "../base/error.ts";
+import { serverAccount } from "./account.ts";
+import type { LabRecord, NodeRecord } from "./record.ts";
+import { configurationText, serverSettings } from "./settings.ts";
+import { replicationConninfo } from "./system-file.ts";
+
+/** Copies the template once for each node and gives each copy its settings. */
+export async function cloneNodes(
+  record: LabRecord,
+  template: string,
+  extra: Readonly<Record<string, string>>,
+): Promise<void> {
+  await Promise.all(record.nodes.map((node) => cloneNode(record, node, template, extra)));
+}
+
+async function cloneNode(
+  record: LabRecord,
+  node: NodeRecord,
+  template: string,
+  extra: Readonly<Record<string, string>>,
+): Promise<void> {
+  const account = serverAccount();
+  const own = (path: string) => account !== undefined && chownSync(path, account.uid, account.gid);
+  // The account owns the folder around it as well: what rewinds and clones puts things beside the data directory.
+  mkdirSync(dirname(node.dataDirectory), { mode: 0o755 });
+  own(dirname(node.dataDirectory));
+  await promisify(execFile)("cp", ["-a", template, node.dataDirectory]).catch((error) => {
+    throw new BlackstartError("LAB_FAILED", {
+      what: `The data directory of ${node.name} could not be copied from the template.`,
+      why: messageOf(error),
+      next: "Make room on the disk, or set BLACKSTART_HOME to a folder on another one.",
+    });
+  });
+  const write = (name: string, text: string) => {
+    const file = join(node.dataDirectory, name);
+    writeFileSync(file, text, { mode: 0o600 });
+    own(file);
+  };
+  write("postgresql.conf", configurationText(settingsOf(record, node, extra)));
+  if (node.role !== "primary") write("standby.signal", "");
+}
+
+function settingsOf(record: LabRecord, node: NodeRecord, extra: Readonly<Record<string, string>>) {
+  const primary = record.nodes.find(({ role }) => role === "primary") as NodeRecord;
+  const synchronous = record.nodes.filter(({ role }) => role === "synchronous").map(({ name }) => name);
+  return serverSettings({
+    major: Number.parseInt(record.version, 10),
+    name: node.name,
+    port: node.serverPort,
+    durable: record.durable,
+    synchronousStandbyNames:
+      node === primary && synchronous.length > 0 ? `FIRST ${synchronous.length} (${synchronous.join(", ")})` : "",
+    primaryConninfo:
+      node === primary ? undefined : `${replicationConninfo(primary.port)} application_name=${node.name}`,
+    extra,
+  });
+}

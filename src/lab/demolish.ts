@@ -1,0 +1,93 @@
+import { execFile } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { BlackstartError } from "../base/error.ts";
+import { pollUntil } from "../base/time.ts";
+import { releasePorts } from "./ports.ts";
+import { isAlive, serverProcessesIn } from "./processes.ts";
+import type { LabRecord } from "./record.ts";
+
+/**
+ * Ends every process of a lab, frees its shared memory, removes its directories and gives its ports back. Whatever of it
+ * is there: also for a lab that is half made, half gone, or whose machine was started anew. Doing it twice is no error.
+ */
+export async function demolish(record: LabRecord): Promise<void> {
+  const segments = dataDirectoriesOf(record).flatMap(segmentOf);
+  await endProcesses(record);
+  await freeSegments(segments);
+  // A node's directory first: while lab.json is there, an interrupted removal can be gone on with.
+  for (const node of record.nodes) await remove(join(node.dataDirectory, ".."));
+  if (record.nodesDirectory !== record.directory) await remove(record.nodesDirectory);
+  await remove(record.directory);
+  releasePorts(record.ports, record.directory);
+}
+
+/** Also those that were moved aside or kept beside a node's: a server may have been started in them. */
+function dataDirectoriesOf(record: LabRecord): readonly string[] {
+  return record.nodes.flatMap(({ dataDirectory }) => {
+    const folder = join(dataDirectory, "..");
+    try {
+      return readdirSync(folder).map((name) => join(folder, name));
+    } catch {
+      return []; // Removed already.
+    }
+  });
+}
+
+async function endProcesses(record: LabRecord): Promise<void> {
+  if (record.proxy !== null && isAlive(record.proxy)) kill(record.proxy.pid);
+  const gone = await pollUntil(
+    async () => {
+      // Again each time: a server may have started another process between the look and the kill.
+      const left = record.nodes.flatMap(({ dataDirectory }) => serverProcessesIn(join(dataDirectory, "..")));
+      for (const { pid } of left) kill(pid);
+      return left.length === 0 && !(record.proxy !== null && isAlive(record.proxy)) ? true : undefined;
+    },
+    { everyMs: 2, timeoutMs: 10_000 },
+  );
+  if (gone) return;
+  throw new BlackstartError("LAB_FAILED", {
+    what: `Processes of the lab ${record.name} did not end within 10 s of SIGKILL.`,
+    why: "They hang in the kernel, most likely on a disk.",
+    next: `See \`ps -eo pid,stat,wchan,args | grep ${record.name}\`; then take the lab down again.`,
+  });
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error; // Gone meanwhile is what was wanted.
+  }
+}
+
+/** Line 7 of postmaster.pid: the key and the id of the System V segment (miscinit.c, AddToDataDirLockFile). */
+function segmentOf(dataDirectory: string): readonly { key: string; id: string }[] {
+  try {
+    const [key, id] = (readFileSync(join(dataDirectory, "postmaster.pid"), "utf8").split("\n")[6] ?? "")
+      .trim()
+      .split(/\s+/);
+    return key && id ? [{ key, id }] : [];
+  } catch {
+    return []; // Shut down in order, or never started: it holds none.
+  }
+}
+
+/** SIGKILL leaves the segment behind. After a reboot its id may be a stranger's: key, id and no user must fit. */
+async function freeSegments(segments: readonly { key: string; id: string }[]): Promise<void> {
+  if (segments.length === 0) return;
+  const present = readFileSync("/proc/sysvipc/shm", "utf8")
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/));
+  for (const { key, id } of segments) {
+    // Columns: key shmid perms size cpid lpid nattch …
+    if (!present.some((fields) => fields[0] === key && fields[1] === id && fields[6] === "0")) continue;
+    await promisify(execFile)("ipcrm", ["-m", id]);
+  }
+}
+
+async function remove(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
+}

@@ -1,0 +1,66 @@
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { sep } from "node:path";
+
+/** A process that can be told from a later one with the same pid: by when it started, in clock ticks since this boot. */
+export type ProcessIdentity = Readonly<{ pid: number; startTime: string; boot: string }>;
+
+export function identityOf(pid: number): ProcessIdentity | undefined {
+  const stat = statOf(pid);
+  return stat === undefined ? undefined : { pid, startTime: stat.startTime, boot: bootId() };
+}
+
+/** Whether this very process still runs; one that has ended and was not yet waited for does not. */
+export function isAlive(identity: ProcessIdentity): boolean {
+  const stat = statOf(identity.pid);
+  return (
+    stat !== undefined && stat.state !== "Z" && stat.startTime === identity.startTime && bootId() === identity.boot
+  );
+}
+
+export type ProcessInfo = Readonly<{ pid: number; parent: number; state: string; program: string; directory: string }>;
+
+/**
+ * The processes of PostgreSQL servers at or below a folder: a server's processes all have their data directory as their
+ * working directory, also those that outlived their postmaster. What else stands there (a person's shell, say) is
+ * left alone, unless a server started it.
+ */
+export function serverProcessesIn(folder: string): readonly ProcessInfo[] {
+  const there = readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => infoOf(Number(name)))
+    .filter((info) => info !== undefined)
+    .filter(({ directory }) => directory === folder || directory.startsWith(folder + sep));
+  const servers = there.filter(({ program }) => program === "postgres");
+  const pids = new Set(servers.map(({ pid }) => pid));
+  return [...servers, ...there.filter(({ pid, parent }) => !pids.has(pid) && pids.has(parent))];
+}
+
+function infoOf(pid: number): ProcessInfo | undefined {
+  const stat = statOf(pid);
+  if (stat === undefined || stat.state === "Z") return undefined;
+  try {
+    // The kernel adds this to a link whose target was removed.
+    const read = (link: string) => readlinkSync(`/proc/${pid}/${link}`).replace(/ \(deleted\)$/, "");
+    const program = read("exe");
+    return { pid, ...stat, program: program.slice(program.lastIndexOf("/") + 1), directory: read("cwd") };
+  } catch {
+    return undefined; // Not ours to see, or gone meanwhile; either way it is not one of our servers.
+  }
+}
+
+/** proc(5): pid (name) state parent …, the 22nd is the start time. The name may hold anything, also parentheses. */
+function statOf(pid: number): { state: string; parent: number; startTime: string } | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "latin1");
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    return { state: fields[0] ?? "", parent: Number(fields[1]), startTime: fields[19] ?? "" };
+  } catch {
+    return undefined; // It is gone.
+  }
+}
+
+let boot: string | undefined;
+function bootId(): string {
+  boot ??= readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  return boot;
+}

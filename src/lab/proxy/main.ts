@@ -1,0 +1,73 @@
+import { existsSync, watch } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { identityOf, type ProcessIdentity } from "../processes.ts";
+import { readRecord, recordFile } from "../record.ts";
+import { appliedFile, type NetworkState, readNetwork, writeJson } from "./network.ts";
+import { makePair, type Pair } from "./pair.ts";
+
+/**
+ * The program that stands between a lab's nodes: one process for all of them. It carries out `network.json`, and ends when
+ * the lab's directory is gone.
+ *
+ * A node's inbound connections come to its port. Its outbound ones are known by the application_name that a standby
+ * gives, which is the node's name; so a cut node is cut in both directions.
+ */
+const directory = process.argv[2] as string;
+const record = readRecord(directory);
+if (record === undefined) throw new Error(`no lab in ${directory}`);
+const self = identityOf(process.pid) as ProcessIdentity;
+const pairs = new Map<Pair, string>();
+let states: Readonly<Record<string, NetworkState>> = {};
+let revision = -1;
+
+const listeners = record.nodes.map((node) => {
+  const accept = (client: Socket) => {
+    const pair = makePair(client, node.serverPort, {
+      from: (known) => settle(known, node.name),
+      closed: (gone) => pairs.delete(gone),
+    });
+    pairs.set(pair, node.name);
+    settle(pair, node.name);
+  };
+  return { node, server: createServer({ allowHalfOpen: true, pauseOnConnect: true }, accept) };
+});
+
+await apply();
+watch(directory, () => void apply());
+// A change that was not told (some file systems do not), or the end of the lab.
+setInterval(() => (existsSync(recordFile(directory)) ? void apply() : process.exit(0)), 500);
+
+async function apply(): Promise<void> {
+  const wanted = readNetwork(directory);
+  if (wanted.revision === revision) return;
+  revision = wanted.revision;
+  states = wanted.nodes;
+  for (const { node, server } of listeners)
+    await (stateOf(node.name) === "cut" ? refuse(server) : listen(server, node.port));
+  for (const [pair, to] of pairs) settle(pair, to);
+  writeJson(appliedFile(directory), { ...wanted, proxy: self });
+}
+
+function settle(pair: Pair, to: string): void {
+  const ends = [stateOf(to), stateOf(pair.from() ?? "")];
+  if (ends.includes("cut")) pair.reset();
+  else if (ends.includes("black-hole")) pair.freeze();
+  else pair.open();
+}
+
+function stateOf(node: string): NetworkState {
+  return states[node] ?? "open";
+}
+
+/** Not waiting for its connections to end: they are reset next. */
+function refuse(server: Server): void {
+  if (server.listening) server.close();
+}
+
+function listen(server: Server, port: number): Promise<void> {
+  if (server.listening) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", () => resolve());
+  });
+}

@@ -1,0 +1,61 @@
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { BlackstartError } from "../../base/error.ts";
+import { pollUntil } from "../../base/time.ts";
+import type { ProcessIdentity } from "../processes.ts";
+
+/**
+ * What the network to and from a node does. `cut`: connections are reset, new ones refused. `black-hole`: connections
+ * are accepted and nothing comes or goes; existing ones fall silent.
+ */
+export type NetworkState = "open" | "cut" | "black-hole";
+
+/**
+ * The wanted state, `network.json`, and what the proxy has made of it, `network-applied.json`. A file serves better here
+ * than a socket: its path may be long, it can be looked at, and a proxy that is started anew finds its orders.
+ */
+export type Network = Readonly<{ revision: number; nodes: Readonly<Record<string, NetworkState>> }>;
+export type AppliedNetwork = Network & Readonly<{ proxy: ProcessIdentity }>;
+
+export const networkFile = (directory: string) => join(directory, "network.json");
+export const appliedFile = (directory: string) => join(directory, "network-applied.json");
+
+const applyTimeoutMs = 5000;
+
+export function readNetwork(directory: string): Network {
+  return readJson<Network>(networkFile(directory)) ?? { revision: 0, nodes: {} };
+}
+
+export function readApplied(directory: string): AppliedNetwork | undefined {
+  return readJson<AppliedNetwork>(appliedFile(directory));
+}
+
+export function writeJson(file: string, value: object): void {
+  writeFileSync(`${file}.part`, JSON.stringify(value));
+  renameSync(`${file}.part`, file);
+}
+
+/** Returns when the proxy has done it. */
+export async function setNetwork(directory: string, node: string, state: NetworkState): Promise<void> {
+  const before = readNetwork(directory);
+  const revision = before.revision + 1;
+  writeJson(networkFile(directory), { revision, nodes: { ...before.nodes, [node]: state } } satisfies Network);
+  const applied = await pollUntil(
+    async () => ((readApplied(directory)?.revision ?? 0) >= revision ? true : undefined),
+    { everyMs: 2, timeoutMs: applyTimeoutMs },
+  );
+  if (applied) return;
+  throw new BlackstartError("LAB_FAILED", {
+    what: `The lab's proxy did not take the order “${state}” for ${node} within ${applyTimeoutMs} ms.`,
+    why: "It is not running.",
+    next: "Take the lab down and make it anew.",
+  });
+}
+
+function readJson<T>(file: string): T | undefined {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as T;
+  } catch {
+    return undefined; // Not written yet.
+  }
+}

@@ -1,0 +1,49 @@
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { LabNode } from "./lab.ts";
+import type { ProcessIdentity } from "./processes.ts";
+
+/**
+ * `lab.json`: everything needed to find a lab again. It is written before the first process is started, so that a lab
+ * whose making was interrupted can be taken down like any other.
+ */
+export type LabRecord = Readonly<{
+  format: 1;
+  name: string;
+  state: "being-made" | "ready";
+  maker: ProcessIdentity;
+  createdAt: string;
+  /** The directory of lab.json, blackstart.yaml and the address file. */
+  directory: string;
+  /** Where the nodes lie: the same, or another that the account running the servers can reach. */
+  nodesDirectory: string;
+  binaries: string;
+  version: string;
+  durable: boolean;
+  ports: readonly number[];
+  nodes: readonly NodeRecord[];
+  proxy: ProcessIdentity | null;
+}>;
+
+/** `serverPort`: where the server itself listens; `port` is the proxy's, where there is one. */
+export type NodeRecord = LabNode & Readonly<{ serverPort: number }>;
+
+export function recordFile(directory: string): string {
+  return join(directory, "lab.json");
+}
+
+export function readRecord(directory: string): LabRecord | undefined {
+  try {
+    const record = JSON.parse(readFileSync(recordFile(directory), "utf8")) as LabRecord;
+    return record.format === 1 ? record : undefined;
+  } catch {
+    return undefined; // No lab lies there.
+  }
+}
+
+/** By rename: a reader sees the old one or the new one, never half of it. */
+export function writeRecord(record: LabRecord): void {
+  const file = recordFile(record.directory);
+  writeFileSync(`${file}.part`, `${JSON.stringify(record, null, 2)}\n`);
+  renameSync(`${file}.part`, file);
+}
