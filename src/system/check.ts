@@ -1,4 +1,5 @@
 import { checkClusters } from "./check-clusters.ts";
+import { checkMitigation } from "./check-mitigation.ts";
 import { checkNames } from "./check-names.ts";
 import { checkNeeds } from "./check-needs.ts";
 import { checkUsers } from "./check-users.ts";
@@ -13,4 +14,5 @@ export function checkSystem(data: unknown, report: Report): void {
   checkClusters(data, report);
   checkNeeds(data, report);
   checkUsers(data, report);
+  checkMitigation(data, report);
 }

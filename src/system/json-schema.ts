@@ -35,9 +35,13 @@ export function systemJsonSchema(): JsonSchema {
   return { ...schema, title: "blackstart.yaml" };
 }
 
+/** Made once, when the first wrong key is met: a file with a thousand of them is answered as fast. */
+let made: JsonSchema | undefined;
+
 /** The schema that holds at this path of the file; undefined where the path leads out of it. */
-export function schemaAt(path: readonly PropertyKey[], root: JsonSchema = systemJsonSchema()): JsonSchema | undefined {
-  let here: JsonSchema | undefined = root;
+function schemaAt(path: readonly PropertyKey[]): JsonSchema | undefined {
+  made ??= systemJsonSchema();
+  let here: JsonSchema | undefined = made;
   for (const part of path) {
     if (here === undefined) return undefined;
     const mapping = mappingOf(here);

@@ -7,9 +7,8 @@
  * query part must be written `%40`, or the host is not shown.
  */
 export function withoutPassword(address: string): string {
-  const scheme = address.indexOf("://");
-  if (scheme === -1) return withoutKeywordSecrets(address);
-  const start = scheme + "://".length;
+  const start = /^\s*(?:[a-z][a-z0-9+.-]*:)+\/\//i.exec(address)?.[0].length;
+  if (start === undefined) return withoutKeywordSecrets(address);
   const at = address.lastIndexOf("@");
   if (at < start) return address.slice(0, start) + withoutQuerySecrets(address.slice(start));
   const user = address.slice(start, at).split(":", 1)[0] ?? "";
@@ -19,11 +18,6 @@ export function withoutPassword(address: string): string {
 /** The same for prose with addresses in it: the output of a command, a message of a library. */
 export function withoutPasswords(text: string): string {
   return withoutKeywordSecrets(text.replace(/[a-z][a-z0-9+.-]*:\/\/[^\s"'<>`]+/gi, withoutPassword));
-}
-
-/** True where the address holds a password of its own. */
-export function hasPassword(address: string): boolean {
-  return withoutPassword(address) !== address;
 }
 
 const secretName = /^(?:pg|ssl)?(?:password|passwd|pass|pwd)$|secret|token/i;

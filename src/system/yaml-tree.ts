@@ -42,7 +42,10 @@ export function readYamlTree(text: string, report: Report): YamlTree {
     }
     if (isAlias(node)) {
       const target = node.resolve(document);
-      if (target === undefined) return undefined; // Reported by the parser.
+      if (target === undefined) {
+        report(path, `*${node.source} repeats something that is not there`, { at: positionAt(node.range?.[0] ?? 0) });
+        return undefined;
+      }
       if (within.includes(target)) {
         report(path, `*${node.source} stands inside of what it repeats`, { at: positionAt(node.range?.[0] ?? 0) });
         return undefined;
