@@ -58,7 +58,7 @@ export async function connect(url: string, options: ConnectOptions = {}): Promis
     query: (text, values, queryOptions) =>
       query(client, url, text, values ?? [], queryOptions?.timeoutMs ?? options.queryTimeoutMs ?? defaultTimeoutMs),
     onClosed: (listener) => void closed.then(listener),
-    close: () => client.end().catch(() => undefined /* gone already is closed as well */),
+    close: () => close(client, closed),
   };
 }
 
@@ -86,6 +86,18 @@ function closedOf(client: pg.Client): Promise<ClosedReason> {
   });
 }
 
+/** Says goodbye, and after a second breaks off: a server that hangs never answers the goodbye. */
+async function close(client: pg.Client, closed: Promise<ClosedReason>): Promise<void> {
+  const timer = setTimeout(() => breakOff(client), 1000);
+  await Promise.race([client.end(), closed]).catch(() => undefined /* gone already is closed as well */);
+  clearTimeout(timer);
+}
+
+/** The driver has no public way to end a connection without the server's help. */
+function breakOff(client: pg.Client): void {
+  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+}
+
 async function query<Row extends object>(
   client: pg.Client,
   url: string,
@@ -105,7 +117,7 @@ async function query<Row extends object>(
         }),
       );
       // The answer may still come and would be taken for the next query's: this connection is of no more use.
-      (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+      breakOff(client);
     }, timeoutMs);
   });
   try {

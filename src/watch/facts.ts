@@ -1,0 +1,146 @@
+import type { Instant } from "../base/time.ts";
+import type { Lsn } from "../drivers/postgres/lsn.ts";
+import type { Finding } from "../finding/finding.ts";
+
+/**
+ * What the watch knows at one moment: the last thing seen of every node, service and cache. Everything that is wrong is
+ * a pure function of this, see `assess/`. Durations are counted in `ms` of the monotonic clock, moments for people in
+ * `at`.
+ */
+export type Facts = Readonly<{
+  nodes: readonly NodeFacts[];
+  services: readonly EndpointFacts[];
+  caches: readonly EndpointFacts[];
+}>;
+
+export type Moment = Readonly<{ at: Instant; ms: number }>;
+
+/**
+ *   unknown ─► up ◄─► down | starting | hanging | unreachable | refused
+ *
+ * `up` stays while a cut connection is being made again: only the answer to that tells whether the server is gone.
+ */
+export type NodeCondition =
+  | Readonly<{ kind: "unknown" }>
+  | Readonly<{ kind: "up" }>
+  /** Nothing listens, or what listens ends every connection. `goodbye`: what the server said before it went. */
+  | Readonly<{ kind: "down"; detail: string; goodbye?: string }>
+  /** It listens, and answers 57P03: starting, in crash recovery, or shutting down. */
+  | Readonly<{ kind: "starting"; detail: string }>
+  /** The machine takes connections, the server does not answer them. */
+  | Readonly<{ kind: "hanging"; silentForMs: number }>
+  /** Not even the machine answers. */
+  | Readonly<{ kind: "unreachable"; detail: string }>
+  /** It answers, and does not let us in: wrong password, no such database, too many connections. */
+  | Readonly<{ kind: "refused"; sqlstate: string; detail: string }>;
+
+export type NodeFacts = Readonly<{
+  cluster: string;
+  node: string;
+  condition: NodeCondition;
+  /** When the condition began. */
+  since: Moment;
+  /** The last time it answered well; and the time before that. */
+  lastGood?: Moment;
+  goodBefore?: Moment;
+  /** The last time it answered as a primary. */
+  lastPrimary?: Moment;
+  /** What it is, as it said when the connection was made. */
+  identity?: NodeIdentity;
+  /** The last answer to the heartbeat; kept when the node is gone. */
+  pulse?: Pulse;
+  /** Since when the pulse has shown each of these without a break. */
+  persisting: Persisting;
+  latency: LatencyFacts;
+  /** How long ago the primary was where this standby has replayed to, in milliseconds; undefined where not known. */
+  replayDelayMs?: number;
+  /** Its listener does not let new connections through although this one still answers. */
+  acceptsConnections: boolean;
+  /** What the health checks found the last time each ran. */
+  checked: readonly CheckedFacts[];
+}>;
+
+/** Moments from which on something has been true without interruption; undefined: it is not true now. */
+export type Persisting = Readonly<{
+  notStreaming?: Moment;
+  replayStuck?: Moment;
+  replayPaused?: Moment;
+  /** Sessions wait for a synchronous standby, and nothing moves. */
+  synchronousStalled?: Moment;
+}>;
+
+export type NodeIdentity = Readonly<{
+  version: number;
+  systemIdentifier: string;
+  startedAt: Instant;
+  /** Null where the role that watches may not see it. */
+  dataDirectory: string | null;
+  configFile: string | null;
+  /** May see what pg_monitor may see. */
+  monitors: boolean;
+}>;
+
+/** What a node says at each heartbeat. */
+export type Pulse = Readonly<{
+  role: "primary" | "standby";
+  timelineId: number;
+  /** Primary: written. Standby: received, or replayed where that is more. */
+  lsn: Lsn;
+  replayedLsn: Lsn | null;
+  replayPaused: boolean;
+  synchronousStandbyNames: string;
+  synchronousCommit: string;
+  /** Sessions that wait in a commit for a synchronous standby. */
+  synchronousWaiters: number;
+  senders: readonly Sender[];
+  receiver: Receiver | null;
+  /** On a standby: the name under which it replicates, and whether it is told to stream at all; null: may not see. */
+  replicationName: string | null;
+  wantsStreaming: boolean | null;
+}>;
+
+/** One standby as its sender sees it. Everything but the name is null for a role without pg_monitor. */
+export type Sender = Readonly<{
+  applicationName: string | null;
+  clientAddress: string | null;
+  state: string | null;
+  syncState: string | null;
+  flushLsn: Lsn | null;
+  replayLsn: Lsn | null;
+}>;
+
+export type Receiver = Readonly<{
+  status: string | null;
+  senderHost: string | null;
+  senderPort: number | null;
+  /** How long before this pulse the last message came from the sender, in milliseconds. */
+  lastMessageAgeMs: number | null;
+}>;
+
+export type LatencyFacts = Readonly<{
+  /** The median of the recent past and of the last few answers, in milliseconds; null before there are enough. */
+  usualMs: number | null;
+  lastMs: number | null;
+  slowSince?: Moment;
+}>;
+
+export type CheckedFacts = Readonly<{
+  check: string;
+  at: Instant;
+  rows: readonly Readonly<Record<string, unknown>>[];
+}>;
+
+/** A service or a cache. */
+export type EndpointFacts = Readonly<{
+  name: string;
+  state: "unknown" | "good" | "bad";
+  since: Moment;
+  lastGood?: Moment;
+  /** Why it is bad, in words. */
+  detail?: string;
+  /** It answers, but not us: a wrong password. */
+  refused?: boolean;
+}>;
+
+/** A finding before it is known when it was seen. */
+export type Found = Omit<Finding, "seenAt">;

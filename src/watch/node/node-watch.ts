@@ -1,0 +1,186 @@
+import type { Clock } from "../../base/time.ts";
+import { socketAddressOf } from "../../drivers/service/address.ts";
+import { greetingProbe } from "../../drivers/service/greeting.ts";
+import { tcpProbe } from "../../drivers/service/tcp.ts";
+import type { CheckedFacts, Moment, NodeCondition, NodeFacts, Pulse } from "../facts.ts";
+import { attach, backstopMs, goodbyeOf, silentCondition } from "./attach.ts";
+import type { Held } from "./held.ts";
+import { latencyFacts, noLatency, withAnswer } from "./latency.ts";
+import { persisting } from "./persisting.ts";
+import { askIdentity, askPulse } from "./pulse.ts";
+import { createWakeUp } from "./wake-up.ts";
+
+/*
+ * One node, one held connection.
+ *
+ *   attach ──connected──► beat ──closed or silent──► attach …
+ *     └──failed──► pause (40 ms, doubling, at most one heartbeat) ──► attach
+ *
+ * A cut connection leads straight to `attach`: success means that only the connection was cut, refusal that the server
+ * is gone. In `beat` one question is under way at a time: a heartbeat, or between two of them one health check with a
+ * time limit of half a heartbeat. Any answer is a sign of life; none within the heartbeat time-out is silence.
+ */
+
+export interface NodeWatch {
+  facts(): NodeFacts;
+  /** Asks at once instead of at the next heartbeat: something happened to a neighbour. */
+  poke(): void;
+  close(): Promise<void>;
+}
+
+/** A question to be asked between two heartbeats. */
+export type Errand = Readonly<{ check: string; query: string }>;
+
+export type NodeWatchOptions = Readonly<{
+  cluster: string;
+  node: string;
+  url: string;
+  heartbeatMs: number;
+  clock: Clock;
+  /** The next health check that is due on this node, if any. */
+  errand(facts: NodeFacts): Errand | undefined;
+  /** Called for every change of the facts, at once. */
+  changed(facts: NodeFacts): void;
+}>;
+
+/** Of the heartbeat time-out: so a hang is known at most 1.4 time-outs after it began. */
+const beatShare = 0.4;
+const greetingEveryBeats = 25;
+const identityEveryBeats = 150;
+
+export function startNodeWatch(options: NodeWatchOptions): NodeWatch {
+  const { cluster, node, url, heartbeatMs, clock } = options;
+  const address = socketAddressOf(url);
+  const greet = greetingProbe(address);
+  const stop = new AbortController();
+  const silence = { timeoutMs: heartbeatMs, reach: tcpProbe(address), clock, stopped: stop.signal };
+  const wake = createWakeUp(stop.signal);
+  let latency = noLatency;
+  let current: Held | undefined;
+  let facts = unknownFacts(cluster, node, momentOf(clock));
+
+  function become(change: Partial<NodeFacts>, condition: NodeCondition): void {
+    const same = facts.condition.kind === condition.kind;
+    facts = { ...facts, ...change, condition, since: same ? facts.since : momentOf(clock) };
+    if (!stop.signal.aborted) options.changed(facts);
+  }
+
+  async function run(): Promise<void> {
+    let goodbye: string | undefined;
+    for (let failures = 0; !stop.signal.aborted; ) {
+      const startedMs = clock.monotonicMs();
+      const attached = await attach(url, silence, goodbye, wake.now);
+      if (attached.kind === "failed") {
+        become({}, attached.condition);
+        failures++;
+        await wake.sleep(Math.min(heartbeatMs, 20 * 2 ** Math.min(failures, 20)));
+        wake.wasPoked();
+        continue;
+      }
+      failures = 0;
+      current = attached.held;
+      facts = { ...facts, identity: attached.identity };
+      goodbye = await beat(attached.held);
+      current = undefined;
+      attached.held.release();
+      wake.wasPoked();
+      // A server that lets us in and cuts us off again must not become a busy loop.
+      if (clock.monotonicMs() - startedMs < 20) await wake.sleep(20);
+    }
+  }
+
+  /** Asks until the connection is closed or silent; answers with what the server said when it went. */
+  async function beat(held: Held): Promise<string | undefined> {
+    for (let beats = 1; !stop.signal.aborted; beats++) {
+      const sentMs = clock.monotonicMs();
+      const pulse = await held.ask((connection) => askPulse(connection, backstopMs(heartbeatMs)));
+      if (pulse.kind === "closed") return goodbyeOf(pulse.reason);
+      if (pulse.kind === "silent") {
+        become({}, silentCondition(pulse));
+        return undefined;
+      }
+      takeAnswer(pulse.kind === "answer" ? pulse.value : undefined, clock.monotonicMs() - sentMs);
+      if (beats % greetingEveryBeats === 0) void checkGreeting();
+      if (beats % identityEveryBeats === 0) await refreshIdentity(held);
+      await untilNextBeat(held, sentMs + heartbeatMs * beatShare);
+      const gone = held.gone();
+      if (gone !== undefined) return goodbyeOf(gone);
+    }
+    return undefined;
+  }
+
+  /** Sleeps, or runs the health checks that are due. One that gets no answer ends it: the heartbeat will tell why. */
+  async function untilNextBeat(held: Held, dueMs: number): Promise<void> {
+    while (held.gone() === undefined && clock.monotonicMs() < dueMs && !wake.wasPoked()) {
+      const errand = options.errand(facts);
+      if (errand === undefined) await wake.sleep(dueMs - clock.monotonicMs());
+      else if (!(await runErrand(held, errand))) return;
+    }
+  }
+
+  async function runErrand(held: Held, errand: Errand): Promise<boolean> {
+    const answer = await held.ask((one) => one.query(errand.query, [], { timeoutMs: backstopMs(heartbeatMs) }));
+    if (answer.kind === "closed" || answer.kind === "silent") return false;
+    // A check that the server refuses or that runs into its time limit has seen nothing; what it saw before stands.
+    const before = facts.checked.find((one) => one.check === errand.check);
+    const rows = answer.kind === "answer" ? (answer.value as CheckedFacts["rows"]) : (before?.rows ?? []);
+    const checked = { check: errand.check, at: clock.now(), rows };
+    become({ checked: [...facts.checked.filter((one) => one !== before), checked] }, facts.condition);
+    return true;
+  }
+
+  /** Without a pulse: the server refused the question (a time limit under load, say), which is a sign of life as well. */
+  function takeAnswer(pulse: Pulse | undefined, tookMs: number): void {
+    const now = momentOf(clock);
+    latency = withAnswer(latency, tookMs, heartbeatMs * 0.15, now);
+    become(
+      {
+        lastGood: now,
+        ...(facts.lastGood === undefined ? {} : { goodBefore: facts.lastGood }),
+        latency: latencyFacts(latency),
+        ...(pulse === undefined ? {} : { pulse, persisting: persisting(facts.persisting, facts.pulse, pulse, now) }),
+        ...(pulse?.role === "primary" ? { lastPrimary: now } : {}),
+      },
+      { kind: "up" },
+    );
+  }
+
+  async function checkGreeting(): Promise<void> {
+    const first = await greet(heartbeatMs);
+    const result = first.outcome === "good" ? first : await greet(heartbeatMs);
+    if (facts.condition.kind === "up") become({ acceptsConnections: result.outcome === "good" }, facts.condition);
+  }
+
+  async function refreshIdentity(held: Held): Promise<void> {
+    const answer = await held.ask((connection) => askIdentity(connection, backstopMs(heartbeatMs)));
+    if (answer.kind === "answer") facts = { ...facts, identity: answer.value };
+  }
+
+  const running = run();
+  return {
+    facts: () => facts,
+    poke: wake.now,
+    async close() {
+      stop.abort();
+      current?.release();
+      await running;
+    },
+  };
+}
+
+function unknownFacts(cluster: string, node: string, since: Moment): NodeFacts {
+  return {
+    cluster,
+    node,
+    condition: { kind: "unknown" },
+    since,
+    persisting: {},
+    latency: latencyFacts(noLatency),
+    acceptsConnections: true,
+    checked: [],
+  };
+}
+
+export function momentOf(clock: Clock): Moment {
+  return { at: clock.now(), ms: clock.monotonicMs() };
+}

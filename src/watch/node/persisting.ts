@@ -1,0 +1,33 @@
+import { lsnAhead } from "../../drivers/postgres/lsn.ts";
+import type { Moment, Persisting, Pulse } from "../facts.ts";
+
+/** What has been true since when, one pulse further. Pure: the thresholds are applied where findings are made. */
+export function persisting(before: Persisting, previous: Pulse | undefined, pulse: Pulse, now: Moment): Persisting {
+  const keep = (isSo: boolean, since: Moment | undefined): Moment | undefined => (isSo ? (since ?? now) : undefined);
+  const states = {
+    notStreaming: keep(isNotStreaming(pulse), before.notStreaming),
+    replayPaused: keep(pulse.replayPaused, before.replayPaused),
+    replayStuck: keep(isReplayStuck(previous, pulse), before.replayStuck),
+    synchronousStalled: keep(isSynchronousStalled(previous, pulse), before.synchronousStalled),
+  };
+  return Object.fromEntries(Object.entries(states).filter(([, since]) => since !== undefined));
+}
+
+/** A status that may not be seen counts as streaming: nothing is claimed that was not seen. */
+function isNotStreaming(pulse: Pulse): boolean {
+  if (pulse.role !== "standby" || pulse.wantsStreaming !== true) return false;
+  return pulse.receiver === null || (pulse.receiver.status !== null && pulse.receiver.status !== "streaming");
+}
+
+function isReplayStuck(previous: Pulse | undefined, pulse: Pulse): boolean {
+  if (pulse.role !== "standby" || pulse.replayPaused || pulse.replayedLsn === null) return false;
+  return previous?.replayedLsn === pulse.replayedLsn && lsnAhead(pulse.lsn, pulse.replayedLsn) > 0;
+}
+
+/** Somebody waits, at both pulses, and no standby has written anything in between. */
+function isSynchronousStalled(previous: Pulse | undefined, pulse: Pulse): boolean {
+  if (previous === undefined || previous.synchronousWaiters === 0 || pulse.synchronousWaiters === 0) return false;
+  const flushed = (from: Pulse) =>
+    from.senders.filter((sender) => sender.syncState !== "async").map((sender) => sender.flushLsn).join();
+  return flushed(previous) === flushed(pulse);
+}

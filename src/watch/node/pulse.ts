@@ -1,0 +1,67 @@
+import type { Connection } from "../../drivers/postgres/connection.ts";
+import type { NodeIdentity, Pulse } from "../facts.ts";
+
+/**
+ * The heartbeat: one small query that proves life and brings the role, the timeline, the position and the state of
+ * replication with it, in about a millisecond of the server's time. PostgreSQL 13 to 18.
+ */
+export async function askPulse(connection: Connection, timeoutMs: number): Promise<Pulse> {
+  const rows = await connection.query<{ pulse: Pulse }>(pulseQuery, [], { timeoutMs });
+  const pulse = rows[0]?.pulse;
+  if (pulse === undefined) throw new Error("the heartbeat's query gave no row");
+  return pulse;
+}
+
+/** What does not change while a server runs, or seldom; asked when a connection is made. */
+export async function askIdentity(connection: Connection, timeoutMs: number): Promise<NodeIdentity> {
+  const rows = await connection.query<{ identity: NodeIdentity }>(identityQuery, [], { timeoutMs });
+  const identity = rows[0]?.identity;
+  if (identity === undefined) throw new Error("the identity query gave no row");
+  return { ...identity, startedAt: new Date(identity.startedAt).toISOString() };
+}
+
+/*
+ * The timeline of a primary is in the name of the segment it writes (the control file lags until a checkpoint); of a
+ * standby it is what it receives, or where it has got to by the control file.
+ * `primary_conninfo` may hold a password: only what is needed leaves the server.
+ */
+const pulseQuery = `
+select json_build_object(
+  'role', case when r.recovery then 'standby' else 'primary' end,
+  'timelineId', case when r.recovery
+    then (select greatest(w.received_tli, c.min_recovery_end_timeline, k.timeline_id)
+            from pg_control_recovery() c, pg_control_checkpoint() k)
+    else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end,
+  'lsn', case when r.recovery
+    then coalesce(greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()), '0/0') else pg_current_wal_lsn() end,
+  'replayedLsn', case when r.recovery then pg_last_wal_replay_lsn() end,
+  'replayPaused', case when r.recovery then pg_is_wal_replay_paused() else false end,
+  'synchronousStandbyNames', current_setting('synchronous_standby_names'),
+  'synchronousCommit', current_setting('synchronous_commit'),
+  'synchronousWaiters', case when current_setting('synchronous_standby_names') = '' or r.recovery then 0
+    else (select count(*) from pg_stat_activity where wait_event = 'SyncRep') end,
+  'senders', (select coalesce(json_agg(json_build_object(
+      'applicationName', s.application_name, 'clientAddress', host(s.client_addr), 'state', s.state,
+      'syncState', s.sync_state, 'flushLsn', s.flush_lsn, 'replayLsn', s.replay_lsn)
+      order by s.application_name, s.pid), '[]'::json) from pg_stat_replication s),
+  'receiver', case when w.pid is null then null else json_build_object(
+      'status', w.status, 'senderHost', w.sender_host, 'senderPort', w.sender_port,
+      'lastMessageAgeMs', extract(epoch from clock_timestamp() - w.last_msg_receipt_time) * 1000) end,
+  'replicationName', case when i.conninfo is not null then coalesce(
+      substring(i.conninfo from 'application_name *= *''?([^'' ]+)'), nullif(current_setting('cluster_name'), ''),
+      'walreceiver') end,
+  'wantsStreaming', i.conninfo <> ''
+) as pulse
+from (select pg_is_in_recovery() as recovery) r
+left join pg_stat_wal_receiver w on true
+left join lateral (select setting as conninfo from pg_settings where r.recovery and name = 'primary_conninfo') i on true`;
+
+const identityQuery = `
+select json_build_object(
+  'version', current_setting('server_version_num')::int,
+  'systemIdentifier', (select system_identifier::text from pg_control_system()),
+  'startedAt', pg_postmaster_start_time(),
+  'dataDirectory', (select setting from pg_settings where name = 'data_directory'),
+  'configFile', (select setting from pg_settings where name = 'config_file'),
+  'monitors', pg_has_role(current_user, 'pg_monitor', 'usage')
+) as identity`;
