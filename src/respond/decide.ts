@@ -49,9 +49,9 @@ function clear(drafts: PendingDrafts, which: Pick<Finding, "code" | "subject">, 
 
 function place(drafts: PendingDrafts, finding: Finding, facts: DecisionFacts): void {
   const holder = drafts.find(({ state }) => openIn(state, finding));
-  if (holder !== undefined) return update(holder, finding, facts);
-  if (finding.severity === "info") return;
   const open = nearest(drafts, finding, facts, ({ state }) => state.status === "open");
+  if (holder !== undefined) return update(holder, finding, open, facts);
+  if (finding.severity === "info") return;
   if (open !== undefined) return attach(open.draft, finding, open.relation, facts);
   const recent = nearest(drafts, finding, facts, ({ state }) => isRecent(state, finding, facts));
   if (finding.severity === "warning") {
@@ -63,12 +63,15 @@ function place(drafts: PendingDrafts, finding: Finding, facts: DecisionFacts): v
 }
 
 /** It is known already: only what changed is said. */
-function update(draft: Draft, finding: Finding, facts: DecisionFacts): void {
-  const known = openIn(draft.state, finding);
+function update(holder: Draft, finding: Finding, open: Related | undefined, facts: DecisionFacts): void {
+  const known = openIn(holder.state, finding);
   if (known?.severity === finding.severity && known.title === finding.title) return;
   const worse = known?.severity !== "critical" && finding.severity === "critical";
-  if (worse && draft.state.status !== "open") return recur(draft, finding, "same", facts);
-  sayRaised(draft, finding, facts.now);
+  if (!worse || holder.state.status === "open") return sayRaised(holder, finding, facts.now);
+  if (open === undefined) return recur(holder, finding, "same", facts);
+  // It lingered in an incident that is over, and now belongs to another that is open.
+  say(holder, { kind: "incident.finding-cleared", data: { code: finding.code, subject: finding.subject } }, facts.now);
+  attach(open.draft, finding, open.relation, facts);
 }
 
 function attach(draft: Draft, finding: Finding, relation: Relation, facts: DecisionFacts): void {
@@ -98,13 +101,15 @@ function mitigateIfOver(draft: Draft, facts: DecisionFacts): void {
   say(draft, { kind: "incident.mitigated", data: { how: mitigationOf(draft.state, facts.plans) } }, facts.now);
 }
 
+type Related = Readonly<{ draft: Draft; relation: Relation }>;
+
 /** The incident that stands nearest to the finding; among equals the one that was opened first. */
 function nearest(
   drafts: PendingDrafts,
   finding: Finding,
   facts: DecisionFacts,
   eligible: (draft: Draft) => boolean,
-): { draft: Draft; relation: Relation } | undefined {
+): Related | undefined {
   const related = drafts.filter(eligible).flatMap((draft) => {
     const relation = relationOf(facts.system, finding.subject, draft.state.subject);
     return relation === undefined ? [] : [{ draft, relation }];
