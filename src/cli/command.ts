@@ -6,11 +6,14 @@ import { createOutput } from "./output/output.ts";
 /** How a command ends that did not throw: what the result line says, and the exit code, 0 unless it is given. */
 export type Outcome = Readonly<{ exitCode?: number; result?: JsonObject }>;
 
-/** What a command does; `options` are its own and the global ones. */
-export type CommandBody<Options> = (context: CommandContext, options: Options, ...args: never[]) => Promise<Outcome>;
-
-/** Puts a command's body behind its words: `act(command, body)`. */
-export type Act = <Options>(command: Command, body: CommandBody<Options>) => void;
+/**
+ * Puts what a command does behind its words. The body is given the command's options together with the global ones,
+ * then its arguments, in the order in which they were declared.
+ */
+export type Act = <Options, Args extends readonly (string | readonly string[] | undefined)[]>(
+  command: Command,
+  body: (context: CommandContext, options: Options, ...args: Args) => Promise<Outcome>,
+) => void;
 
 /** What the program is run with. */
 export type Surroundings = Readonly<{
@@ -32,8 +35,8 @@ export function createAct(surroundings: Surroundings): Act {
       const name = commandName(command);
       try {
         // commander gives the arguments, then the command's own options, then the command.
-        const positional = args.slice(0, command.registeredArguments.length) as never[];
-        const outcome = await body(context, options as never, ...positional);
+        const positional = args.slice(0, command.registeredArguments.length);
+        const outcome = await body(context, options as never, ...(positional as never));
         out.result(name, { ...outcome.result, exitCode: outcome.exitCode ?? 0 });
         surroundings.ended(outcome.exitCode ?? 0);
       } finally {

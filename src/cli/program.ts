@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { createAct, type Surroundings } from "./command.ts";
 import { addIncident } from "./commands/incident.ts";
+import { addLab } from "./commands/lab.ts";
 
 /**
  * All commands, composed. Each stands in a file of its own and imports what it needs only when it runs: the help of
@@ -25,6 +26,7 @@ export function createProgram(surroundings: Surroundings): Command {
     .showHelpAfterError(false);
   const act = createAct(surroundings);
   addIncident(program, act);
+  addLab(program, act);
   return program;
 }
 

@@ -1,0 +1,53 @@
+import { type Command, Option } from "commander";
+import type { Act } from "../command.ts";
+import type { BreakOptions } from "./lab/break.ts";
+import type { UpOptions } from "./lab/up.ts";
+
+/** `blackstart lab …`: real clusters on this machine, to be broken. */
+export function addLab(program: Command, act: Act): void {
+  const lab = program.command("lab").description("a real cluster on this machine, to be broken");
+  act(
+    lab
+      .command("up")
+      .argument("[name]", "its name (default: a random one)")
+      .description("make one: a primary and its standbys")
+      .addOption(new Option("--manager <manager>", "what manages failover").choices(["streaming"]).default("streaming"))
+      .option("--sync <count>", "synchronous standbys", "1")
+      .option("--async <count>", "asynchronous standbys", "1")
+      .option("--proxied", "a TCP proxy before each node, so that its network can be cut")
+      .option("--no-durable", "without fsync: faster, and worth nothing after a power loss")
+      .option("--binaries <folder>", "the PostgreSQL to use (default: an installed one, else the npm-shipped one)"),
+    async (context, options: UpOptions, name: string | undefined) =>
+      (await import("./lab/up.ts")).upCommand(context, options, name),
+  );
+  act(lab.command("status").description("the labs on this machine"), async (context) =>
+    (await import("./lab/status.ts")).statusCommand(context),
+  );
+  act(
+    lab
+      .command("break")
+      .argument("[fault]", "without it: the list of faults")
+      .description("break it, as it breaks in production")
+      .option("--node <node>", "which node (default: the one whose role the fault is about)"),
+    async (context, options: BreakOptions, fault: string | undefined) =>
+      (await import("./lab/break.ts")).breakCommand(context, options, fault),
+  );
+  act(
+    lab
+      .command("heal")
+      .argument("<fault>", "which fault")
+      .description("take a fault back, where that needs no recovery")
+      .option("--node <node>", "which node (default: wherever it is broken so)"),
+    async (context, options: BreakOptions, fault: string) =>
+      (await import("./lab/break.ts")).healCommand(context, options, fault),
+  );
+  act(
+    lab
+      .command("down")
+      .argument("[name]", "which one (default: the only one)")
+      .description("take it down: no process, no shared memory, no directory is left")
+      .option("--all", "every lab of this machine's user"),
+    async (context, options: { all?: boolean; lab?: string }, name: string | undefined) =>
+      (await import("./lab/down.ts")).downCommand(context, options, name),
+  );
+}

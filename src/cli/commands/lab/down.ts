@@ -1,0 +1,22 @@
+import { listLabs, openLab } from "../../../lab/open.ts";
+import type { Outcome } from "../../command.ts";
+import type { CommandContext } from "../../context.ts";
+import { labsFolder } from "../../system-file.ts";
+import { chooseLab } from "./choose.ts";
+
+export async function downCommand(
+  context: CommandContext,
+  options: Readonly<{ all?: boolean; lab?: string }>,
+  name?: string,
+): Promise<Outcome> {
+  const home = labsFolder(context.home);
+  const labs = options.all
+    ? await Promise.all((await listLabs(home)).map((lab) => openLab(lab.name, home)))
+    : [await chooseLab(context, name ?? options.lab)];
+  for (const lab of labs) {
+    await lab.down();
+    context.out.text(`The lab ${lab.name} is gone, with its processes and its directory.`);
+  }
+  if (labs.length === 0) context.out.progress("There is no lab.");
+  return { result: { labs: labs.map((lab) => lab.name) } };
+}

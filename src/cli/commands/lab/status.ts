@@ -1,0 +1,39 @@
+import { systemClock } from "../../../base/time.ts";
+import { type LabStatus, listLabs } from "../../../lab/open.ts";
+import type { Outcome } from "../../command.ts";
+import type { CommandContext } from "../../context.ts";
+import { ageText, counted } from "../../output/quantities.ts";
+import { labsFolder } from "../../system-file.ts";
+
+export async function statusCommand(context: CommandContext): Promise<Outcome> {
+  const { out } = context;
+  const labs = await listLabs(labsFolder(context.home));
+  const now = systemClock.now();
+  for (const lab of labs) {
+    out.record({ lab });
+    out.text(
+      `${out.style.bold(lab.name)}  ${stateText(lab)}, PostgreSQL ${lab.version}, made ${ageText(lab.createdAt, now)} ago`,
+    );
+    out.table(
+      lab.nodes.map(({ name, role, port, processes }) => [
+        `  ${name}`,
+        `made as ${role}`,
+        `port ${port}`,
+        processes === 0 ? { text: "no process", paint: out.style.red } : counted(processes, "process", "processes"),
+      ]),
+    );
+  }
+  if (labs.length === 0) out.progress("There is no lab. Make one: blackstart lab up");
+  else out.progress("How the servers stand towards each other: blackstart status");
+  return { result: { labs: labs.length } };
+}
+
+function stateText({ state }: LabStatus): string {
+  return {
+    running: "runs",
+    "partly-running": "runs in part",
+    stopped: "no server runs",
+    "being-made": "is being made",
+    "half-made": "was never finished; take it down",
+  }[state];
+}

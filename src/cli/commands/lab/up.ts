@@ -1,0 +1,78 @@
+import { BlackstartError } from "../../../base/error.ts";
+import { createLab } from "../../../lab/create.ts";
+import type { Lab } from "../../../lab/lab.ts";
+import type { Outcome } from "../../command.ts";
+import type { CommandContext } from "../../context.ts";
+import { durationText } from "../../output/quantities.ts";
+import { labsFolder } from "../../system-file.ts";
+
+export type UpOptions = Readonly<{
+  sync: string;
+  async: string;
+  proxied?: boolean;
+  durable: boolean;
+  binaries?: string;
+  lab?: string;
+}>;
+
+const standbysMax = 8;
+
+export async function upCommand(context: CommandContext, options: UpOptions, name?: string): Promise<Outcome> {
+  const standbys = [
+    ...Array<"synchronous">(count("--sync", options.sync)).fill("synchronous"),
+    ...Array<"asynchronous">(count("--async", options.async)).fill("asynchronous"),
+  ];
+  const wanted = name ?? options.lab;
+  context.out.progress("Making a cluster …");
+  const started = performance.now();
+  const lab = await createLab({
+    home: labsFolder(context.home),
+    standbys,
+    durable: options.durable,
+    ...(wanted === undefined ? {} : { name: wanted }),
+    ...(options.proxied ? { proxied: true } : {}),
+    ...(options.binaries === undefined ? {} : { binaries: options.binaries }),
+  });
+  const tookMs = Math.round(performance.now() - started);
+  tell(context, lab, tookMs);
+  const nodes = lab.nodes.map(({ name: node, role, url, port, dataDirectory }) => ({
+    name: node,
+    role,
+    url,
+    port,
+    dataDirectory,
+  }));
+  const { directory, systemFile, addressFile } = lab;
+  return { result: { lab: lab.name, tookMs, directory, systemFile, addressFile, nodes } };
+}
+
+function tell({ out }: CommandContext, lab: Lab, tookMs: number): void {
+  const { style } = out;
+  out.text(`The lab ${style.bold(lab.name)} is up, after ${durationText(tookMs)}. It outlives this terminal.`, "");
+  out.table(
+    lab.nodes.map(({ name, role, url }) => [`  ${name}`, role, url]),
+    ["  node", "role", "connect with psql"],
+  );
+  out.text(
+    "",
+    `system file   ${lab.systemFile}`,
+    `address file  ${lab.addressFile} (the primary's; clients read it)`,
+    "",
+    style.bold("To try next"),
+    "  blackstart status              how it stands",
+    "  blackstart up                  watch it (in another terminal)",
+    "  blackstart lab break           the faults; then: blackstart lab break kill-primary",
+    "",
+    `To be rid of it: blackstart lab down ${lab.name}`,
+  );
+}
+
+function count(option: string, text: string): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number >= 0 && number <= standbysMax) return number;
+  throw new BlackstartError("USAGE", {
+    what: `${option} ${text} is no number of standbys.`,
+    why: `A lab has 0 to ${standbysMax} of a kind.`,
+    next: `For example: ${option} 1`,
+  });
+}
