@@ -196,6 +196,18 @@ export const systemSchema = z.strictObject({
       settle: duration
         .default(600_000)
         .describe("What is wrong again within this time belongs to the same incident; nobody is paged twice."),
+      thresholds: z
+        .record(z.string(), z.number().min(0))
+        .default({})
+        .describe(
+          "Where a health check begins to complain, by the names in docs/checks.md: `connections.usedPercent: 90`.",
+        ),
+      ignore: z
+        .array(z.string())
+        .default([])
+        .describe(
+          "Findings nobody wants to hear of: a code (`checksums.off`), or a code and its subject (`checksums.off node:ledger/pg1`).",
+        ),
     })
     .prefault({})
     .describe("How closely it is watched."),

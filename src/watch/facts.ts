@@ -87,6 +87,8 @@ export type Pulse = Readonly<{
   /** Primary: written. Standby: received, or replayed where that is more. */
   lsn: Lsn;
   replayedLsn: Lsn | null;
+  /** How long before this pulse the last replayed commit was made, in milliseconds, by the standby's clock. */
+  replayedAgeMs: number | null;
   replayPaused: boolean;
   synchronousStandbyNames: string;
   synchronousCommit: string;
@@ -128,6 +130,8 @@ export type CheckedFacts = Readonly<{
   check: string;
   at: Instant;
   rows: readonly Readonly<Record<string, unknown>>[];
+  /** Why the last run brought nothing; the rows are then those of the run before. */
+  failed?: string;
 }>;
 
 /** A service or a cache. */

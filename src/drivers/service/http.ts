@@ -57,7 +57,11 @@ function once(
 ): Promise<{ status: number; body: string; location?: string }> {
   const request = url.protocol === "https:" ? requestSecure : requestPlain;
   return new Promise((resolve, reject) => {
-    const outgoing = request(url, { agent: false, signal, headers: { "user-agent": "blackstart", connection: "close" } });
+    const outgoing = request(url, {
+      agent: false,
+      signal,
+      headers: { "user-agent": "blackstart", connection: "close" },
+    });
     outgoing.once("error", reject);
     outgoing.once("response", (incoming) => {
       const status = incoming.statusCode ?? 0;
@@ -83,5 +87,9 @@ function once(
 }
 
 function unreachable(what: string, why: string): BlackstartError {
-  return new BlackstartError("UNREACHABLE", { what, why, next: "See whether the service runs, and what its log says." });
+  return new BlackstartError("UNREACHABLE", {
+    what,
+    why,
+    next: "See whether the service runs, and what its log says.",
+  });
 }

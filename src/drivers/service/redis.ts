@@ -12,7 +12,8 @@ export function redisProbe(url: string): Probe {
   const address = socketAddressOf(url);
   const secure = url.startsWith("rediss:");
   const { username, password } = new URL(url);
-  const login = password === "" ? [] : [command("AUTH", ...[username, password].filter(Boolean).map(decodeURIComponent))];
+  const login =
+    password === "" ? [] : [command("AUTH", ...[username, password].filter(Boolean).map(decodeURIComponent))];
   return (timeoutMs) =>
     conversation(
       address,

@@ -31,7 +31,11 @@ export function conversation(
       resolve({ outcome, detail, tookMs: performance.now() - startedMs });
     };
     const timer = setTimeout(
-      () => answer("bad", `It ${connected ? "took the connection but did not answer" : "did not answer"} for ${timeoutMs} ms.`),
+      () =>
+        answer(
+          "bad",
+          `It ${connected ? "took the connection but did not answer" : "did not answer"} for ${timeoutMs} ms.`,
+        ),
       timeoutMs,
     );
     socket.once(connectedOn, () => {

@@ -10,6 +10,7 @@ export function conditionOf(error: unknown, goodbye?: string): NodeCondition | R
   const detail = error instanceof BlackstartError ? causeOf(error) : messageOf(error);
   if (typeof details.sqlstate === "string") return conditionOfSqlstate(details.sqlstate, detail);
   const errno = typeof details.errno === "string" ? details.errno : undefined;
+  if (details.timeoutMs !== undefined) return { kind: "silent" };
   if (errno === undefined) {
     // The driver gives these two no code.
     if (/timeout expired|due to connection timeout/i.test(detail)) return { kind: "silent" };

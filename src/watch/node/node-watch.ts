@@ -1,3 +1,4 @@
+import { messageOf } from "../../base/error.ts";
 import type { Clock } from "../../base/time.ts";
 import { socketAddressOf } from "../../drivers/service/address.ts";
 import { greetingProbe } from "../../drivers/service/greeting.ts";
@@ -8,6 +9,7 @@ import type { Held } from "./held.ts";
 import { latencyFacts, noLatency, withAnswer } from "./latency.ts";
 import { persisting } from "./persisting.ts";
 import { askIdentity, askPulse } from "./pulse.ts";
+import type { PositionHistory } from "./position-history.ts";
 import { createWakeUp } from "./wake-up.ts";
 
 /*
@@ -37,6 +39,8 @@ export type NodeWatchOptions = Readonly<{
   url: string;
   heartbeatMs: number;
   clock: Clock;
+  /** Where the primary was and when; shared by the nodes of a cluster. */
+  positions: PositionHistory;
   /** The next health check that is due on this node, if any. */
   errand(facts: NodeFacts): Errand | undefined;
   /** Called for every change of the facts, at once. */
@@ -124,7 +128,8 @@ export function startNodeWatch(options: NodeWatchOptions): NodeWatch {
     // A check that the server refuses or that runs into its time limit has seen nothing; what it saw before stands.
     const before = facts.checked.find((one) => one.check === errand.check);
     const rows = answer.kind === "answer" ? (answer.value as CheckedFacts["rows"]) : (before?.rows ?? []);
-    const checked = { check: errand.check, at: clock.now(), rows };
+    const failed = answer.kind === "error" ? { failed: messageOf(answer.error) } : {};
+    const checked = { check: errand.check, at: clock.now(), rows, ...failed };
     become({ checked: [...facts.checked.filter((one) => one !== before), checked] }, facts.condition);
     return true;
   }
@@ -140,9 +145,16 @@ export function startNodeWatch(options: NodeWatchOptions): NodeWatch {
         latency: latencyFacts(latency),
         ...(pulse === undefined ? {} : { pulse, persisting: persisting(facts.persisting, facts.pulse, pulse, now) }),
         ...(pulse?.role === "primary" ? { lastPrimary: now } : {}),
+        ...(pulse === undefined ? {} : delayOf(pulse, now)),
       },
       { kind: "up" },
     );
+  }
+
+  function delayOf(pulse: Pulse, now: Moment): Pick<NodeFacts, "replayDelayMs"> {
+    if (pulse.role === "primary") options.positions.primaryAt(pulse.lsn, pulse.timelineId, now.ms);
+    const delayMs = pulse.role === "primary" ? 0 : options.positions.delayMs(pulse.replayedLsn ?? pulse.lsn, now.ms);
+    return delayMs === undefined ? {} : { replayDelayMs: delayMs };
   }
 
   async function checkGreeting(): Promise<void> {
@@ -168,7 +180,7 @@ export function startNodeWatch(options: NodeWatchOptions): NodeWatch {
   };
 }
 
-function unknownFacts(cluster: string, node: string, since: Moment): NodeFacts {
+export function unknownFacts(cluster: string, node: string, since: Moment): NodeFacts {
   return {
     cluster,
     node,

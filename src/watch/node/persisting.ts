@@ -28,6 +28,9 @@ function isReplayStuck(previous: Pulse | undefined, pulse: Pulse): boolean {
 function isSynchronousStalled(previous: Pulse | undefined, pulse: Pulse): boolean {
   if (previous === undefined || previous.synchronousWaiters === 0 || pulse.synchronousWaiters === 0) return false;
   const flushed = (from: Pulse) =>
-    from.senders.filter((sender) => sender.syncState !== "async").map((sender) => sender.flushLsn).join();
+    from.senders
+      .filter((sender) => sender.syncState !== "async")
+      .map((sender) => sender.flushLsn)
+      .join();
   return flushed(previous) === flushed(pulse);
 }

@@ -35,6 +35,8 @@ select json_build_object(
   'lsn', case when r.recovery
     then coalesce(greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()), '0/0') else pg_current_wal_lsn() end,
   'replayedLsn', case when r.recovery then pg_last_wal_replay_lsn() end,
+  'replayedAgeMs', case when r.recovery
+    then extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000 end,
   'replayPaused', case when r.recovery then pg_is_wal_replay_paused() else false end,
   'synchronousStandbyNames', current_setting('synchronous_standby_names'),
   'synchronousCommit', current_setting('synchronous_commit'),

@@ -1,0 +1,49 @@
+import { findingKey, type Finding } from "../../finding/finding.ts";
+import type { System } from "../../system/schema.ts";
+import { judgeChecks } from "../checks/judge.ts";
+import type { Facts, Found, Moment } from "../facts.ts";
+import { thresholdsOf, type Thresholds } from "../thresholds.ts";
+import { assessEndpoints } from "./endpoints.ts";
+import { assessNodes } from "./nodes.ts";
+import { assessRoles } from "./roles.ts";
+import { assessStandbys } from "./standbys.ts";
+import { assessSynchronous } from "./synchronous.ts";
+import { viewOf } from "./view.ts";
+
+/**
+ * Everything that is wrong, from what was last seen. Pure: the same facts at the same moment give the same findings.
+ * One cause gives one finding and its direct signs, not a finding for every consequence: with a dead primary, the
+ * standbys' broken streams are silent.
+ */
+export function assess(system: System, facts: Facts, now: Moment): readonly Finding[] {
+  const thresholds = thresholdsOf(system.watch.thresholds);
+  const clusters = Object.entries(system.clusters).flatMap(([name, cluster]) =>
+    assessCluster(system, facts, now, thresholds, name, cluster),
+  );
+  const found = [...clusters, ...assessEndpoints(system, facts, clusters)];
+  const ignored = new Set(system.watch.ignore);
+  const seen = new Set<string>();
+  return found
+    .filter((one) => !ignored.has(one.code) && !ignored.has(findingKey(one)))
+    .filter((one) => !seen.has(findingKey(one)) && seen.add(findingKey(one)))
+    .map((one) => ({ ...one, seenAt: now.at }));
+}
+
+function assessCluster(
+  system: System,
+  facts: Facts,
+  now: Moment,
+  thresholds: Thresholds,
+  name: string,
+  cluster: System["clusters"][string],
+): readonly Found[] {
+  const view = viewOf(system, name, cluster, facts, now);
+  const roles = assessRoles(view);
+  return [
+    ...(roles === undefined ? [] : [roles]),
+    ...assessNodes(view),
+    ...assessSynchronous(view),
+    ...assessStandbys(view, thresholds),
+    ...judgeChecks(view, thresholds),
+  ];
+}

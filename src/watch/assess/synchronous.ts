@@ -1,0 +1,140 @@
+import {
+  isSynchronousName,
+  parseSynchronousNames,
+  type SynchronousNames,
+} from "../../drivers/postgres/synchronous-names.ts";
+import type { Found, NodeFacts, Sender } from "../facts.ts";
+import { clusterRef, lastGood, request } from "./roles.ts";
+import { type ClusterView, isDead, nodeOfSender } from "./view.ts";
+import { listText } from "./words.ts";
+
+/**
+ * Whether an acknowledged write is on as many standbys as asked. Too few of them, and every commit hangs: no error, no
+ * entry in a log, only silence. ANY and FIRST need the same number; which ones they are makes no difference here.
+ */
+export function assessSynchronous(view: ClusterView): readonly Found[] {
+  const primary = view.primaries.length === 1 ? view.primaries[0] : undefined;
+  if (primary?.pulse === undefined) return [];
+  const names = parsed(primary.pulse.synchronousStandbyNames);
+  if (names === undefined) return synchronousOff(view, primary);
+  // Without pg_monitor the state of a sender is not told: nothing is claimed.
+  if (primary.pulse.senders.some((sender) => sender.state === null)) return [];
+  const counted = primary.pulse.senders.filter((sender) => counts(view, names, sender));
+  const stalled = primary.persisting.synchronousStalled;
+  const stalls = stalled !== undefined && view.now.ms - stalled.ms >= 2 * view.heartbeatMs;
+  if (counted.length >= names.count && !stalls) return tooFewByFile(view, primary, names);
+  if (!stalls && !isSettled(view, primary, names)) return [];
+  return [missing(view, primary, names, counted)];
+}
+
+function missing(view: ClusterView, primary: NodeFacts, names: SynchronousNames, counted: readonly Sender[]): Found {
+  const waiters = primary.pulse?.synchronousWaiters ?? 0;
+  const gone = view.nodes.filter((one) => one !== primary && couldCount(names, one) && !streams(view, primary, one));
+  const reason =
+    counted.length >= names.count
+      ? "the synchronous standby streams but confirms nothing"
+      : `${counted.length} of ${names.count} synchronous standbys ${names.count === 1 ? "is" : "are"} there`;
+  return {
+    code: "replication.synchronous-missing",
+    severity: "critical",
+    subject: clusterRef(view),
+    title: `Commits on ${view.name} hang: ${reason}${gone.length > 0 ? ` (${listText(gone.map((one) => one.node))} missing)` : ""}.`,
+    evidence: [
+      { label: "sessions waiting to commit", value: String(waiters) },
+      { label: "synchronous_standby_names", value: primary.pulse?.synchronousStandbyNames ?? "" },
+      { label: "streaming and counted", value: listText(counted.map((one) => one.applicationName ?? "?")) || "none" },
+      ...(primary.pulse?.synchronousCommit === "on" || primary.pulse?.synchronousCommit === "remote_apply"
+        ? []
+        : [
+            {
+              label: "synchronous_commit",
+              value: `${primary.pulse?.synchronousCommit} by default: not every commit waits`,
+            },
+          ]),
+      ...gone.map((one) => ({ label: one.node, value: `${one.condition.kind}` })),
+    ],
+    remedy: request("degrade-synchronous", clusterRef(view)),
+    ...lastGood(primary.persisting.synchronousStalled?.at ?? primary.goodBefore?.at),
+  };
+}
+
+/** It streams, its name counts, and the node behind it is not known to be gone: a hung one streams on for a minute. */
+function counts(view: ClusterView, names: SynchronousNames, sender: Sender): boolean {
+  if (sender.state !== "streaming" || !isSynchronousName(names, sender.applicationName ?? "")) return false;
+  const node = nodeOfSender(view.nodes, view.cluster, sender);
+  return node === undefined || !isDead(node) || node.condition.kind === "unreachable";
+}
+
+/**
+ * A standby that is gone, or whose connection broke a while ago. One that has just lost its receiver is back within
+ * milliseconds, and nobody is to be woken for that.
+ */
+function isSettled(view: ClusterView, primary: NodeFacts, names: SynchronousNames): boolean {
+  const absent = view.nodes.filter((one) => one !== primary && couldCount(names, one) && !streams(view, primary, one));
+  if (absent.length === 0 || absent.some((one) => one.condition.kind !== "up")) return true;
+  return absent.every((one) => view.now.ms - (one.persisting.notStreaming?.ms ?? view.now.ms) >= 2 * view.heartbeatMs);
+}
+
+function couldCount(names: SynchronousNames, one: NodeFacts): boolean {
+  return isSynchronousName(names, one.pulse?.replicationName ?? one.node);
+}
+
+function streams(view: ClusterView, primary: NodeFacts, one: NodeFacts): boolean {
+  return (primary.pulse?.senders ?? []).some(
+    (sender) => sender.state === "streaming" && nodeOfSender(view.nodes, view.cluster, sender) === one && !isDead(one),
+  );
+}
+
+function synchronousOff(view: ClusterView, primary: NodeFacts): readonly Found[] {
+  if (view.cluster.synchronous === 0) return [];
+  return [
+    {
+      code: "replication.synchronous-off",
+      severity: "warning",
+      subject: clusterRef(view),
+      title: `${view.name} commits without waiting for a standby: what ${primary.node} acknowledges now can be lost with it.`,
+      evidence: [
+        { label: "synchronous_standby_names", value: "empty" },
+        { label: "wanted", value: `${view.cluster.synchronous} (the system file's \`synchronous\`)` },
+      ],
+    },
+  ];
+}
+
+/** It works, but promises less than the system file says. */
+function tooFewByFile(view: ClusterView, primary: NodeFacts, names: SynchronousNames): readonly Found[] {
+  const wanted = view.cluster.synchronous;
+  if (names.count < wanted)
+    return [
+      {
+        code: "replication.synchronous-off",
+        severity: "warning",
+        subject: clusterRef(view),
+        title: `${view.name} waits for ${names.count} standbys, not for the ${wanted} that the system file wants.`,
+        evidence: [{ label: "synchronous_standby_names", value: primary.pulse?.synchronousStandbyNames ?? "" }],
+      },
+    ];
+  const level = primary.pulse?.synchronousCommit;
+  if (level !== "off" && level !== "local") return [];
+  return wanted === 0
+    ? []
+    : [
+        {
+          code: "replication.synchronous-off",
+          severity: "warning",
+          subject: clusterRef(view),
+          title: `${view.name} has synchronous standbys, but commits do not wait for them by default.`,
+          evidence: [{ label: "synchronous_commit", value: level }],
+        },
+      ];
+}
+
+/** A setting that PostgreSQL took cannot be malformed; should it be of a newer grammar, nothing is claimed about it. */
+function parsed(setting: string): SynchronousNames | undefined {
+  try {
+    return parseSynchronousNames(setting);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
