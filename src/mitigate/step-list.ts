@@ -106,22 +106,22 @@ export function verifyWriteStep(cluster: string, primary: NodeReference, waitsFo
   };
 }
 
-export function keepStep(cluster: string, node: string, label: string): Step {
+export function keepStep(cluster: string, node: string): Step {
   return {
     id: `keep-${node}`,
     kind: "host.keep",
     title: `Keep the write-ahead log and the data of ${node}: the only record of writes that were lost`,
-    parameters: { cluster, node, label },
+    parameters: { cluster, node },
     onFailure: "continue",
   };
 }
 
-export function rejoinStep(cluster: string, node: string, primary: NodeReference, kept?: string): Step {
+export function rejoinStep(cluster: string, node: string, primary: NodeReference): Step {
   return {
     id: `rejoin-${node}`,
     kind: "postgres.rejoin",
     title: `Bring ${node} back as a standby`,
-    parameters: { cluster, node, primary, ...(kept === undefined ? {} : { label: kept }) },
+    parameters: { cluster, node, primary },
     destructive: true,
     onFailure: "continue",
   };

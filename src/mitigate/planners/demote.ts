@@ -80,10 +80,7 @@ function draft(cluster: Cluster, facts: ClusterFacts, stale: AnsweringNode, kept
   const back =
     stale.instance === undefined
       ? []
-      : [
-          steps.keepStep(facts.cluster, stale.node, "demote"),
-          steps.rejoinStep(facts.cluster, stale.node, kept.node, "demote"),
-        ];
+      : [steps.keepStep(facts.cluster, stale.node), steps.rejoinStep(facts.cluster, stale.node, kept.node)];
   return {
     kind: "demote",
     subject: { kind: "node", name: `${facts.cluster}/${stale.node}` },

@@ -1,3 +1,5 @@
+import type { JsonObject } from "../../base/json.ts";
+import { lsnAhead } from "../../drivers/postgres/lsn.ts";
 import type { Refusal, Risk, Step } from "../../plan/plan.ts";
 import type { Cluster, System } from "../../system/schema.ts";
 import {
@@ -8,7 +10,7 @@ import {
   receivedLsn,
   standbysOf,
 } from "../cluster-facts.ts";
-import { type LossVerdict, lossVerdict, promiseOf, sessionStatement } from "../loss.ts";
+import { type LossVerdict, lossVerdict, promiseOf, sessionStatement, unreachableMembers } from "../loss.ts";
 import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
 import { isMeant, type Promised, promisedAfter } from "../promise.ts";
 import * as steps from "../step-list.ts";
@@ -19,11 +21,13 @@ import { lossRisk } from "./loss-risk.ts";
  * Another node becomes the primary because the last one is dead or hangs. The way to a service that works again comes
  * first, in as few steps as can be; bringing the last primary back comes after.
  */
-export function planFailover(system: System, facts: ClusterFacts, choice: Choice): PlanDraft | Refusal {
+export function planFailover(system: System, facts: ClusterFacts, asked: Choice): PlanDraft | Refusal {
   const cluster = declaredCluster(system, facts.cluster);
   const managed = refuseManaged(cluster, facts.cluster);
   if (managed) return managed;
   const primary = lastPrimaryOf(facts);
+  const { node: _node, ...rest } = asked;
+  const choice = asked.node === primary?.node ? rest : asked;
   const refusal =
     refusePrimary(facts, primary, choice) ?? refuseFence(cluster, primary) ?? refuseCandidates(facts, choice);
   if (refusal) return refusal;
@@ -98,14 +102,9 @@ function afterwards(
   const back =
     old.instance === undefined
       ? []
-      : [
-          steps.keepStep(facts.cluster, old.node, "failover"),
-          steps.rejoinStep(facts.cluster, old.node, steps.electedNode, "failover"),
-        ];
+      : [steps.keepStep(facts.cluster, old.node), steps.rejoinStep(facts.cluster, old.node, steps.electedNode)];
   const others =
-    candidates.length > 1
-      ? candidates.map((one) => steps.rejoinStep(facts.cluster, one.node, steps.electedNode, "failover"))
-      : [];
+    candidates.length > 1 ? candidates.map((one) => steps.rejoinStep(facts.cluster, one.node, steps.electedNode)) : [];
   const expected = [...(old.instance === undefined ? [] : [old.node]), ...candidates.map((one) => one.node)];
   return [
     ...others,
@@ -131,20 +130,34 @@ function candidatesOf(facts: ClusterFacts, old: NodeFacts, choice: Choice): read
 
 function electStep(facts: ClusterFacts, old: NodeFacts, candidates: readonly AnsweringNode[], choice: Choice): Step {
   const names = candidates.map((one) => one.node);
+  const title =
+    candidates.length === 1
+      ? `See how much ${names[0]} has received`
+      : `Take the standby that has received most, of ${names.join(", ")}`;
   return {
     id: "elect",
     kind: "postgres.elect",
-    title:
-      candidates.length === 1
-        ? `See how much ${names[0]} has received`
-        : `Take the standby that has received most, of ${names.join(", ")}`,
+    title,
     parameters: {
       cluster: facts.cluster,
       old: old.node,
       candidates: names,
       ...(choice.node === undefined ? {} : { chosen: choice.node }),
+      ...(choice.acceptLoss ? {} : { needs: needsOf(facts, old, candidates) }),
     },
   };
+}
+
+/** What has to hold still at the moment of the election, so that nothing acknowledged is lost. */
+function needsOf(facts: ClusterFacts, old: NodeFacts, candidates: readonly AnsweringNode[]): JsonObject {
+  const names = promiseOf(old)?.names;
+  const unreachable = names === undefined ? [] : unreachableMembers(names, facts, old);
+  if (names !== undefined && unreachable.length < names.count) {
+    const members = candidates.filter((one) => isMeant(names, one)).map((one) => one.node);
+    return { of: members, missingMax: names.count - 1 - unreachable.length };
+  }
+  const furthest = candidates.map(receivedLsn).sort((a, b) => lsnAhead(b, a))[0];
+  return furthest === undefined ? {} : { received: furthest };
 }
 
 /** The standbys that are there to be waited for before the last primary is back: all candidates but the elected one. */

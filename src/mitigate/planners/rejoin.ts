@@ -48,8 +48,8 @@ export function planRejoin(system: System, facts: ClusterFacts, choice: Choice):
       ],
     },
     steps: [
-      steps.keepStep(facts.cluster, node.node, "rejoin"),
-      { ...steps.rejoinStep(facts.cluster, node.node, primary.node, "rejoin"), onFailure: "stop" },
+      steps.keepStep(facts.cluster, node.node),
+      { ...steps.rejoinStep(facts.cluster, node.node, primary.node), onFailure: "stop" },
       ...(promised.count > 0
         ? [steps.setSynchronousStep("set-synchronous-as-meant", facts.cluster, primary.node, promised, "as-meant")]
         : []),

@@ -56,10 +56,10 @@ export function planRestartCluster(cluster: Cluster, facts: ClusterFacts): PlanD
       startStep(facts.cluster, primary.node, "primary"),
       ...standbys.map((one) => ({ ...startStep(facts.cluster, one.node, "standby"), onFailure: "continue" as const })),
       steps.verifyWriteStep(facts.cluster, primary.node, promised.count),
-      ...standbys.map((one) => steps.rejoinStep(facts.cluster, one.node, primary.node, "restart")),
+      ...standbys.map((one) => steps.rejoinStep(facts.cluster, one.node, primary.node)),
       ...stale.flatMap((one) => [
-        steps.keepStep(facts.cluster, one.node, "restart"),
-        steps.rejoinStep(facts.cluster, one.node, primary.node, "restart"),
+        steps.keepStep(facts.cluster, one.node),
+        steps.rejoinStep(facts.cluster, one.node, primary.node),
       ]),
       steps.verifyPromiseStep(
         facts.cluster,

@@ -1,0 +1,179 @@
+import { BlackstartError, messageOf } from "../base/error.ts";
+import { addressOf, parseConninfo } from "../drivers/postgres/conninfo.ts";
+import type { Instance } from "../drivers/postgres/instance.ts";
+import { type NodeObservation, observeNode } from "../drivers/postgres/observe.ts";
+
+import type { ObservationEvent } from "../timeline/observation.ts";
+import { readAll } from "../timeline/read-all.ts";
+import type { Timeline } from "../timeline/timeline.ts";
+import { clusterOf } from "../system/names.ts";
+import { readClientsAddress } from "./clients-address.ts";
+import { type ClusterFacts, lastPrimaryOf, type NodeFacts, type Reach } from "./cluster-facts.ts";
+import type { MitigationContext } from "./context.ts";
+import { configuredSynchronous, writtenUpTo } from "./dead-server.ts";
+import { lossVerdict, promiseOf } from "./loss.ts";
+import { sessionsOf } from "./sessions.ts";
+
+/** Longer than any healthy answer; a person waits for it, and so do clients. */
+const hostTimeoutMs = 5000;
+
+/** Asks everything that a planner needs, of all nodes at once. Changes nothing. */
+export async function gatherFacts(context: MitigationContext, clusterName: string): Promise<ClusterFacts> {
+  const cluster = clusterOf(context.system, clusterName);
+  const remembered = await rememberedOf(context.timeline, clusterName);
+  const [clientsAddress, ...nodes] = await Promise.all([
+    readClientsAddress(cluster.clients?.file),
+    ...Object.keys(cluster.nodes).map((node) => factsOf(context, clusterName, node, remembered.get(node))),
+  ]);
+  const facts: ClusterFacts = {
+    cluster: clusterName,
+    nodes,
+    ...(clientsAddress === undefined ? {} : { clientsAddress }),
+  };
+  return withDeadServers(context, facts);
+}
+
+/** The last observation of each node. */
+export async function rememberedOf(
+  timeline: Timeline,
+  cluster: string,
+): Promise<ReadonlyMap<string, ObservationEvent["data"]>> {
+  const events = await readAll(timeline, { stream: `cluster/${cluster}` });
+  const seen = events.filter((event) => event.kind === "node.observed");
+  return new Map(
+    seen.map((event) => event.data as unknown as ObservationEvent["data"]).map((data) => [data.node, data]),
+  );
+}
+
+async function factsOf(
+  context: MitigationContext,
+  cluster: string,
+  node: string,
+  remembered: ObservationEvent["data"] | undefined,
+): Promise<NodeFacts> {
+  const url = clusterOf(context.system, cluster).nodes[node]?.url ?? "";
+  const address = addressOf(url);
+  const [database, host] = await Promise.all([askDatabase(context, cluster, node), askHost(context, cluster, node)]);
+  return {
+    node,
+    address: `${address.host}:${address.port}`,
+    applicationName: applicationNameOf(database.observation) ?? node,
+    ...database,
+    ...host,
+    ...(remembered === undefined ? {} : { remembered }),
+  };
+}
+
+function applicationNameOf(observation: NodeObservation | undefined): string | undefined {
+  try {
+    return parseConninfo(observation?.settings.primaryConninfo ?? "").application_name;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+async function askDatabase(
+  context: MitigationContext,
+  cluster: string,
+  node: string,
+): Promise<Pick<NodeFacts, "reach" | "problem" | "observation">> {
+  try {
+    const observation = await sessionsOf(context.fleet).useNew(cluster, node, observeNode);
+    return { reach: "answers", observation };
+  } catch (error) {
+    return { reach: reachOf(error), problem: messageOf(error) };
+  }
+}
+
+function reachOf(error: unknown): Reach {
+  if (!(error instanceof BlackstartError)) return "silent";
+  const { sqlstate, errno } = error.details;
+  // 57P03: starting up or shutting down. 57P01, 57P02: it went away while we asked.
+  if (sqlstate === "57P03") return "starting";
+  if (sqlstate === "57P01" || sqlstate === "57P02") return "closed";
+  if (typeof sqlstate === "string") return "denied";
+  return errno === "ECONNREFUSED" || errno === "ENOENT" ? "closed" : "silent";
+}
+
+async function askHost(
+  context: MitigationContext,
+  cluster: string,
+  node: string,
+): Promise<Pick<NodeFacts, "instance" | "hostProblem">> {
+  try {
+    const instance = await context.fleet.instance(cluster, node);
+    if (instance === undefined) return { hostProblem: noInstanceText(context, cluster, node) };
+    return { instance: await withLimit(instance.inspect(), hostTimeoutMs) };
+  } catch (error) {
+    return { hostProblem: messageOf(error) };
+  }
+}
+
+function noInstanceText(context: MitigationContext, cluster: string, node: string): string {
+  const declared = clusterOf(context.system, cluster).nodes[node];
+  return declared?.host === undefined
+    ? "no `host:` is declared for it"
+    : "its data directory is not known: it was never observed, and no `data:` is declared for it";
+}
+
+/** What can be read of the dead: only where a decision hangs on it, because it takes time. */
+async function withDeadServers(context: MitigationContext, facts: ClusterFacts): Promise<ClusterFacts> {
+  if (facts.nodes.every((one) => one.observation === undefined)) return withControl(context, facts);
+  const primary = lastPrimaryOf(facts);
+  if (primary?.instance === undefined || primary.observation !== undefined) return facts;
+  const instance = await context.fleet.instance(facts.cluster, primary.node);
+  if (instance === undefined) return facts;
+  const host = context.fleet.host(clusterOf(context.system, facts.cluster).nodes[primary.node]?.host ?? "local:");
+  const configured =
+    promiseOf(primary) === undefined ? await configuredSynchronous(host, instance, primary) : undefined;
+  const known: NodeFacts = { ...primary, ...(configured === undefined ? {} : { configured }) };
+  const verdict = lossVerdict(clusterOf(context.system, facts.cluster), replaced(facts, known), known);
+  const measurable = verdict.kind !== "none" && primary.instance.pids.length === 0;
+  const writtenLsn = measurable ? await writtenUpTo(host, instance, replaced(facts, known)) : undefined;
+  return replaced(facts, { ...known, ...(writtenLsn === undefined ? {} : { writtenLsn }) });
+}
+
+function replaced(facts: ClusterFacts, node: NodeFacts): ClusterFacts {
+  return { ...facts, nodes: facts.nodes.map((one) => (one.node === node.node ? node : one)) };
+}
+
+async function withControl(context: MitigationContext, facts: ClusterFacts): Promise<ClusterFacts> {
+  const nodes = await Promise.all(
+    facts.nodes.map(async (one): Promise<NodeFacts> => {
+      const instance = one.instance === undefined ? undefined : await context.fleet.instance(facts.cluster, one.node);
+      if (instance === undefined) return one;
+      try {
+        return { ...one, control: await withLimit(controlOf(instance), hostTimeoutMs) };
+      } catch (error) {
+        return { ...one, hostProblem: messageOf(error) };
+      }
+    }),
+  );
+  return { ...facts, nodes };
+}
+
+function controlOf(instance: Instance) {
+  return instance.control();
+}
+
+/** The answer, or UNREACHABLE after the limit; what comes later is of no interest. */
+async function withLimit<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(
+        new BlackstartError("UNREACHABLE", {
+          what: `The host did not answer within ${timeoutMs} ms.`,
+          why: "It is down or overloaded, or the network to it is cut.",
+          next: "See whether the machine answers at all.",
+        }),
+      );
+    }, timeoutMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

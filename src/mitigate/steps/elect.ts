@@ -1,0 +1,140 @@
+import { messageOf } from "../../base/error.ts";
+import type { JsonObject } from "../../base/json.ts";
+import { pollUntil } from "../../base/time.ts";
+import { addressOf, aimedAt, formatConninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
+import type { Connection } from "../../drivers/postgres/connection.ts";
+import { type Lsn, lsnAhead } from "../../drivers/postgres/lsn.ts";
+import type { StepContext, StepHandler } from "../../plan/handler.ts";
+import { clusterOf } from "../../system/names.ts";
+import type { MitigationContext } from "../context.ts";
+import { type Candidate, elect, type Needs, unmetNeed } from "../election.ts";
+import { stepFailed, text, texts } from "./parameters.ts";
+import { alterSystem, sessions } from "./servers.ts";
+
+/** A receiver notices the death of its primary at once, unless the network to it was cut. */
+const receiverStopTimeoutMs = 1000;
+const receiverCutTimeoutMs = 5000;
+const pollMs = 2;
+
+/** Nothing listens there: a receiver that is aimed at it stops. */
+const nowhere = { host: "127.0.0.1", port: 1 };
+
+/**
+ * Waits until no candidate receives any more from the last primary, then takes the one that has received most. An
+ * asynchronous standby can be ahead of a synchronous one; the one that is behind could never follow the other way.
+ */
+export function electHandler(context: MitigationContext): StepHandler {
+  return {
+    kind: "postgres.elect",
+    // Who has received most is found out anew every time: the world may have changed.
+    check: async () => ({ state: "ready" }),
+    async do(step) {
+      const nodes = texts(step, "candidates");
+      const asked = await Promise.all(nodes.map((node) => settled(context, step, node)));
+      const candidates = asked.filter((one): one is Candidate => !("problem" in one));
+      const problems = asked.filter((one) => "problem" in one);
+      const need = unmetNeed(candidates, (step.parameters.needs ?? {}) as Needs);
+      const elected = elect(candidates, step.parameters.chosen as string | undefined);
+      if (elected === undefined || need !== undefined) {
+        throw stepFailed(
+          "Nothing was promoted; the last primary is fenced.",
+          [need ?? "No candidate answers.", ...problems.map((one) => `${one.node}: ${one.problem}`)].join(" "),
+          "Bring the standbys back, or start the last primary again (remove its standby.signal first); then make a new plan.",
+        );
+      }
+      return outcomeOf(elected, candidates, step);
+    },
+    async verify(step, outcome) {
+      if (typeof outcome.node === "string" && texts(step, "candidates").includes(outcome.node)) return;
+      throw stepFailed(
+        "Nobody was elected; nothing was promoted.",
+        "The outcome names none of the candidates.",
+        "Make a new plan.",
+      );
+    },
+  };
+}
+
+function outcomeOf(elected: Candidate, candidates: readonly Candidate[], step: StepContext): JsonObject {
+  const behind = candidates
+    .filter((one) => one.node !== elected.node)
+    .map((one) => [one.node, lsnAhead(elected.lsn, one.lsn)]);
+  const { chosen } = step.parameters;
+  if (typeof chosen === "string" && chosen !== elected.node)
+    step.progress(`${chosen} was asked for, but is behind; ${elected.node} is taken.`);
+  return { node: elected.node, lsn: elected.lsn, behind: Object.fromEntries(behind) };
+}
+
+type Problem = Readonly<{ node: string; problem: string }>;
+
+/** What the candidate holds, once it receives nothing more. */
+async function settled(context: MitigationContext, step: StepContext, node: string): Promise<Candidate | Problem> {
+  const cluster = text(step, "cluster");
+  try {
+    return await sessions(context).use(cluster, node, async (connection) => {
+      const others = cascadeAddresses(context, cluster, texts(step, "candidates"), node);
+      const ask = (timeoutMs: number) =>
+        pollUntil(() => stoppedReceiver(connection, node, others), { everyMs: pollMs, timeoutMs, signal: step.signal });
+      const settledAlone = await ask(receiverStopTimeoutMs);
+      if (settledAlone !== undefined) return settledAlone;
+      step.progress(`${node} still waits for the last primary; its receiver is stopped.`);
+      await step.assertHeld();
+      await aimAtNowhere(connection);
+      return (await ask(receiverCutTimeoutMs)) ?? { node, problem: "its receiver cannot be stopped" };
+    });
+  } catch (error) {
+    if (step.signal.aborted) throw error;
+    return { node, problem: messageOf(error) };
+  }
+}
+
+/** User, password and name stay in the setting: `follow` only puts the new address in. */
+async function aimAtNowhere(connection: Connection): Promise<void> {
+  const rows = await connection.query<{ conninfo: string }>("select current_setting('primary_conninfo') as conninfo");
+  await alterSystem(
+    connection,
+    "primary_conninfo",
+    formatConninfo(aimedAt(parseConninfo(rows[0]?.conninfo ?? ""), nowhere)),
+  );
+}
+
+/** A standby that receives from another candidate goes on doing so: what it gets is held by that one already. */
+function cascadeAddresses(
+  context: MitigationContext,
+  cluster: string,
+  candidates: readonly string[],
+  node: string,
+): readonly string[] {
+  const { nodes } = clusterOf(context.system, cluster);
+  return candidates
+    .filter((one) => one !== node)
+    .map((one) => addressOf(nodes[one]?.url ?? ""))
+    .map(({ host, port }) => `${host}:${port}`);
+}
+
+const candidateQuery = `
+select pg_is_in_recovery() as standby,
+  coalesce(greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()), '0/0')::text as lsn,
+  (select sender_host || ':' || sender_port from pg_stat_wal_receiver where pid is not null limit 1) as sender,
+  exists (select from pg_stat_wal_receiver where pid is not null) as receiving,
+  coalesce((select max(('x' || substr(name, 1, 8))::bit(32)::int) from pg_ls_waldir() where name ~ '^[0-9A-F]{24}$'), 0) as timeline`;
+
+type CandidateRow = Readonly<{
+  standby: boolean;
+  lsn: Lsn;
+  sender: string | null;
+  receiving: boolean;
+  timeline: number;
+}>;
+
+async function stoppedReceiver(
+  connection: Connection,
+  node: string,
+  cascades: readonly string[],
+): Promise<Candidate | undefined> {
+  const row = (await connection.query<CandidateRow>(candidateQuery))[0];
+  if (row === undefined) return undefined;
+  if (row.receiving && !(row.sender !== null && cascades.includes(row.sender))) return undefined;
+  // Promoted already, by this plan before it was interrupted: nobody may be promoted beside it.
+  return { node, lsn: row.lsn, timeline: row.timeline, promoted: !row.standby };
+}

@@ -1,0 +1,106 @@
+import { messageOf } from "../../base/error.ts";
+import type { JsonObject } from "../../base/json.ts";
+import type { Instance, InstanceState } from "../../drivers/postgres/instance.ts";
+import type { StepContext, StepHandler } from "../../plan/handler.ts";
+import { clusterOf } from "../../system/names.ts";
+import type { MitigationContext } from "../context.ts";
+import { stepFailed, text } from "./parameters.ts";
+import { declaredNode, endServer } from "./servers.ts";
+
+/**
+ * The node takes no more writes, and whoever starts it starts a standby: seen dead by its host and marked as a standby,
+ * or cut off by the fence command. Unreachable is not dead.
+ */
+export function fenceHandler(context: MitigationContext): StepHandler {
+  return {
+    kind: "postgres.fence",
+    async check(step) {
+      const seen = await look(context, step);
+      // A supervisor may be about to start it again: its stop command has to be given in any case.
+      const supervised = declaredNode(context, text(step, "cluster"), text(step, "node")).stop !== undefined;
+      if (seen !== undefined && isFenced(seen.state) && !supervised)
+        return { state: "done", outcome: { how: "seen-dead" } };
+      return { state: "ready" };
+    },
+    async do(step) {
+      const seen = await look(context, step);
+      return seen === undefined ? cutOff(context, step) : end(context, step, seen.instance, seen.state);
+    },
+    async verify(step, outcome) {
+      if (outcome.how === "cut-off") return;
+      const seen = await look(context, step);
+      if (seen !== undefined && isFenced(seen.state)) return;
+      throw notFenced(
+        step,
+        seen === undefined
+          ? "Its host cannot be asked any more."
+          : `Its host sees ${seen.state.pids.length} processes.`,
+      );
+    },
+  };
+}
+
+function isFenced(state: InstanceState): boolean {
+  return state.pids.length === 0 && (state.standbySignal || state.state === "no-data");
+}
+
+async function look(
+  context: MitigationContext,
+  step: StepContext,
+): Promise<{ instance: Instance; state: InstanceState } | undefined> {
+  const [cluster, node] = [text(step, "cluster"), text(step, "node")];
+  try {
+    const instance = await context.fleet.instance(cluster, node);
+    return instance === undefined ? undefined : { instance, state: await instance.inspect() };
+  } catch (error) {
+    // Without its host only the fence command is left.
+    step.progress(`The host of ${node} cannot be asked: ${messageOf(error)}`);
+    return undefined;
+  }
+}
+
+/** Something may start it between the kill and the mark: then it is killed once more, a few times. */
+const attempts = 3;
+const stopTimeoutMs = 5000;
+
+async function end(
+  context: MitigationContext,
+  step: StepContext,
+  instance: Instance,
+  first: InstanceState,
+): Promise<JsonObject> {
+  const [cluster, node] = [text(step, "cluster"), text(step, "node")];
+  for (let attempt = 1; attempt <= attempts; attempt++) {
+    await endServer(context, step, { cluster, node, instance }, { mode: "kill", timeoutMs: stopTimeoutMs });
+    const left = await instance.inspect();
+    if (left.state === "no-data") return { how: "seen-dead", was: first.state };
+    await step.assertHeld();
+    await instance.markStandby();
+    if ((await instance.inspect()).pids.length === 0)
+      return { how: first.pids.length === 0 ? "seen-dead" : "killed", was: first.state };
+  }
+  throw notFenced(step, `It was started again ${attempts} times.`);
+}
+
+const fenceTimeoutMs = 30_000;
+
+async function cutOff(context: MitigationContext, step: StepContext): Promise<JsonObject> {
+  const node = text(step, "node");
+  const { fence } = clusterOf(context.system, text(step, "cluster"));
+  if (fence === undefined)
+    throw notFenced(step, "Its host cannot be asked, and no `fence:` command is declared. Unreachable is not dead.");
+  await step.assertHeld();
+  const script = `BLACKSTART_NODE=$1; export BLACKSTART_NODE; shift\n${fence}`;
+  const { code, stderr } = await context.fleet.host("local:").run({ script, args: [node], timeoutMs: fenceTimeoutMs });
+  if (code !== 0) throw notFenced(step, `The fence command ended with ${code}: ${stderr.trim().slice(0, 300)}`);
+  return { how: "cut-off" };
+}
+
+function notFenced(step: StepContext, why: string): Error {
+  const node = text(step, "node");
+  return stepFailed(
+    `${node} is not fenced; nothing was promoted.`,
+    why,
+    `Make sure that ${node} is off (its power, its machine), then make a new plan.`,
+  );
+}

@@ -1,0 +1,110 @@
+import { messageOf } from "../../base/error.ts";
+import { pollUntil } from "../../base/time.ts";
+import { addressOf, aimedAt, formatConninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
+import type { Connection } from "../../drivers/postgres/connection.ts";
+import type { StepContext, StepHandler } from "../../plan/handler.ts";
+import { clusterOf } from "../../system/names.ts";
+import type { MitigationContext } from "../context.ts";
+import { stepFailed, text, texts } from "./parameters.ts";
+import { alterSystem, isStandby, replicationAddress, sessions, streamsFrom } from "./servers.ts";
+
+const followTimeoutMs = 5000;
+const pollMs = 3;
+
+/**
+ * The other standbys stream from the new primary. A reload suffices from PostgreSQL 13 on. One that has gone further
+ * than the new primary, or on another timeline, never can: it is named, and a later step brings it back.
+ */
+export function followHandler(context: MitigationContext): StepHandler {
+  return {
+    kind: "postgres.follow",
+    check: async () => ({ state: "ready" }),
+    async do(step) {
+      const others = texts(step, "nodes").filter((node) => node !== text(step, "primary"));
+      const results = await Promise.all(others.map((node) => follow(context, step, node)));
+      const failed = results.filter((one) => one.problem !== undefined);
+      if (failed.length > 0) {
+        const following = results.filter((one) => one.problem === undefined).map((one) => one.node);
+        throw stepFailed(
+          `${failed.map((one) => one.node).join(", ")} cannot follow ${text(step, "primary")}${following.length > 0 ? `; ${following.join(", ")} does` : ""}.`,
+          failed.map((one) => `${one.node}: ${one.problem}`).join(" "),
+          "The plan goes on, and brings back later what cannot follow now.",
+        );
+      }
+      return {
+        following: results.filter((one) => one.how !== "cascades").map((one) => one.node),
+        cascading: results.filter((one) => one.how === "cascades").map((one) => one.node),
+      };
+    },
+    async verify() {
+      // `do` ends only when each streams, as the standby itself and its sender's address say.
+    },
+  };
+}
+
+type Followed = Readonly<{ node: string; how?: "already" | "follows" | "cascades"; problem?: string }>;
+
+async function follow(context: MitigationContext, step: StepContext, node: string): Promise<Followed> {
+  const [cluster, primary] = [text(step, "cluster"), text(step, "primary")];
+  const address = replicationAddress(context, cluster, primary);
+  try {
+    return await sessions(context).use(cluster, node, async (connection): Promise<Followed> => {
+      if (!(await isStandby(connection))) return { node, problem: "it takes writes itself." };
+      if (await streamsFrom(connection, address)) return { node, how: "already" };
+      if (await cascades(context, step, connection, node)) return { node, how: "cascades" };
+      await provideSlot(context, step, connection);
+      await step.assertHeld();
+      await aimAt(context, connection, cluster, primary, node);
+      const streaming = async () => ((await streamsFrom(connection, address)) ? true : undefined);
+      if (await pollUntil(streaming, { everyMs: pollMs, timeoutMs: followTimeoutMs, signal: step.signal }))
+        return { node, how: "follows" };
+      return { node, problem: `it did not stream within ${followTimeoutMs} ms; its log says why.` };
+    });
+  } catch (error) {
+    if (step.signal.aborted) throw error;
+    return { node, problem: messageOf(error) };
+  }
+}
+
+async function aimAt(
+  context: MitigationContext,
+  connection: Connection,
+  cluster: string,
+  primary: string,
+  node: string,
+): Promise<void> {
+  const rows = await connection.query<{ value: string }>("select current_setting('primary_conninfo') as value");
+  const before = rows[0]?.value ?? "";
+  const declared = clusterOf(context.system, cluster).nodes[primary]?.replication;
+  const base = before === "" ? { ...parseConninfo(declared ?? ""), application_name: node } : parseConninfo(before);
+  await alterSystem(
+    connection,
+    "primary_conninfo",
+    formatConninfo(aimedAt(base, replicationAddress(context, cluster, primary))),
+  );
+}
+
+/** It streams from another standby of this plan, and goes on doing so. */
+async function cascades(
+  context: MitigationContext,
+  step: StepContext,
+  connection: Connection,
+  node: string,
+): Promise<boolean> {
+  const { nodes } = clusterOf(context.system, text(step, "cluster"));
+  const others = texts(step, "nodes").filter((one) => one !== node);
+  const answers = await Promise.all(others.map((one) => streamsFrom(connection, addressOf(nodes[one]?.url ?? ""))));
+  return answers.includes(true);
+}
+
+/** A standby that uses a slot finds none on the new primary. */
+async function provideSlot(context: MitigationContext, step: StepContext, connection: Connection): Promise<void> {
+  const rows = await connection.query<{ slot: string }>("select current_setting('primary_slot_name') as slot");
+  const slot = rows[0]?.slot ?? "";
+  if (slot === "") return;
+  await step.assertHeld();
+  await sessions(context).use(text(step, "cluster"), text(step, "primary"), async (primary) => {
+    const there = await primary.query("select 1 from pg_replication_slots where slot_name = $1", [slot]);
+    if (there.length === 0) await primary.query("select pg_create_physical_replication_slot($1, true)", [slot]);
+  });
+}

@@ -1,0 +1,67 @@
+import { addressOf } from "../../drivers/postgres/conninfo.ts";
+import type { StepContext, StepHandler } from "../../plan/handler.ts";
+import { clusterOf } from "../../system/names.ts";
+import { readClientsAddress, writeClientsAddress } from "../clients-address.ts";
+import type { MitigationContext } from "../context.ts";
+import { stepFailed, text, texts } from "./parameters.ts";
+import { declaredNode } from "./servers.ts";
+
+/** The address file names the new primary. */
+export function moveClientsHandler(context: MitigationContext): StepHandler {
+  return {
+    kind: "clients.move",
+    async check(step) {
+      const { file, address } = placeOf(context, step);
+      return (await readClientsAddress(file)) === address
+        ? { state: "done", outcome: { address } }
+        : { state: "ready" };
+    },
+    async do(step) {
+      const { file, address } = placeOf(context, step);
+      const previous = (await readClientsAddress(file)) ?? null;
+      await step.assertHeld();
+      await writeClientsAddress(file, address);
+      return { address, previous };
+    },
+    async verify(step) {
+      const { file, address } = placeOf(context, step);
+      const there = await readClientsAddress(file);
+      if (there === address) return;
+      throw stepFailed(
+        `${file} says ${there ?? "nothing"} instead of ${address}.`,
+        "Somebody else writes this file as well.",
+        `Find out who does, write ${address} into it, and resume the plan.`,
+      );
+    },
+  };
+}
+
+function placeOf(context: MitigationContext, step: StepContext): { file: string; address: string } {
+  const cluster = text(step, "cluster");
+  const file = clusterOf(context.system, cluster).clients?.file;
+  if (file === undefined)
+    throw stepFailed(
+      "The clients were not moved.",
+      "The cluster declares no address file any more.",
+      "Point the clients to the new primary by hand.",
+    );
+  const { host, port } = addressOf(declaredNode(context, cluster, text(step, "primary")).url);
+  return { file, address: `${host}:${port}` };
+}
+
+/** Says what the person has to do, and believes nothing: the write that follows goes straight to the new primary. */
+export function moveClientsByHandHandler(context: MitigationContext): StepHandler {
+  return {
+    kind: "clients.by-hand",
+    check: async () => ({ state: "ready" }),
+    async do(step) {
+      const { host, port } = addressOf(declaredNode(context, text(step, "cluster"), text(step, "primary")).url);
+      const todo = texts(step, "ways").map((way) => `Point ${way} to ${host}:${port}.`);
+      for (const line of todo) step.progress(line);
+      return { todo };
+    },
+    async verify() {
+      // Whether the person did it cannot be seen from here; the outcome says what is left to do.
+    },
+  };
+}

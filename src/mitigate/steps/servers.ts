@@ -1,0 +1,125 @@
+import { messageOf } from "../../base/error.ts";
+import { pollUntil } from "../../base/time.ts";
+import { addressOf, type Conninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
+import type { Connection } from "../../drivers/postgres/connection.ts";
+import type { Instance } from "../../drivers/postgres/instance.ts";
+import type { StepContext } from "../../plan/handler.ts";
+import { nodeOf } from "../../system/names.ts";
+import type { Node } from "../../system/schema.ts";
+import type { MitigationContext } from "../context.ts";
+import { type Sessions, sessionsOf } from "../sessions.ts";
+import { stepFailed } from "./parameters.ts";
+
+/* What several handlers do with a server. */
+
+export function declaredNode(context: MitigationContext, cluster: string, node: string): Node {
+  return nodeOf(context.system, cluster, node);
+}
+
+export function sessions(context: MitigationContext): Sessions {
+  return sessionsOf(context.fleet);
+}
+
+/** The server as its host sees it; a step that needs it fails where there is none. */
+export async function neededInstance(context: MitigationContext, cluster: string, node: string): Promise<Instance> {
+  const instance = await context.fleet.instance(cluster, node);
+  if (instance !== undefined) return instance;
+  throw stepFailed(
+    `${node} cannot be reached through its host. Nothing was done to it.`,
+    "No `host:` is declared for it, or its data directory is not known.",
+    `Declare \`host:\` and \`data:\` for ${node} in the system file, then make a new plan.`,
+  );
+}
+
+/** Where other nodes replicate from this one. */
+export function replicationAddress(
+  context: MitigationContext,
+  cluster: string,
+  node: string,
+): { host: string; port: number } {
+  const declared = declaredNode(context, cluster, node);
+  const fromUrl = addressOf(declared.url);
+  if (declared.replication === undefined) return fromUrl;
+  const conninfo: Conninfo = parseConninfo(declared.replication);
+  return { host: conninfo.host ?? conninfo.hostaddr ?? fromUrl.host, port: Number(conninfo.port ?? fromUrl.port) };
+}
+
+/** Whether this standby's receiver streams from that address now. */
+export async function streamsFrom(connection: Connection, address: { host: string; port: number }): Promise<boolean> {
+  const rows = await connection.query(
+    "select 1 from pg_stat_wal_receiver where status = 'streaming' and sender_host = $1 and sender_port = $2",
+    [address.host, address.port],
+  );
+  return rows.length > 0;
+}
+
+export async function isStandby(connection: Connection): Promise<boolean> {
+  const rows = await connection.query<{ standby: boolean }>("select pg_is_in_recovery() as standby");
+  return rows[0]?.standby === true;
+}
+
+/** ALTER SYSTEM and reload; the value is in force in new sessions when it returns. */
+export async function alterSystem(
+  connection: Connection,
+  name: "synchronous_standby_names" | "primary_conninfo",
+  value: string,
+): Promise<void> {
+  await connection.query(`alter system set ${name} = '${value.replaceAll("'", "''")}'`);
+  await connection.query("select pg_reload_conf()");
+}
+
+/**
+ * Ends a server: in order first, by force if that does not end it. A stop command that is declared is used first, so
+ * that whoever supervises the server knows that it is meant to be down and does not start it again.
+ */
+export async function endServer(
+  context: MitigationContext,
+  step: StepContext,
+  place: Readonly<{ cluster: string; node: string; instance: Instance }>,
+  options: Readonly<{ mode: "fast" | "kill"; timeoutMs: number }>,
+): Promise<"stopped" | "killed"> {
+  const declared = declaredNode(context, place.cluster, place.node);
+  if (declared.stop !== undefined) await runStop(context, step, place.node, declared, options.timeoutMs);
+  let state = await place.instance.inspect();
+  if (state.pids.length > 0 && options.mode === "fast" && state.state === "running" && declared.stop === undefined) {
+    await step.assertHeld();
+    try {
+      await place.instance.stop("fast", options.timeoutMs);
+    } catch (error) {
+      step.progress(`${place.node} did not stop in order (${messageOf(error)}); it is killed.`);
+    }
+    state = await place.instance.inspect();
+  }
+  if (state.pids.length === 0) return "stopped";
+  await step.assertHeld();
+  await place.instance.kill();
+  const gone = await pollUntil(async () => ((await place.instance.inspect()).pids.length === 0 ? true : undefined), {
+    everyMs: 20,
+    timeoutMs: 5000,
+    signal: step.signal,
+  });
+  if (gone) return "killed";
+  throw stepFailed(
+    `Processes of ${place.node} are still there after SIGKILL.`,
+    "They wait in the kernel (a dead disk or network file system), or something starts them again.",
+    `Look at the machine of ${place.node}; cut its power if need be.`,
+  );
+}
+
+/** Bounded, and its failure is no end: what is left of the server afterwards is killed. */
+async function runStop(
+  context: MitigationContext,
+  step: StepContext,
+  node: string,
+  declared: Node,
+  timeoutMs: number,
+): Promise<void> {
+  await step.assertHeld();
+  try {
+    const host = context.fleet.host(declared.host ?? "local:");
+    const { code, stderr } = await host.run({ script: declared.stop ?? "true", timeoutMs });
+    if (code !== 0) step.progress(`The stop command of ${node} ended with ${code}: ${stderr.trim().slice(0, 200)}`);
+  } catch (error) {
+    step.progress(`The stop command of ${node} did not end in time: ${messageOf(error)}`);
+  }
+}

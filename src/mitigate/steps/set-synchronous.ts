@@ -1,0 +1,84 @@
+import type { JsonObject } from "../../base/json.ts";
+import { pollUntil } from "../../base/time.ts";
+import type { Connection } from "../../drivers/postgres/connection.ts";
+import { formatSynchronousNames } from "../../drivers/postgres/synchronous-names.ts";
+import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.ts";
+import type { MitigationContext } from "../context.ts";
+import { number, objects, stepFailed, text } from "./parameters.ts";
+import { alterSystem, sessions } from "./servers.ts";
+
+const reloadTimeoutMs = 3000;
+
+/**
+ * For which standbys commits wait. `before-promotion`: of those that are left, set while the server is a standby still,
+ * so that the promise holds from its first write on. `as-meant`: of all, and only if enough of them stream: otherwise
+ * commits would hang, and the setting is left as it is.
+ */
+export function setSynchronousHandler(context: MitigationContext): StepHandler {
+  const on = <T>(step: StepContext, work: (connection: Connection) => Promise<T>) =>
+    sessions(context).use(text(step, "cluster"), text(step, "node"), work);
+  return {
+    kind: "postgres.set-synchronous",
+    check: (step) => on(step, (connection) => check(step, connection)),
+    do: (step) =>
+      on(step, async (connection): Promise<JsonObject> => {
+        const previous = await current(connection);
+        await step.assertHeld();
+        await alterSystem(connection, "synchronous_standby_names", wantedOf(step).setting);
+        return { setting: wantedOf(step).setting, previous };
+      }),
+    verify: (step) =>
+      on(step, async (connection) => {
+        const { setting } = wantedOf(step);
+        const reached = async () => ((await current(connection)) === setting ? true : undefined);
+        if (await pollUntil(reached, { everyMs: 2, timeoutMs: reloadTimeoutMs, signal: step.signal })) return;
+        throw stepFailed(
+          `${text(step, "node")} does not take the new synchronous_standby_names.`,
+          "The setting is written, but another source (the command line, a later include) overrides it.",
+          "See pg_file_settings on the server.",
+        );
+      }),
+    undo: (step, outcome) =>
+      on(step, async (connection) => {
+        if (typeof outcome.previous !== "string") return;
+        await step.assertHeld();
+        await alterSystem(connection, "synchronous_standby_names", outcome.previous);
+      }),
+  };
+}
+
+type Wanted = Readonly<{ setting: string; count: number; names: readonly string[] }>;
+
+function wantedOf(step: StepContext): Wanted {
+  const node = text(step, "node");
+  const members = objects(step, "members").filter((member) => member.node !== node);
+  const names = members.map((member) => String(member.name));
+  const count = Math.min(number(step, "count"), names.length);
+  const method = step.parameters.method === "any" ? "any" : "first";
+  const listed = step.parameters.everyone === true ? ["*"] : names;
+  return { setting: formatSynchronousNames({ method, count, names: listed }), count, names };
+}
+
+async function current(connection: Connection): Promise<string> {
+  const rows = await connection.query<{ value: string }>(
+    "select current_setting('synchronous_standby_names') as value",
+  );
+  return rows[0]?.value ?? "";
+}
+
+async function check(step: StepContext, connection: Connection): Promise<CheckResult> {
+  const wanted = wantedOf(step);
+  const before = await current(connection);
+  if (before === wanted.setting) return { state: "done", outcome: { setting: before, previous: before } };
+  if (step.parameters.when !== "as-meant") return { state: "ready" };
+  const streaming = await connection.query<{ name: string }>(
+    "select application_name as name from pg_stat_replication where state = 'streaming'",
+  );
+  const there = streaming.filter((row) => wanted.names.some((name) => name.toLowerCase() === row.name.toLowerCase()));
+  if (there.length >= wanted.count && wanted.count >= number(step, "count")) return { state: "ready" };
+  return {
+    state: "refused",
+    why: `${there.length} of the ${number(step, "count")} standbys that commits shall wait for stream; with the setting as it is meant, commits would hang. It is left at '${before}'.`,
+    next: "Bring the standbys back with `blackstart mitigate rejoin`, which sets it.",
+  };
+}
