@@ -27,3 +27,17 @@ export function parsedUrl(url: string): URL | undefined {
     return undefined; // What cannot be read is told by the caller, who knows where it stands.
   }
 }
+
+/** The same url to another server. What named the old one in the query part is left out. */
+export function withServer(url: string, host: string, port: number): string {
+  // `postgres://u@/d` is a url for libpq, but not for the parser.
+  const parsed = new URL(url.replace(/^([a-z]+:\/\/[^/?#]*@)(?=[/?#]|$)/i, "$1localhost"));
+  for (const name of ["host", "hostaddr", "port"]) parsed.searchParams.delete(name);
+  if (host.startsWith("/")) {
+    parsed.searchParams.set("host", host);
+    parsed.searchParams.set("port", String(port));
+    return parsed.href;
+  }
+  parsed.host = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return parsed.href;
+}

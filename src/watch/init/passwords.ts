@@ -1,5 +1,3 @@
-import { escaped } from "../../system/write.ts";
-
 /** How the passwords of the given urls are referred to. */
 export type Passwords = Readonly<{
   /** The url with a reference in the place of its password, and with the user that it leads to. */
@@ -43,10 +41,6 @@ function referring(url: string, user: string | undefined, variable: string | und
   for (const secret of ["user", "password", "sslpassword"]) parsed.searchParams.delete(secret);
   const query = parsed.searchParams.size === 0 ? "" : `?${parsed.searchParams}`;
   const login = `${name}${variable === undefined ? "" : `:\${${variable}}`}`;
-  const rest = escaped(`${parsed.host}${parsed.pathname}${query}`);
-  return `${parsed.protocol}//${login === "" ? "" : `${escapedLogin(login, variable)}@`}${rest}`;
-}
-
-function escapedLogin(login: string, variable: string | undefined): string {
-  return variable === undefined ? escaped(login) : login; // A `$` in a user's name is percent-encoded already, or alone.
+  // Nothing else in it can be taken for a reference: a url's parser percent-encodes braces.
+  return `${parsed.protocol}//${login === "" ? "" : `${login}@`}${parsed.host}${parsed.pathname}${query}`;
 }
