@@ -13,8 +13,8 @@ export type WriterData = Readonly<{ file: string; busyTimeoutMs: number }>;
 
 /** A transaction takes in no more than so many batches, so that the first of them does not wait for ever. */
 const batchesPerTransaction = 256;
-/** After so many transactions the WAL is copied into the file, outside the wait of any append. */
-const transactionsPerCheckpoint = 500;
+/** After so many operations the WAL is copied into the file, outside the wait of any append. */
+const operationsPerCheckpoint = 2_000;
 
 function main(port: MessagePort, data: WriterData): void {
   const database = new DatabaseSync(data.file);
@@ -22,7 +22,7 @@ function main(port: MessagePort, data: WriterData): void {
     `pragma busy_timeout = ${data.busyTimeoutMs}; pragma synchronous = full; pragma wal_autocheckpoint = 0`,
   );
   const carryOut = createBatch(database, Date.now);
-  let transactions = 0;
+  let operations = 0;
   let broken: BatchReply | undefined;
 
   port.on("message", (first: readonly Operation[] | "close") => {
@@ -41,13 +41,13 @@ function main(port: MessagePort, data: WriterData): void {
         if (reply.kind === "failed" && reply.fatal) broken = reply;
         port.postMessage(reply);
       }
-      transactions += 1;
+      for (const batch of batches) operations += batch.length;
     }
     if (closing) {
       database.close();
       port.close();
-    } else if (transactions >= transactionsPerCheckpoint) {
-      transactions = 0;
+    } else if (operations >= operationsPerCheckpoint) {
+      operations = 0;
       database.exec("pragma wal_checkpoint(passive)");
     }
   });
