@@ -42,9 +42,9 @@ export async function withServer(
   initdb: readonly string[] = [],
 ): Promise<void> {
   const dataDirectory = join(directory, "data");
-  const owner = process.getuid?.() === 0 ? ownerIds() : {};
+  const owner = process.getuid?.() === 0 ? ownerIds() : undefined;
   await mkdir(dataDirectory, { mode: 0o700 });
-  if (owner.uid !== undefined) {
+  if (owner !== undefined) {
     await chmod(directory, 0o755);
     await chown(dataDirectory, owner.uid, owner.gid);
   }
@@ -123,7 +123,7 @@ export async function withServer(
   }
 }
 
-function ownerIds(): { uid?: number; gid?: number } {
+function ownerIds(): { uid: number; gid: number } {
   return {
     uid: Number(execFileSync("id", ["-u", "nobody"], { encoding: "utf8" })),
     gid: Number(execFileSync("id", ["-g", "nobody"], { encoding: "utf8" })),
