@@ -1,0 +1,134 @@
+import { BlackstartError, messageOf } from "../../base/error.ts";
+import { pollUntil } from "../../base/time.ts";
+import { type Lsn, lsnAhead } from "../../drivers/postgres/lsn.ts";
+import type { StepContext, StepHandler } from "../../plan/handler.ts";
+import type { MitigationContext } from "../context.ts";
+import { stepFailed, text } from "./parameters.ts";
+import { declaredNode, isStandby, neededInstance, sessions } from "./servers.ts";
+
+const stopTimeoutMs = 30_000;
+const receiveTimeoutMs = 10_000;
+const startTimeoutMs = 60_000;
+const checkpointTimeoutMs = 5 * 60_000;
+
+/** A checkpoint beforehand, while clients still write, shortens the one at the stop, while they wait. */
+export function checkpointHandler(context: MitigationContext): StepHandler {
+  return {
+    kind: "postgres.checkpoint",
+    check: async () => ({ state: "ready" }),
+    async do(step) {
+      await step.assertHeld();
+      const work = sessions(context).use(text(step, "cluster"), text(step, "node"), (connection) =>
+        connection.query("checkpoint", [], { timeoutMs: checkpointTimeoutMs }),
+      );
+      await work;
+      return {};
+    },
+    async verify() {
+      // The statement returns after the checkpoint is written.
+    },
+  };
+}
+
+/**
+ * The primary is stopped cleanly, and the target has its log to the last byte: the shutdown checkpoint, whose place
+ * pg_control tells, is replayed there. If that does not come about in time the primary is started again, and all is as
+ * before.
+ */
+export function handOverHandler(context: MitigationContext): StepHandler {
+  return {
+    kind: "postgres.hand-over",
+    async check(step) {
+      const instance = await neededInstance(context, text(step, "cluster"), text(step, "node"));
+      const state = await instance.inspect();
+      if (state.pids.length > 0) return { state: "ready" };
+      const { clusterState, checkpointLsn } = await instance.control();
+      if (clusterState !== "shut down")
+        return {
+          state: "refused",
+          why: `${text(step, "node")} was not stopped cleanly (“${clusterState}”): what it wrote last may be missing on ${text(step, "target")}.`,
+          next: "Start it again with `blackstart mitigate restart`, or fail over with `blackstart mitigate failover`.",
+        };
+      const there = state.standbySignal && (await hasReplayed(context, step, checkpointLsn));
+      return there ? { state: "done", outcome: { lsn: checkpointLsn } } : { state: "ready" };
+    },
+    async do(step) {
+      const instance = await neededInstance(context, text(step, "cluster"), text(step, "node"));
+      await step.assertHeld();
+      try {
+        await stopCleanly(context, step);
+        const { checkpointLsn } = await instance.control();
+        const there = async () => ((await hasReplayed(context, step, checkpointLsn)) ? true : undefined);
+        if (!(await pollUntil(there, { everyMs: 5, timeoutMs: receiveTimeoutMs, signal: step.signal })))
+          throw new Error(
+            `${text(step, "target")} has not received all up to ${checkpointLsn} within ${receiveTimeoutMs / 1000} s`,
+          );
+        await step.assertHeld();
+        await instance.markStandby();
+        return { lsn: checkpointLsn };
+      } catch (error) {
+        // Whoever holds the lease now decides what becomes of the stopped primary.
+        if (step.signal.aborted) throw error;
+        throw await backAgain(context, step, error);
+      }
+    },
+    async verify(step, outcome) {
+      if (typeof outcome.lsn === "string" && (await hasReplayed(context, step, outcome.lsn))) return;
+      throw stepFailed(
+        `${text(step, "target")} lacks the end of the log of ${text(step, "node")}; nothing was promoted.`,
+        "It was there a moment ago.",
+        "See `blackstart status`.",
+      );
+    },
+  };
+}
+
+async function stopCleanly(context: MitigationContext, step: StepContext): Promise<void> {
+  const [cluster, node] = [text(step, "cluster"), text(step, "node")];
+  const instance = await neededInstance(context, cluster, node);
+  const { stop, host } = declaredNode(context, cluster, node);
+  if ((await instance.inspect()).pids.length > 0) {
+    if (stop === undefined) await instance.stop("fast", stopTimeoutMs);
+    else await context.fleet.host(host ?? "local:").run({ script: stop, timeoutMs: stopTimeoutMs });
+  }
+  const state = await instance.inspect();
+  const { clusterState } = await instance.control();
+  if (state.pids.length > 0 || clusterState !== "shut down")
+    throw new Error(`${node} did not stop cleanly (“${clusterState}”)`);
+}
+
+/** A record is replayed as a whole: when the end of replay lies behind its start, all of it is there. */
+async function hasReplayed(context: MitigationContext, step: StepContext, lsn: Lsn): Promise<boolean> {
+  return sessions(context).use(text(step, "cluster"), text(step, "target"), async (connection) => {
+    if (!(await isStandby(connection))) return true; // promoted already, by this plan before it was interrupted
+    const rows = await connection.query<{ lsn: Lsn | null }>("select pg_last_wal_replay_lsn()::text as lsn");
+    const replayed = rows[0]?.lsn;
+    return replayed != null && lsnAhead(replayed, lsn) > 0;
+  });
+}
+
+async function backAgain(context: MitigationContext, step: StepContext, because: unknown): Promise<BlackstartError> {
+  const [cluster, node] = [text(step, "cluster"), text(step, "node")];
+  const next = `Find out why ${text(step, "target")} lags or ${node} does not stop, then make a new plan.`;
+  try {
+    const instance = await neededInstance(context, cluster, node);
+    const state = await instance.inspect();
+    // A fast stop cannot be called off: what hangs in it is ended, and recovers when it starts.
+    if (state.pids.length > 0) await instance.kill();
+    await step.assertHeld();
+    await instance.start(startTimeoutMs);
+    return stepFailed(
+      `The switchover was called off: ${node} is the primary again, as before.`,
+      messageOf(because),
+      next,
+      because,
+    );
+  } catch (error) {
+    return stepFailed(
+      `The switchover was called off, but ${node} could not be started again: no node takes writes.`,
+      `${messageOf(because)}. ${messageOf(error)}`,
+      `Start ${node}: \`blackstart mitigate restart\`.`,
+      error,
+    );
+  }
+}

@@ -1,0 +1,191 @@
+import { BlackstartError, messageOf } from "../../base/error.ts";
+import type { JsonObject } from "../../base/json.ts";
+import { pollUntil } from "../../base/time.ts";
+import { aimedAt, type Conninfo, formatConninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
+import type { Connection } from "../../drivers/postgres/connection.ts";
+import type { Instance, InstanceState } from "../../drivers/postgres/instance.ts";
+import type { StepContext, StepHandler } from "../../plan/handler.ts";
+import type { MitigationContext } from "../context.ts";
+import { stepFailed, text } from "./parameters.ts";
+import {
+  declaredNode,
+  endServer,
+  isStandby,
+  neededInstance,
+  replicationAddress,
+  sessions,
+  streamsFrom,
+} from "./servers.ts";
+
+const startTimeoutMs = 60_000;
+const streamTimeoutMs = 10_000;
+const rebuildTimeoutMs = 8 * 60_000;
+
+/**
+ * A server comes back as a standby that streams from the primary. Three ways, the gentlest first:
+ *
+ *   as it was ─(it does not stream)─► rewound ─(not possible, or interrupted)─► cloned
+ *
+ * What it holds is kept before it is rewound or cloned. A rewind or a clone that was interrupted leaves a directory that
+ * does not start; the next attempt does it again.
+ */
+export function rejoinHandler(context: MitigationContext): StepHandler {
+  return {
+    kind: "postgres.rejoin",
+    async check(step) {
+      if (text(step, "node") === text(step, "primary")) return { state: "done", outcome: { how: "it is the primary" } };
+      return (await streams(context, step))
+        ? { state: "done", outcome: { how: "it streams already" } }
+        : { state: "ready" };
+    },
+    do: (step) => rejoin(context, step),
+    async verify(step) {
+      if (text(step, "node") === text(step, "primary")) return;
+      const there = async () => ((await streams(context, step)) ? true : undefined);
+      if (await pollUntil(there, { everyMs: 20, timeoutMs: streamTimeoutMs, signal: step.signal })) return;
+      throw notBack(step, "It does not stream from the primary.");
+    },
+  };
+}
+
+async function streams(context: MitigationContext, step: StepContext): Promise<boolean> {
+  const address = replicationAddress(context, text(step, "cluster"), text(step, "primary"));
+  try {
+    const follows = async (connection: Connection) =>
+      (await isStandby(connection)) && (await streamsFrom(connection, address));
+    return await sessions(context).use(text(step, "cluster"), text(step, "node"), follows);
+  } catch (error) {
+    // It is down, or starting: it does not stream.
+    if (error instanceof BlackstartError) return false;
+    throw error;
+  }
+}
+
+type Way = "as it was" | "rewound" | "cloned";
+
+async function rejoin(context: MitigationContext, step: StepContext): Promise<JsonObject> {
+  const [cluster, node, primary] = [text(step, "cluster"), text(step, "node"), text(step, "primary")];
+  const instance = await neededInstance(context, cluster, node);
+  await sessions(context).use(cluster, primary, async (connection) => {
+    if (await isStandby(connection)) throw notBack(step, `${primary} is no primary; there is none to follow.`);
+  });
+  const before = await instance.inspect();
+  await end(context, step, instance, before);
+  const kept = before.state === "no-data" ? undefined : await keep(instance, step);
+  const problems: string[] = [];
+  for (const way of await waysOf(instance, before)) {
+    try {
+      step.progress(`${node}: ${wayText(way)}`);
+      await tryWay(context, step, instance, way);
+      return {
+        how: way,
+        ...(kept === undefined ? {} : { kept: kept.directory }),
+        ...(problems.length > 0 ? { problems } : {}),
+      };
+    } catch (error) {
+      if (step.signal.aborted) throw error;
+      problems.push(`${way}: ${messageOf(error)}`);
+      await endServer(context, step, { cluster, node, instance }, { mode: "kill", timeoutMs: 5000 });
+    }
+  }
+  throw notBack(step, problems.join(" "));
+}
+
+/** A crashed primary cannot simply follow: its log has an end of its own. */
+async function waysOf(instance: Instance, before: InstanceState): Promise<readonly Way[]> {
+  if (before.state === "no-data") return ["cloned"];
+  const { clusterState } = await instance.control();
+  const mayFollow = clusterState === "shut down" || clusterState.includes("recovery");
+  const rewinds = await instance.canRewind();
+  return [...(mayFollow ? ["as it was" as const] : []), ...(rewinds ? ["rewound" as const] : []), "cloned"];
+}
+
+function wayText(way: Way): string {
+  switch (way) {
+    case "as it was":
+      return "started as it is, as a standby";
+    case "rewound":
+      return "rewound to where the new primary branched off";
+    case "cloned":
+      return "made anew from the primary; the old data directory is moved aside";
+  }
+}
+
+async function tryWay(context: MitigationContext, step: StepContext, instance: Instance, way: Way): Promise<void> {
+  const [cluster, node, primary] = [text(step, "cluster"), text(step, "node"), text(step, "primary")];
+  const conninfo = await conninfoOf(context, step);
+  await step.assertHeld();
+  if (way === "rewound") await rewind(context, cluster, primary, instance);
+  if (way === "cloned") await clone(context, step, instance, conninfo);
+  await step.assertHeld();
+  await instance.markStandby();
+  await instance.writeSettings({ primary_conninfo: formatConninfo(conninfo), recovery_target_timeline: "latest" });
+  await instance.start(startTimeoutMs);
+  const there = async () => ((await streams(context, step)) ? true : undefined);
+  if (await pollUntil(there, { everyMs: 20, timeoutMs: streamTimeoutMs, signal: step.signal })) return;
+  throw notBack(step, `It runs, but does not stream within ${streamTimeoutMs / 1000} s; its log says why.`);
+}
+
+/** pg_rewind reads the primary's timeline from its pg_control, which a promotion leaves behind until a checkpoint. */
+async function rewind(context: MitigationContext, cluster: string, primary: string, instance: Instance): Promise<void> {
+  await sessions(context).use(cluster, primary, (connection) =>
+    connection.query("checkpoint", [], { timeoutMs: 60_000 }),
+  );
+  await instance.rewind(declaredNode(context, cluster, primary).url, rebuildTimeoutMs);
+}
+
+async function clone(
+  context: MitigationContext,
+  step: StepContext,
+  instance: Instance,
+  conninfo: Conninfo,
+): Promise<void> {
+  const [cluster, primary] = [text(step, "cluster"), text(step, "primary")];
+  const source = await context.fleet.instance(cluster, primary);
+  if (source === undefined)
+    throw notBack(step, `${primary} cannot be reached through its host, so it cannot be copied.`);
+  const { url } = declaredNode(context, cluster, primary);
+  await instance.clone({ url, replication: formatConninfo(conninfo), instance: source }, rebuildTimeoutMs);
+}
+
+async function end(
+  context: MitigationContext,
+  step: StepContext,
+  instance: Instance,
+  state: InstanceState,
+): Promise<void> {
+  if (state.pids.length === 0) return;
+  const place = { cluster: text(step, "cluster"), node: text(step, "node"), instance };
+  await endServer(context, step, place, { mode: "fast", timeoutMs: 15_000 });
+}
+
+async function keep(instance: Instance, step: StepContext): Promise<{ directory: string }> {
+  await step.assertHeld();
+  return instance.keep(step.planId, (await instance.canRewind()) ? "everything" : "wal");
+}
+
+/**
+ * How it replicates from the primary: as declared; else as the primary itself did while it was a standby (user and
+ * password are then those of replication); else by the url.
+ */
+async function conninfoOf(context: MitigationContext, step: StepContext): Promise<Conninfo> {
+  const [cluster, node, primary] = [text(step, "cluster"), text(step, "node"), text(step, "primary")];
+  const declared = declaredNode(context, cluster, primary);
+  const rows = await sessions(context).use(cluster, primary, (connection) =>
+    connection.query<{ value: string }>("select current_setting('primary_conninfo') as value"),
+  );
+  const left = rows[0]?.value ?? "";
+  const base = parseConninfo(declared.replication ?? (left === "" ? declared.url : left));
+  const { dbname: _dbname, ...kept } = base;
+  const name = typeof step.parameters.name === "string" ? step.parameters.name : node;
+  return { ...aimedAt(kept, replicationAddress(context, cluster, primary)), application_name: name };
+}
+
+function notBack(step: StepContext, why: string): BlackstartError {
+  const node = text(step, "node");
+  return stepFailed(
+    `${node} is not back as a standby. It is stopped or does not follow; it takes no writes, and the service does not depend on it.`,
+    why,
+    `See its log, then \`blackstart mitigate rejoin\` for ${node}.`,
+  );
+}

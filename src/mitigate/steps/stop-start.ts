@@ -1,0 +1,129 @@
+import { BlackstartError } from "../../base/error.ts";
+import { pollUntil } from "../../base/time.ts";
+import type { StepContext, StepHandler } from "../../plan/handler.ts";
+import type { MitigationContext } from "../context.ts";
+import { stepFailed, text } from "./parameters.ts";
+import { endServer, isStandby, neededInstance, sessions } from "./servers.ts";
+
+const stopTimeoutMs = 30_000;
+const startTimeoutMs = 5 * 60_000;
+
+/** Nothing of the server runs. One that answers is stopped in order, one that hangs or is half dead is killed. */
+export function stopHandler(context: MitigationContext): StepHandler {
+  return {
+    kind: "postgres.stop",
+    async check(step) {
+      const instance = await neededInstance(context, text(step, "cluster"), text(step, "node"));
+      if ((await instance.inspect()).pids.length === 0) return { state: "done", outcome: { how: "it was down" } };
+      // Resumed after it was started again: it is not stopped a second time.
+      const planned = step.parameters.startedAt;
+      const startedAt = await startedAtOf(context, step);
+      if (startedAt !== undefined && startedAt !== planned)
+        return { state: "done", outcome: { how: "it was started anew since" } };
+      return { state: "ready" };
+    },
+    async do(step) {
+      const [cluster, node] = [text(step, "cluster"), text(step, "node")];
+      const instance = await neededInstance(context, cluster, node);
+      const mode = typeof step.parameters.startedAt === "string" ? "fast" : "kill";
+      return { how: await endServer(context, step, { cluster, node, instance }, { mode, timeoutMs: stopTimeoutMs }) };
+    },
+    async verify(step, outcome) {
+      const instance = await neededInstance(context, text(step, "cluster"), text(step, "node"));
+      if (outcome.how === "it was started anew since" || (await instance.inspect()).pids.length === 0) return;
+      throw stepFailed(
+        `${text(step, "node")} runs still, or again.`,
+        "Something starts it as soon as it is stopped.",
+        "Declare `stop:` and `start:` for it, so that its supervisor is asked.",
+      );
+    },
+  };
+}
+
+async function startedAtOf(context: MitigationContext, step: StepContext): Promise<string | undefined> {
+  try {
+    return await sessions(context).use(text(step, "cluster"), text(step, "node"), async (connection) => {
+      const rows = await connection.query<{ at: string }>(
+        `select to_char(pg_postmaster_start_time() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at`,
+      );
+      return rows[0]?.at;
+    });
+  } catch (error) {
+    // It does not answer: that is why it is to be ended.
+    if (error instanceof BlackstartError) return undefined;
+    throw error;
+  }
+}
+
+/** The server runs and is what it should be. A primary is started only while no other node takes writes. */
+export function startHandler(context: MitigationContext): StepHandler {
+  return {
+    kind: "postgres.start",
+    async check(step) {
+      const role = await roleOf(context, step, text(step, "node"));
+      if (role === text(step, "role")) return { state: "done", outcome: { role } };
+      if (role !== undefined)
+        return {
+          state: "refused",
+          why: `${text(step, "node")} runs as a ${role}, not as a ${text(step, "role")}.`,
+          next: "See `blackstart status`, then make a new plan.",
+        };
+      const other = text(step, "role") === "primary" ? await otherPrimary(context, step) : undefined;
+      if (other === undefined) return { state: "ready" };
+      return {
+        state: "refused",
+        why: `${other} takes writes; ${text(step, "node")} would be a second primary.`,
+        next: `Bring ${text(step, "node")} back as a standby: \`blackstart mitigate rejoin\`.`,
+      };
+    },
+    async do(step) {
+      const instance = await neededInstance(context, text(step, "cluster"), text(step, "node"));
+      const { standbySignal, pids } = await instance.inspect();
+      if (text(step, "role") === "primary" && standbySignal)
+        throw stepFailed(
+          `${text(step, "node")} was not started.`,
+          "It is marked as a standby (standby.signal), and would not come up as a primary.",
+          "Make a new plan.",
+        );
+      await step.assertHeld();
+      // Orphans and halted processes of before keep the new server from starting.
+      if (pids.length > 0) await instance.kill();
+      await instance.start(startTimeoutMs);
+      return { role: text(step, "role") };
+    },
+    async verify(step) {
+      const asWanted = async () =>
+        (await roleOf(context, step, text(step, "node"))) === text(step, "role") ? true : undefined;
+      if (await pollUntil(asWanted, { everyMs: 20, timeoutMs: 10_000, signal: step.signal })) return;
+      throw stepFailed(
+        `${text(step, "node")} was started, and is not a ${text(step, "role")}.`,
+        "It does not answer, or came up in another role.",
+        "See its log.",
+      );
+    },
+  };
+}
+
+async function roleOf(
+  context: MitigationContext,
+  step: StepContext,
+  node: string,
+): Promise<"primary" | "standby" | undefined> {
+  try {
+    return await sessions(context).useNew(text(step, "cluster"), node, async (connection) =>
+      (await isStandby(connection)) ? "standby" : "primary",
+    );
+  } catch (error) {
+    // Down, or not yet up.
+    if (error instanceof BlackstartError) return undefined;
+    throw error;
+  }
+}
+
+async function otherPrimary(context: MitigationContext, step: StepContext): Promise<string | undefined> {
+  const others = Object.keys(context.system.clusters[text(step, "cluster")]?.nodes ?? {}).filter(
+    (one) => one !== text(step, "node"),
+  );
+  const roles = await Promise.all(others.map(async (node) => ({ node, role: await roleOf(context, step, node) })));
+  return roles.find((one) => one.role === "primary")?.node;
+}
