@@ -25,10 +25,18 @@ export function storeUnusable(file: string, what: string, cause: unknown): Black
   return new BlackstartError("STORE_UNUSABLE", {
     what: `${what}: ${file}`,
     why: messageOf(cause),
-    next: adviceFor(code, file),
+    next: adviceFor(code ?? systemCodeOf(cause), file),
     details: code === undefined ? { file } : { file, sqliteCode: code },
     cause,
   });
+}
+
+/** What the system refused before SQLite was asked, as the SQLite code that means the same. */
+function systemCodeOf(error: unknown): number | undefined {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "EACCES" || code === "EPERM" || code === "EROFS") return sqliteCode.readOnly;
+  if (code === "ENOSPC" || code === "EDQUOT") return sqliteCode.full;
+  return code === "EIO" ? sqliteCode.ioError : undefined;
 }
 
 function adviceFor(code: number | undefined, file: string): string {
