@@ -7,6 +7,8 @@ import type { NodeFacts } from "./facts.ts";
 export function observationOf(view: ClusterView, one: NodeFacts): ObservationEvent["data"] | undefined {
   const { identity, pulse } = one;
   if (identity === undefined || pulse === undefined || one.condition.kind !== "up") return undefined;
+  // A standby is known by its own account of its name; that is waited for.
+  if (view.nodes.some((other) => other.condition.kind === "unknown")) return undefined;
   const streaming = pulse.senders.filter((sender) => sender.state === "streaming");
   return {
     cluster: one.cluster,
