@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { durationText } from "./duration.ts";
 import { systemSchema } from "./schema.ts";
 
 /** The part of JSON Schema (draft 2020-12) that comes out of our schema. */
@@ -11,6 +12,7 @@ export type JsonSchema = {
   default?: unknown;
   enum?: readonly unknown[];
   pattern?: string;
+  format?: string;
   properties?: Record<string, JsonSchema>;
   required?: readonly string[];
   additionalProperties?: JsonSchema | boolean;
@@ -24,15 +26,34 @@ export type JsonSchema = {
 export function systemJsonSchema(): JsonSchema {
   const schema = z.toJSONSchema(systemSchema, {
     io: "input",
-    override: ({ jsonSchema, path }) => {
-      const part = jsonSchema as JsonSchema;
-      // In the file a reference may stand for the whole text; the check comes after it was followed.
-      if (part.pattern !== undefined && path.at(-1) !== "propertyNames" && !part.pattern.includes("\\$\\{"))
-        part.pattern = `(?:${part.pattern})|\\$\\{|^file:`;
-      if (part.properties?.url !== undefined && part.properties.expendable !== undefined) shortFormOf(part);
+    override: ({ zodSchema, jsonSchema }) => {
+      const { def } = zodSchema._zod;
+      // A default is given as the check's result, in milliseconds; the person writes a text.
+      if (def.type === "default" && jsonSchema.format === durationFormat)
+        jsonSchema.default = durationText(def.defaultValue as number);
     },
   }) as JsonSchema;
-  return { ...schema, title: "blackstart.yaml" };
+  return asWritten({ ...schema, title: "blackstart.yaml" });
+}
+
+export const durationFormat = "duration-text";
+
+/** A reference may stand for a whole text, whatever the text must look like once it was followed. */
+function asWritten(schema: JsonSchema): JsonSchema {
+  const result = { ...schema };
+  if (schema.pattern !== undefined) result.pattern = `(?:${schema.pattern})|\\$\\{|^file:`;
+  if (schema.properties !== undefined)
+    result.properties = Object.fromEntries(
+      Object.entries(schema.properties).map(([key, property]) => [key, asWritten(property)]),
+    );
+  if (typeof schema.additionalProperties === "object")
+    result.additionalProperties = asWritten(schema.additionalProperties);
+  if (schema.items !== undefined) result.items = asWritten(schema.items);
+  if (schema.anyOf !== undefined) result.anyOf = schema.anyOf.map(asWritten);
+  // A node may be given as its url alone.
+  if (result.properties?.url !== undefined && result.properties.expendable !== undefined)
+    return { anyOf: [{ ...result.properties.url, type: "string" }, result] };
+  return result;
 }
 
 /** Made once, when the first wrong key is met: a file with a thousand of them is answered as fast. */
@@ -62,11 +83,4 @@ export function keysAt(path: readonly PropertyKey[]): readonly string[] {
 
 function mappingOf(schema: JsonSchema): JsonSchema | undefined {
   return schema.anyOf?.find((one) => one.type === "object") ?? (schema.type === "object" ? schema : undefined);
-}
-
-/** A node may be given as its url alone. */
-function shortFormOf(node: JsonSchema): void {
-  const long = { ...node };
-  for (const key of Object.keys(node)) delete node[key as keyof JsonSchema];
-  node.anyOf = [{ ...long.properties?.url, type: "string" }, long];
 }

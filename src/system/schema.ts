@@ -16,7 +16,7 @@ const duration = z
     else if (ms === 0) context.addIssue({ code: "custom", message: "must be longer than nothing" });
     return ms ?? z.NEVER;
   })
-  .describe("A duration: 500ms, 30s, 5m, 2h, 7d.");
+  .meta({ format: "duration-text", description: "A duration: 500ms, 30s, 5m, 2h, 7d." });
 
 /** Names stand in references (`node:ledger/pg1`), stream names and file names. */
 const name = z

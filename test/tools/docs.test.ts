@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { catalogue } from "../../src/base/catalogue.ts";
+import { parseSystem } from "../../src/system/load.ts";
+import { systemWarnings } from "../../src/system/warnings.ts";
+import { exampleFile, generatedFiles } from "../../tools/docs/generated.ts";
+
+const root = join(import.meta.dirname, "..", "..");
+
+for (const [path, text] of Object.entries(generatedFiles(root)))
+  test(`${path} is as its source says (npm run docs)`, () =>
+    assert.equal(readFileSync(join(root, path), "utf8"), text));
+
+test("the example is right, promises nothing that it does not keep, and uses every section", () => {
+  const text = readFileSync(join(root, exampleFile), "utf8");
+  const system = parseSystem(text, { path: exampleFile, environment: { PGPASSWORD: "x" }, readFile: () => "y" });
+  assert.deepEqual(systemWarnings(system), []);
+  for (const [section, value] of Object.entries(system)) assert.notEqual(Object.keys(value).length, 0, section);
+});
+
+test("every key is explained, and every error", () => {
+  const { "docs/system-file.md": page = "", "docs/errors.md": errors = "" } = generatedFiles(root);
+  assert.doesNotMatch(page, /\|\s*\|$/m, "a key without a meaning");
+  for (const code of Object.keys(catalogue)) assert.ok(errors.includes(`\`${code}\``), code);
+});

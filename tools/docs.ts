@@ -1,0 +1,12 @@
+// Writes the generated pages: docs/system-file.md, docs/errors.md and schema/blackstart.schema.json.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { generatedFiles } from "./docs/generated.ts";
+
+const root = dirname(import.meta.dirname);
+
+for (const [path, text] of Object.entries(generatedFiles(root))) {
+  mkdirSync(dirname(join(root, path)), { recursive: true });
+  writeFileSync(join(root, path), text);
+  process.stderr.write(`${path} written\n`);
+}

@@ -1,0 +1,17 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { systemJsonSchema } from "../../src/system/json-schema.ts";
+import { errorsPage } from "./errors-page.ts";
+import { systemFilePage } from "./system-file-page.ts";
+
+export const exampleFile = "docs/example.yaml";
+
+/** Every generated file of the project, by its path. A test holds them against what lies there. */
+export function generatedFiles(root: string): Readonly<Record<string, string>> {
+  const schema = systemJsonSchema();
+  return {
+    "docs/system-file.md": systemFilePage(schema, readFileSync(join(root, exampleFile), "utf8")),
+    "docs/errors.md": errorsPage(),
+    "schema/blackstart.schema.json": `${JSON.stringify(schema, null, 2)}\n`,
+  };
+}
