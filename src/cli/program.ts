@@ -1,8 +1,12 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { createAct, type Surroundings } from "./command.ts";
+import { addCheck } from "./commands/check.ts";
 import { addIncident } from "./commands/incident.ts";
 import { addLab } from "./commands/lab.ts";
+import { addMitigate } from "./commands/mitigate.ts";
+import { addPlan } from "./commands/plan.ts";
+import { addStatus } from "./commands/status.ts";
 
 /**
  * All commands, composed. Each stands in a file of its own and imports what it needs only when it runs: the help of
@@ -25,7 +29,11 @@ export function createProgram(surroundings: Surroundings): Command {
     .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
     .showHelpAfterError(false);
   const act = createAct(surroundings);
+  addStatus(program, act);
+  addCheck(program, act);
   addIncident(program, act);
+  addMitigate(program, act);
+  addPlan(program, act);
   addLab(program, act);
   return program;
 }

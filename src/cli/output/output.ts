@@ -3,6 +3,7 @@ import type { Finding } from "../../finding/finding.ts";
 import type { Plan, Refusal } from "../../plan/plan.ts";
 import type { Event } from "../../timeline/timeline.ts";
 import type { Layout } from "./layout.ts";
+import { createLivePlan, type LivePlan } from "./live-plan.ts";
 import { errorJson, exitCodeOf, renderError } from "./render-error.ts";
 import { renderEvents } from "./render-event.ts";
 import { renderFinding } from "./render-finding.ts";
@@ -25,6 +26,8 @@ export interface Output {
   plan(plan: Plan): void;
   refusal(refusal: Refusal): void;
   events(events: readonly Event[]): void;
+  /** Shows a plan while it runs, on stderr. */
+  livePlan(plan: Plan): LivePlan;
   table(rows: readonly (readonly Cell[])[], header?: readonly Cell[]): void;
   /** Text for people that is the answer itself; not shown with `--json`. */
   text(...lines: readonly string[]): void;
@@ -86,6 +89,13 @@ export function createOutput(options: OutputOptions): Output {
       for (const event of events) record({ event: plain(event) });
       if (events.length > 0) text(renderEvents(events, style, layout));
     },
+    livePlan: (plan) =>
+      createLivePlan(plan, {
+        isTerminal: stderr.isTTY === true && !json,
+        style: styleFor(stderr),
+        layout: layoutFor(stderr),
+        write: (shown) => void stderr.write(shown),
+      }),
     table: (rows, header) => {
       if (rows.length > 0)
         text(

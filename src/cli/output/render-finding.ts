@@ -1,5 +1,6 @@
 import type { Finding, Severity } from "../../finding/finding.ts";
 import { type Layout, wrapped } from "./layout.ts";
+import { remedyCommand } from "./remedy.ts";
 import type { Style } from "./style.ts";
 
 /** A finding as lines: how bad and what; where and which check; the evidence. */
@@ -8,6 +9,8 @@ export function renderFinding(finding: Finding, style: Style, layout: Layout): s
   const lines = wrapped(finding.title, layout.width, `${severity}  `);
   lines.push(`  ${style.dim(`${finding.subject.name} · ${finding.code}`)}`);
   for (const { label, value } of finding.evidence) lines.push(...wrapped(value, layout.width, `    ${label}: `));
+  const remedy = finding.remedy === undefined ? undefined : remedyCommand(finding.remedy);
+  if (remedy !== undefined) lines.push(`    plan: ${style.cyan(remedy)}`);
   return lines;
 }
 

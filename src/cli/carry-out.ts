@@ -1,0 +1,114 @@
+import { BlackstartError } from "../base/error.ts";
+import { createExecutor, type PlanResult } from "../plan/executor.ts";
+import { isRefusal, type Plan, type Refusal } from "../plan/plan.ts";
+import type { Outcome } from "./command.ts";
+import { planHandlers } from "./compose.ts";
+import type { CommandContext } from "./context.ts";
+import { durationText } from "./output/quantities.ts";
+
+export type ApplyOptions = Readonly<{ apply?: boolean; yes?: boolean }>;
+
+/** Shows a plan, or why there is none; with `--apply` asks once and carries it out. */
+export async function proposeOrApply(
+  context: CommandContext,
+  plan: Plan | Refusal,
+  options: ApplyOptions,
+  again: string,
+): Promise<Outcome> {
+  const { out } = context;
+  if (isRefusal(plan)) {
+    out.refusal(plan);
+    return { exitCode: 3, result: { refused: plan.rule } };
+  }
+  out.plan(plan);
+  if (!options.apply) {
+    out.progress(`\nNothing was changed. To carry it out: ${again} --apply`);
+    return { result: { plan: plan.id, outcome: "proposed" } };
+  }
+  const how = await confirmed(context, plan, options.yes === true);
+  const executor = await openExecutor(context, plan);
+  await executor.store(plan, context.actor);
+  return carryOut(context, plan, how);
+}
+
+/** Carries out a stored plan, live. `how`: undefined where it was approved before. */
+export async function carryOut(
+  context: CommandContext,
+  plan: Plan,
+  how: "person" | "flag" | undefined,
+): Promise<Outcome> {
+  const { out } = context;
+  const started = performance.now();
+  const executor = await openExecutor(context, plan);
+  const result = await executor.run(plan.id, context.actor, how);
+  const tookMs = Math.round(performance.now() - started);
+  return ended(out, result, tookMs);
+}
+
+function ended(out: CommandContext["out"], result: PlanResult, tookMs: number): Outcome {
+  const { planId, outcome, state, next } = result;
+  const fields = {
+    plan: planId,
+    outcome,
+    tookMs,
+    ...(state === undefined ? {} : { state }),
+    ...(next === undefined ? {} : { next }),
+  };
+  switch (outcome) {
+    case "done":
+      out.text(out.style.green(`Done in ${durationText(tookMs)}.`));
+      out.progress("Next: blackstart status");
+      return { result: fields };
+    case "done-with-failures":
+      out.text(out.style.yellow(`Done in ${durationText(tookMs)}, but for the steps marked ✗.`));
+      out.progress(`Next: blackstart plan show ${planId}`);
+      return { exitCode: 4, result: fields };
+    case "stopped":
+      out.text(
+        out.style.red(`Stopped half-way, after ${durationText(tookMs)}.`),
+        ...(state === undefined ? [] : [`  state: ${state}`]),
+      );
+      out.progress(`  next: ${next ?? `blackstart plan show ${planId}`}`);
+      return { exitCode: 4, result: fields };
+  }
+}
+
+async function openExecutor(context: CommandContext, plan: Plan) {
+  const { out, signal } = context;
+  const live = out.livePlan(plan);
+  context.defer(async () => live.end());
+  return createExecutor({
+    timeline: await context.timeline(),
+    handlers: await planHandlers(context),
+    signal,
+    onEvent: (event) => {
+      if (out.json) out.events([event]);
+      live.event(event);
+    },
+    onProgress: (_, line) => live.progress(line),
+  });
+}
+
+/** Without a terminal nobody can be asked: then only `--yes` will do. */
+export async function confirmed(context: CommandContext, plan: Plan, yes: boolean): Promise<"person" | "flag"> {
+  if (yes) return "flag";
+  if (!context.out.interactive) {
+    throw new BlackstartError("NOT_CONFIRMED", {
+      what: `The plan ${plan.id} was not carried out: it needs a confirmation.`,
+      why: "There is no terminal on which to ask for it.",
+      next: "Read the plan above; if it is right, call the same command with --apply --yes.",
+      details: { plan: plan.id },
+    });
+  }
+  const { confirm } = await import("@clack/prompts");
+  const destructive = plan.steps.some((step) => step.destructive === true);
+  const message = `Carry it out?${destructive ? " Some steps cannot be undone." : ""}`;
+  const answer = await confirm({ message, initialValue: false, output: process.stderr, signal: context.signal });
+  if (answer === true) return "person";
+  throw new BlackstartError("NOT_CONFIRMED", {
+    what: `The plan ${plan.id} was not carried out.`,
+    why: "You did not confirm it.",
+    next: "Nothing was changed.",
+    details: { plan: plan.id },
+  });
+}

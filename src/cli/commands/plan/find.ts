@@ -1,0 +1,41 @@
+import { BlackstartError } from "../../../base/error.ts";
+import { listPlans, type PlanState, type PlanStatus } from "../../../plan/status.ts";
+import { unknown } from "../../../system/names.ts";
+import type { CommandContext } from "../../context.ts";
+
+/** The one plan that is meant: by its id, by the beginning of it where that is unmistakable, or `latest`. */
+export async function findPlan(context: CommandContext, asked: string): Promise<PlanStatus> {
+  const plans = await listPlans(await context.timeline());
+  const latest = plans.at(-1);
+  if (asked === "latest" && latest !== undefined) return latest;
+  const exact = plans.find(({ id }) => id === asked);
+  if (exact !== undefined) return exact;
+  const candidates = plans.filter(({ id }) => id.startsWith(asked));
+  const [only] = candidates;
+  if (candidates.length === 1 && only !== undefined) return only;
+  const ids = (candidates.length > 1 ? candidates : plans).map(({ id }) => id).reverse();
+  if (candidates.length === 0) throw unknown("plan", asked, ids);
+  throw new BlackstartError("UNKNOWN_NAME", {
+    what: `“${asked}” is the beginning of ${candidates.length} plans.`,
+    why: `It could be ${ids.slice(0, 5).join(", ")}${ids.length > 5 ? ", or an older one" : ""}.`,
+    next: "Give more of the id.",
+  });
+}
+
+/** Somebody has to do something about it, or is at it. */
+export function isWaiting({ state }: PlanStatus): boolean {
+  return state === "proposed" || state === "approved" || state === "running" || state === "interrupted";
+}
+
+export function stateText(state: PlanState): string {
+  return {
+    proposed: "proposed",
+    approved: "approved, not begun",
+    running: "running",
+    interrupted: "interrupted half-way",
+    done: "done",
+    "done-with-failures": "done, but for some steps",
+    stopped: "stopped half-way",
+    discarded: "discarded",
+  }[state];
+}

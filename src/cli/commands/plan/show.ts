@@ -1,0 +1,46 @@
+import { readAll } from "../../../timeline/read-all.ts";
+import { type StepStatus, streamOfPlan } from "../../../plan/status.ts";
+import type { Outcome } from "../../command.ts";
+import type { CommandContext } from "../../context.ts";
+import { wrapped } from "../../output/layout.ts";
+import { durationText } from "../../output/quantities.ts";
+import type { Style } from "../../output/style.ts";
+import { findPlan, stateText } from "./find.ts";
+import { planJson } from "./list.ts";
+
+export async function showCommand(context: CommandContext, id: string): Promise<Outcome> {
+  const { out } = context;
+  const plan = await findPlan(context, id);
+  out.plan(plan.plan);
+  out.text("", `${out.style.bold("State")}: ${stateText(plan.state)}`);
+  if (plan.startedAt !== undefined)
+    out.text(...plan.steps.flatMap((step) => stepLines(step, out.style, out.layout.width)));
+  if (plan.stopped !== undefined) {
+    out.text(...wrapped(plan.stopped.state, out.layout.width, "  state: "));
+    out.text(...wrapped(plan.stopped.next, out.layout.width, "  next: "));
+  }
+  if (out.json) out.events(await readAll(await context.timeline(), { stream: streamOfPlan(plan.id) }));
+  if (plan.state === "interrupted" || plan.state === "proposed" || plan.state === "approved") {
+    out.progress(`Next: blackstart plan resume ${plan.id}`);
+  }
+  return { result: { plan: planJson(plan) } };
+}
+
+function stepLines(status: StepStatus, style: Style, width: number): string[] {
+  switch (status.state) {
+    case "pending":
+      return wrapped(style.dim(status.step.title), width, "  ·           ");
+    case "intended":
+      return wrapped(
+        `${status.step.title} (begun, its end is not recorded)`,
+        width,
+        `  ${style.yellow("…")}           `,
+      );
+    case "done": {
+      const time = status.already ? "was so" : durationText(status.tookMs);
+      return wrapped(status.step.title, width, `  ${style.green("✓")} ${time.padStart(8)}  `);
+    }
+    case "failed":
+      return wrapped(`${status.step.title}: ${status.message}`, width, `  ${style.red("✗")}   failed  `);
+  }
+}

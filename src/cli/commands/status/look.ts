@@ -1,0 +1,92 @@
+import { delay, systemClock } from "../../../base/time.ts";
+import type { ProbeResult } from "../../../drivers/service/probe.ts";
+import type { Finding } from "../../../finding/finding.ts";
+import { listPlans, type PlanStatus } from "../../../plan/status.ts";
+import type { System } from "../../../system/schema.ts";
+import { type IncidentState, listIncidents } from "../../../timeline/incident-state.ts";
+import type { ObservationEvent } from "../../../timeline/observation.ts";
+import type { LeaseState } from "../../../timeline/timeline.ts";
+import { cacheEndpoints, type Endpoint, serviceEndpoints } from "../../../watch/endpoint/probes.ts";
+import type { NodeStatus } from "../../../watch/status.ts";
+import { startWatcher } from "../../../watch/watcher.ts";
+import type { CommandContext } from "../../context.ts";
+import { lastObserved } from "../../open-fleet.ts";
+
+/** Everything that is on the screen. */
+export type StatusLook = Readonly<{
+  system: System;
+  at: string;
+  nodes: readonly NodeStatus[];
+  /** The synchronous state of standbys as their primary says, or said last. By `cluster/node`. */
+  syncStates: ReadonlyMap<string, string>;
+  services: readonly EndpointLook[];
+  caches: readonly EndpointLook[];
+  findings: readonly Finding[];
+  incidents: readonly IncidentState[];
+  plans: readonly PlanStatus[];
+  /** The lease of `blackstart up`, where it runs. */
+  up: LeaseState | undefined;
+}>;
+
+export type EndpointLook = Readonly<{ name: string } & ProbeResult>;
+
+/** A machine that does not answer within this is shown as it stands then. */
+const patienceMs = 4000;
+const probeTimeoutMs = 2000;
+
+/** Looks itself, once and quickly, whether or not `blackstart up` runs: what is seen now is worth more than a record. */
+export async function look(context: CommandContext): Promise<StatusLook> {
+  const system = await context.system();
+  const timeline = await context.timeline();
+  const [cluster, services, caches, incidents, plans, up] = await Promise.all([
+    lookAtNodes(context, system),
+    probeAll(serviceEndpoints(system)),
+    probeAll(cacheEndpoints(system)),
+    listIncidents(timeline),
+    listPlans(timeline),
+    timeline.leaseState("up"),
+  ]);
+  return {
+    system,
+    at: systemClock.now(),
+    ...cluster,
+    services,
+    caches,
+    incidents,
+    plans,
+    up: up?.held ? up : undefined,
+  };
+}
+
+async function lookAtNodes(context: CommandContext, system: System) {
+  const observations: ObservationEvent["data"][] = [];
+  for (const cluster of Object.keys(system.clusters)) {
+    observations.push(...(await lastObserved(await context.timeline(), cluster)).values());
+  }
+  const watcher = startWatcher({
+    system,
+    report: () => undefined,
+    observed: ({ data }) => void observations.push(data),
+  });
+  const patience = new AbortController();
+  try {
+    await Promise.race([watcher.looked(), delay(patienceMs, AbortSignal.any([patience.signal, context.signal]))]);
+    context.signal.throwIfAborted();
+    return { nodes: watcher.nodes(), findings: watcher.findings(), syncStates: syncStatesOf(observations) };
+  } finally {
+    patience.abort();
+    await watcher.close();
+  }
+}
+
+function syncStatesOf(observations: readonly ObservationEvent["data"][]): ReadonlyMap<string, string> {
+  return new Map(
+    observations.flatMap(({ cluster, standbys }) =>
+      standbys.map(({ node, syncState }) => [`${cluster}/${node}`, syncState] as const),
+    ),
+  );
+}
+
+async function probeAll(endpoints: readonly Endpoint[]): Promise<readonly EndpointLook[]> {
+  return Promise.all(endpoints.map(async ({ name, probe }) => ({ name, ...(await probe(probeTimeoutMs)) })));
+}

@@ -1,0 +1,55 @@
+import { remedyCommand } from "../../output/remedy.ts";
+import type { StatusLook } from "./look.ts";
+
+export type NextStep = Readonly<{ command: string; why: string }>;
+
+/** The one command to type next. What was begun comes first, then what brings the service back, then the rest. */
+export function nextStep(
+  look: Omit<StatusLook, "nodes" | "syncStates" | "services" | "caches" | "at">,
+): NextStep | undefined {
+  const { plans, incidents, findings, system, up } = look;
+  const interrupted = plans.find(({ state }) => state === "interrupted");
+  if (interrupted !== undefined) {
+    return { command: `blackstart plan resume ${interrupted.id}`, why: "it was interrupted half-way" };
+  }
+  const running = plans.find(({ state }) => state === "running");
+  if (running !== undefined) return { command: `blackstart plan show ${running.id}`, why: "it is being carried out" };
+
+  const open = incidents.filter(({ status }) => status === "open");
+  const proposed = plans.findLast(
+    ({ state, plan }) => state === "proposed" && open.some(({ id }) => id === plan.incident),
+  );
+  if (proposed !== undefined) {
+    return { command: `blackstart plan resume ${proposed.id}`, why: "it waits for somebody to approve it" };
+  }
+  const worst = findings.filter(({ severity }) => severity === "critical");
+  const remedy = worst.map((finding) => finding.remedy && remedyCommand(finding.remedy)).find(Boolean);
+  if (remedy) return { command: remedy, why: "it shows what would be done; --apply does it" };
+
+  const unheld = open.find(({ people }) => people.length === 0);
+  if (unheld !== undefined) return { command: `blackstart incident ack ${unheld.id}`, why: "nobody has it" };
+  if (worst.length > 0) return { command: "blackstart check", why: "every check, with its evidence" };
+  if (open[0] !== undefined) return { command: `blackstart incident show ${open[0].id}`, why: "it is still open" };
+
+  const mitigated = incidents.find(({ status }) => status === "mitigated");
+  if (mitigated !== undefined)
+    return afterwards(
+      mitigated.id,
+      mitigated.recovery.map(({ act }) => act),
+      system,
+    );
+  if (findings.length > 0) return { command: "blackstart check", why: "every check, with its evidence" };
+  return up === undefined ? { command: "blackstart up", why: "nothing watches" } : undefined;
+}
+
+/** The service works again: now the data. */
+function afterwards(incident: string, done: readonly string[], system: StatusLook["system"]): NextStep {
+  const was = (act: string) => done.some((name) => name.includes(act));
+  if (Object.keys(system.invariants).length > 0 && !was("invariant")) {
+    return { command: "blackstart recover invariants", why: "it works again; is the data right?" };
+  }
+  if (Object.values(system.caches).some(({ entries }) => entries.length > 0) && !was("cache")) {
+    return { command: "blackstart recover cache", why: "it works again; are the caches right?" };
+  }
+  return { command: `blackstart incident resolve ${incident} "what put it right"`, why: "it works again" };
+}

@@ -1,0 +1,105 @@
+import { lsnAhead } from "../../../drivers/postgres/lsn.ts";
+import { cut, type Layout } from "../../output/layout.ts";
+import { ageText, bytesText, durationText, momentText } from "../../output/quantities.ts";
+import { severityText, sortedFindings } from "../../output/render-finding.ts";
+import { renderIncidentLine } from "../../output/render-incident.ts";
+import type { Style } from "../../output/style.ts";
+import { type Cell, renderTable } from "../../output/table.ts";
+import { isWaiting, stateText } from "../plan/find.ts";
+import type { EndpointLook, StatusLook } from "./look.ts";
+import type { NextStep } from "./next-step.ts";
+
+/** One screen, the most important thing last, where the eye is. */
+export function renderStatus(look: StatusLook, next: NextStep | undefined, style: Style, layout: Layout): string[] {
+  const blocks = [
+    [`${style.bold(look.system.system)}  ${style.dim(`${momentText(look.at).slice(0, 19)} UTC`)}`],
+    ...Object.keys(look.system.clusters).map((cluster) => clusterLines(look, cluster, style, layout)),
+    endpointLines(look, style, layout),
+    findingLines(look, style, layout),
+    look.incidents
+      .filter(({ status }) => status !== "resolved")
+      .flatMap((incident) => renderIncidentLine(incident, look.at, style, layout)),
+    planLines(look, style, layout),
+    [
+      look.up === undefined
+        ? style.yellow("Nothing watches: `blackstart up` is not running.")
+        : style.dim("`blackstart up` is running."),
+      next === undefined
+        ? style.green("Nothing to do.")
+        : `Next: ${style.bold(next.command)}  ${style.dim(`(${next.why})`)}`,
+    ],
+  ];
+  return blocks.filter((block) => block.length > 0).flatMap((block, index) => (index === 0 ? block : ["", ...block]));
+}
+
+function clusterLines(look: StatusLook, cluster: string, style: Style, layout: Layout): string[] {
+  const nodes = look.nodes.filter((node) => node.cluster === cluster);
+  const primaries = nodes.filter(({ condition, role }) => condition === "up" && role === "primary");
+  const state =
+    primaries.length === 1
+      ? style.green(`primary ${primaries[0]?.node}`)
+      : style.red(primaries.length === 0 ? "NO PRIMARY: nothing can be written" : `${primaries.length} PRIMARIES`);
+  const rows = nodes.map((node): Cell[] => {
+    const isUp = node.condition === "up";
+    return [
+      `  ${node.node}`,
+      { text: isUp ? "up" : node.condition, paint: isUp ? style.green : style.red },
+      isUp ? (node.role ?? "") : "",
+      isUp ? standing(look, node, primaries[0]?.lsn ?? null) : node.seen.replace(/^[a-z ]+: /, ""),
+    ];
+  });
+  return [`${style.bold(cluster)}  ${state}`, ...renderTable(rows, layout)];
+}
+
+/** Of a primary its timeline; of a standby how far it is behind. */
+function standing(look: StatusLook, node: StatusLook["nodes"][number], primaryLsn: string | null): string {
+  const version = node.version === null ? "" : `PostgreSQL ${Math.floor(node.version / 10_000)}`;
+  if (node.role === "primary") return [version, `timeline ${node.timelineId}`].filter(Boolean).join(", ");
+  const sync = { sync: "synchronous", quorum: "synchronous (quorum)", async: "asynchronous", potential: "potential" }[
+    look.syncStates.get(`${node.cluster}/${node.node}`) ?? ""
+  ];
+  const behind =
+    node.lsn === null
+      ? ""
+      : primaryLsn === null
+        ? `has received up to ${node.lsn}`
+        : `${bytesText(Math.max(0, lsnAhead(primaryLsn, node.lsn)))} behind`;
+  const delay =
+    node.replayDelayMs === null || node.replayDelayMs < 1000 ? "" : `replays ${durationText(node.replayDelayMs)} late`;
+  return [sync, behind, delay].filter(Boolean).join(", ");
+}
+
+function endpointLines({ services, caches }: StatusLook, style: Style, layout: Layout): string[] {
+  const row = (kind: string, { name, outcome, detail }: EndpointLook): Cell[] => {
+    const isUp = outcome === "good";
+    return [
+      { text: name, paint: style.bold },
+      kind,
+      { text: isUp ? "up" : outcome === "bad" ? "failing" : "down", paint: isUp ? style.green : style.red },
+      detail,
+    ];
+  };
+  return renderTable(
+    [...services.map((each) => row("service", each)), ...caches.map((each) => row("cache", each))],
+    layout,
+  );
+}
+
+/** One line each: the evidence is in `blackstart check`. */
+function findingLines({ findings }: StatusLook, style: Style, layout: Layout): string[] {
+  return sortedFindings(findings).map(
+    ({ severity, title }) => `${severityText(severity, style)}  ${cut(title, layout.width - 10)}`,
+  );
+}
+
+function planLines({ plans, at }: StatusLook, style: Style, layout: Layout): string[] {
+  const rows = plans
+    .filter(isWaiting)
+    .map((plan): Cell[] => [
+      "plan",
+      { text: plan.id, paint: style.bold },
+      { text: stateText(plan.state), paint: plan.state === "interrupted" ? style.red : (text) => text },
+      `${ageText(plan.plan.createdAt, at)} old`,
+    ]);
+  return renderTable(rows, layout);
+}
