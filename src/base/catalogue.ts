@@ -22,6 +22,7 @@ export const catalogue = {
   NOT_POSSIBLE_NOW: { exitCode: 1, meaning: "What was asked cannot be done in the present state." },
   LAB_FAILED: { exitCode: 1, meaning: "A lab cluster could not be made, changed or removed." },
   POSTGRES_NOT_FOUND: { exitCode: 1, meaning: "No PostgreSQL server binaries were found." },
+  INTERNAL: { exitCode: 1, meaning: "A fault of Blackstart itself." },
   PORT_IN_USE: { exitCode: 1, meaning: "The address to listen on is taken." },
 
   // Refused for safety.
