@@ -1,8 +1,8 @@
-import { BlackstartError } from "../base/error.ts";
 import { systemClock } from "../base/time.ts";
 import { connectRedis, type RedisCache } from "../drivers/redis/cache.ts";
 import type { Evidence, Finding } from "../finding/finding.ts";
-import type { Cache, System } from "../system/schema.ts";
+import { cacheOf } from "../system/names.ts";
+import type { Cache } from "../system/schema.ts";
 import { walkEntries, type WalkCounts, type WalkOptions, type WrongEntry } from "./cache/walk.ts";
 import type { LookContext } from "./context.ts";
 import { withPrimary } from "./primary.ts";
@@ -31,7 +31,7 @@ export async function lookForStaleCache(
 }
 
 export async function lookAtCache(context: LookContext, name: string, options: WalkOptions = {}): Promise<CacheLook> {
-  const declared = cacheNamed(context.system, name);
+  const declared = cacheOf(context.system, name);
   const entries = await withCache(declared, async (cache) => {
     const looks: CacheEntriesLook[] = [];
     for (const entry of declared.entries) {
@@ -49,16 +49,6 @@ export async function lookAtCache(context: LookContext, name: string, options: W
   });
   const finding = findingOf(context, name, entries);
   return { cache: name, entries, ...(finding === undefined ? {} : { finding }) };
-}
-
-export function cacheNamed(system: System, name: string): Cache {
-  const cache = system.caches[name];
-  if (cache !== undefined) return cache;
-  throw new BlackstartError("UNKNOWN_NAME", {
-    what: `There is no cache ${name}.`,
-    why: `The system file has: ${Object.keys(system.caches).join(", ") || "none"}.`,
-    next: "Use one of these names, or add it under `caches` in blackstart.yaml.",
-  });
 }
 
 export async function withCache<T>(declared: Cache, use: (cache: RedisCache) => Promise<T>): Promise<T> {

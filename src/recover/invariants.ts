@@ -1,8 +1,8 @@
-import { BlackstartError } from "../base/error.ts";
 import { delay, systemClock } from "../base/time.ts";
 import type { Connection } from "../drivers/postgres/connection.ts";
 import type { Finding } from "../finding/finding.ts";
-import type { Invariant, System } from "../system/schema.ts";
+import { invariantOf } from "../system/names.ts";
+import type { Invariant } from "../system/schema.ts";
 import type { LookContext } from "./context.ts";
 import { withPrimary } from "./primary.ts";
 import { textSettings } from "./repair/tables.ts";
@@ -59,7 +59,7 @@ export async function lookAtInvariant(
   name: string,
   options: InvariantOptions = {},
 ): Promise<InvariantLook> {
-  const invariant = invariantNamed(context.system, name);
+  const invariant = invariantOf(context.system, name);
   const timeoutMs = options.statementTimeoutMs ?? 60_000;
   return await withPrimary(context, invariant.cluster, {}, async ({ connection }) => {
     const settled = await settledViolations(connection, name, invariant, { timeoutMs, signal: options.signal });
@@ -67,16 +67,6 @@ export async function lookAtInvariant(
     const look = { invariant: name, cluster: invariant.cluster, count, passing, samples };
     if (count === 0) return look;
     return { ...look, finding: findingOf(context, name, invariant, settled) };
-  });
-}
-
-export function invariantNamed(system: System, name: string): Invariant {
-  const invariant = system.invariants[name];
-  if (invariant !== undefined) return invariant;
-  throw new BlackstartError("UNKNOWN_NAME", {
-    what: `There is no invariant ${name}.`,
-    why: `The system file has: ${Object.keys(system.invariants).join(", ") || "none"}.`,
-    next: "Use one of these names, or add it under `invariants` in blackstart.yaml.",
   });
 }
 

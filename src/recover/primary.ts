@@ -1,6 +1,6 @@
 import { BlackstartError, messageOf } from "../base/error.ts";
 import type { Connection, ConnectOptions } from "../drivers/postgres/connection.ts";
-import type { System } from "../system/schema.ts";
+import { clusterOf } from "../system/names.ts";
 import type { LookContext, RecoveryFleet } from "./context.ts";
 
 export type Primary = Readonly<{ node: string; connection: Connection }>;
@@ -14,7 +14,7 @@ export async function connectPrimary(
   cluster: string,
   options: ConnectOptions = {},
 ): Promise<Primary> {
-  const nodes = Object.keys(clusterNamed(context.system, cluster).nodes);
+  const nodes = Object.keys(clusterOf(context.system, cluster).nodes);
   const tried = await Promise.all(nodes.map((node) => tryNode(context.fleet, cluster, node, options)));
   const primaries = tried.filter((result) => "primary" in result && result.primary) as readonly Primary[];
   const others = tried.filter((result) => "connection" in result && !primaries.includes(result as Primary));
@@ -49,16 +49,6 @@ export async function withPrimary<T>(
   } finally {
     await primary.connection.close();
   }
-}
-
-export function clusterNamed(system: System, cluster: string): System["clusters"][string] {
-  const found = system.clusters[cluster];
-  if (found !== undefined) return found;
-  throw new BlackstartError("UNKNOWN_NAME", {
-    what: `There is no cluster ${cluster}.`,
-    why: `The system file has: ${Object.keys(system.clusters).join(", ") || "none"}.`,
-    next: "Use one of these names, or add the cluster to blackstart.yaml.",
-  });
 }
 
 async function tryNode(

@@ -1,5 +1,6 @@
 import type { LookContext } from "../context.ts";
-import { cacheNamed, withCache } from "../cache.ts";
+import { cacheOf } from "../../system/names.ts";
+import { withCache } from "../cache.ts";
 import { withPrimary } from "../primary.ts";
 import { pacer, walkEntries, type WalkOptions } from "./walk.ts";
 
@@ -30,7 +31,7 @@ export const purgeDefaults = { removalsPerSecond: 500, budget: 1_000_000, batch:
  * again: it finds what is still wrong and nothing else.
  */
 export async function purgeCache(context: LookContext, name: string, options: PurgeOptions = {}): Promise<PurgeResult> {
-  const declared = cacheNamed(context.system, name);
+  const declared = cacheOf(context.system, name);
   const budget = options.budget ?? purgeDefaults.budget;
   const rate = pacer(options.removalsPerSecond ?? purgeDefaults.removalsPerSecond, options.signal);
   let removed = 0;

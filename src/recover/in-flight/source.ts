@@ -4,7 +4,7 @@ import type { Event, Timeline } from "../../timeline/timeline.ts";
 import { localWalFiles, type WalFiles } from "../../wal/files.ts";
 import { openWalDirectory, type WalDirectory } from "../../wal/segments.ts";
 import type { RecoveryContext } from "../context.ts";
-import { clusterNamed } from "../primary.ts";
+import { clusterOf } from "../../system/names.ts";
 import { hostWalFiles } from "./host-wal-files.ts";
 
 export type WalSource = Readonly<{ node: string | null; directory: string; wal: WalDirectory; remote: boolean }>;
@@ -18,7 +18,7 @@ export async function findWal(
   request: Readonly<{ cluster: string; node?: string; directory?: string }>,
 ): Promise<WalSource> {
   const { cluster } = request;
-  const nodes = clusterNamed(context.system, cluster).nodes;
+  const nodes = clusterOf(context.system, cluster).nodes;
   if (request.directory !== undefined) return await openAt(context, cluster, request.node ?? null, request.directory);
   const kept = await keptDirectories(context.timeline, cluster, request.node);
   const tried: string[] = [];
@@ -76,7 +76,7 @@ async function openAt(
   node: string | null,
   directory: string,
 ): Promise<WalSource> {
-  const reference = node === null ? undefined : clusterNamed(context.system, cluster).nodes[node]?.host;
+  const reference = node === null ? undefined : clusterOf(context.system, cluster).nodes[node]?.host;
   const remote = reference !== undefined && reference !== "local:";
   const filesAt = (path: string): WalFiles =>
     remote ? hostWalFiles(context.fleet.host(reference), path) : localWalFiles(path);

@@ -111,7 +111,8 @@ async function insert(connection: Connection, table: ImagedTable, row: Row): Pro
   return 1;
 }
 
-async function isThere(connection: Connection, table: ImagedTable, row: Row): Promise<boolean> {
+/** Is a row with all these values there now? */
+export async function isThere(connection: Connection, table: ImagedTable, row: Row): Promise<boolean> {
   const { text, values } = sameRow(table, row, 0);
   return (await connection.query(`select 1 ${text} limit 1`, values)).length === 1;
 }
