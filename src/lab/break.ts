@@ -1,28 +1,17 @@
 import { BlackstartError } from "../base/error.ts";
 import { didYouMean } from "../base/nearest.ts";
 import { pollUntil } from "../base/time.ts";
-import { type Fault, faults } from "./faults/faults.ts";
+import type { Fault } from "./faults/fault.ts";
+import { faults } from "./faults/faults.ts";
+import { namesOf } from "./faults/roles.ts";
 import type { LabRecord, NodeRecord } from "./record.ts";
 
 const effectTimeoutMs = 10_000;
 
 /** Injects a fault and returns when it is seen to have taken effect. */
 export async function breakLab(record: LabRecord, name: string, target?: string): Promise<{ done: string }> {
-  const fault = faults.find((candidate) => candidate.name === name);
-  if (fault === undefined)
-    throw unknown(
-      "fault",
-      name,
-      faults.map((candidate) => candidate.name),
-    );
-  if (target !== undefined && !record.nodes.some((node) => node.name === target)) {
-    throw unknown(
-      "node",
-      target,
-      record.nodes.map((node) => node.name),
-    );
-  }
-  const nodes = target === undefined ? fault.targets(record) : record.nodes.filter((node) => node.name === target);
+  const fault = faultOf(name);
+  const nodes = target === undefined ? fault.targets(record) : [nodeOf(record, target)];
   if (nodes.length === 0) throw noTarget(record, fault);
   const done = await fault.inject(record, nodes);
   const effective = await pollUntil(async () => ((await fault.tookEffect(record, nodes)) ? true : undefined), {
@@ -35,6 +24,38 @@ export async function breakLab(record: LabRecord, name: string, target?: string)
     why: `Expected: ${fault.description}`,
     next: "See `blackstart lab status`; take the lab down and make it anew.",
   });
+}
+
+/** Takes a fault back, on one node or on all; doing it where nothing is broken changes nothing. */
+export async function healLab(record: LabRecord, name: string, target?: string): Promise<{ done: string }> {
+  const fault = faultOf(name);
+  const nodes = target === undefined ? record.nodes : [nodeOf(record, target)];
+  if (fault.heal !== undefined) return { done: await fault.heal(record, nodes) };
+  throw new BlackstartError("NOT_POSSIBLE_NOW", {
+    what: `${name} cannot be taken back.`,
+    why: "It needs a recovery: one of the two histories has to go.",
+    next: "Use `blackstart mitigate`, or take the lab down and make it anew.",
+  });
+}
+
+function faultOf(name: string): Fault {
+  const found = faults.find((fault) => fault.name === name);
+  if (found !== undefined) return found;
+  throw unknown(
+    "fault",
+    name,
+    faults.map((fault) => fault.name),
+  );
+}
+
+function nodeOf(record: LabRecord, name: string): NodeRecord {
+  const found = record.nodes.find((node) => node.name === name);
+  if (found !== undefined) return found;
+  throw unknown(
+    "node",
+    name,
+    record.nodes.map((node) => node.name),
+  );
 }
 
 function unknown(what: string, name: string, names: readonly string[]): BlackstartError {
@@ -51,8 +72,4 @@ function noTarget(record: LabRecord, fault: Fault): BlackstartError {
     why: "No node has, at this moment, the role that it looks for.",
     next: `Name the node that is meant: ${namesOf(record.nodes)}.`,
   });
-}
-
-function namesOf(nodes: readonly NodeRecord[]): string {
-  return nodes.map(({ name }) => name).join(", ");
 }

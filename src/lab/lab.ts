@@ -13,6 +13,8 @@ export interface Lab {
   node(name: string): LabNode;
   /** Injects a fault; see `faults/`. */
   break(fault: string, target?: string): Promise<{ done: string }>;
+  /** Takes a fault back, where that is possible without a recovery. Without a target: on all nodes. */
+  heal(fault: string, target?: string): Promise<{ done: string }>;
   /** Ends every process, frees the shared memory, removes the directory. */
   down(): Promise<void>;
 }

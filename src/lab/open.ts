@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { didYouMean } from "../base/nearest.ts";
 import { BlackstartError } from "../base/error.ts";
 import { blackstartHome } from "../system/home.ts";
-import { breakLab } from "./break.ts";
+import { breakLab, healLab } from "./break.ts";
 import { demolish } from "./demolish.ts";
 import type { Lab } from "./lab.ts";
 import { isAlive, serverProcessesIn } from "./processes.ts";
@@ -55,6 +55,7 @@ export function labOf(record: LabRecord): Lab {
       });
     },
     break: (fault, target) => breakLab(record, fault, target),
+    heal: (fault, target) => healLab(record, fault, target),
     down: () => demolish(record),
   };
 }

@@ -18,7 +18,13 @@ export async function findRedis(environment: NodeJS.ProcessEnv = process.env): P
   for (const name of ["redis-server", "valkey-server"]) {
     for (const folder of folders.filter((entry) => entry !== "")) {
       const path = join(folder, name);
-      if (await access(path, constants.X_OK).then(() => true, () => false)) return path;
+      if (
+        await access(path, constants.X_OK).then(
+          () => true,
+          () => false,
+        )
+      )
+        return path;
     }
   }
   return undefined;
@@ -28,9 +34,13 @@ export async function findRedis(environment: NodeJS.ProcessEnv = process.env): P
 export async function startRedis(binary: string, directory: string): Promise<LabRedis> {
   await mkdir(directory, { recursive: true });
   const port = await freePort();
-  const server = spawn(binary, ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", directory], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const server = spawn(
+    binary,
+    ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", directory],
+    {
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  );
   const output: string[] = [];
   const exited = new Promise<void>((resolve) => server.once("exit", () => resolve()));
   await new Promise<void>((resolve, reject) => {

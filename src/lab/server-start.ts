@@ -52,3 +52,5 @@ export async function startServer(
 export const primaryReady = /database system is ready to accept connections/;
 /** A standby is of use when it streams; that it accepts connections follows or came before. */
 export const standbyStreams = /started streaming WAL from primary/;
+/** "read only" up to 13, "read-only" since. */
+export const standbyReady = /database system is ready to accept read[- ]only connections/;

@@ -1,19 +1,22 @@
-import type { LabRecord, NodeRecord } from "../record.ts";
+import type { Fault } from "./fault.ts";
+import { hang } from "./hang.ts";
+import { killEverything } from "./kill-all.ts";
+import { killAsynchronous } from "./kill-asynchronous.ts";
+import { killPostmaster } from "./kill-postmaster.ts";
 import { killPrimary } from "./kill-primary.ts";
+import { killSynchronous } from "./kill-synchronous.ts";
+import { blackHole, cut } from "./network.ts";
+import { twoPrimaries } from "./two-primaries.ts";
 
-/** Something that breaks, as it breaks in production. One small file each. */
-export interface Fault {
-  readonly name: string;
-  /** What is then the case, in one sentence. */
-  readonly description: string;
-  /** Which nodes it breaks when none is named, by the roles they have now. */
-  targets(lab: LabRecord): readonly NodeRecord[];
-  /** Breaks it; answers in words what was done. */
-  inject(lab: LabRecord, nodes: readonly NodeRecord[]): Promise<string>;
-  /** Looks at the world, not at what `inject` did. */
-  tookEffect(lab: LabRecord, nodes: readonly NodeRecord[]): Promise<boolean>;
-  /** Takes it back, where that is possible without a recovery; answers in words what was done. */
-  heal?(lab: LabRecord, nodes: readonly NodeRecord[]): Promise<string>;
-}
-
-export const faults: readonly Fault[] = [killPrimary];
+/** All faults, in the order in which they are listed to people. */
+export const faults: readonly Fault[] = [
+  killPrimary,
+  killPostmaster,
+  hang,
+  cut,
+  blackHole,
+  killSynchronous,
+  killAsynchronous,
+  twoPrimaries,
+  killEverything,
+];

@@ -1,0 +1,106 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { BlackstartError } from "../../base/error.ts";
+import type { Host, HostCommand, HostResult } from "./host.ts";
+import { type ProgramRun, runProgram } from "./run-program.ts";
+import { readMarker, remoteCommand, remoteInput } from "./ssh-program.ts";
+
+const defaultTimeoutMs = 10_000;
+const connectTimeoutSeconds = 5;
+
+export type SshOptions = Readonly<{
+  /** Further options of the ssh client, as after `-o`. For tests; people have their ~/.ssh/config. */
+  clientOptions?: readonly string[];
+}>;
+
+/**
+ * A machine over ssh, through the system's own client: the user's keys, agent, jump hosts and ~/.ssh/config hold. One
+ * connection is kept open for all commands (ControlMaster); it ends with `close`, and by itself when idle for a minute.
+ */
+export function sshHost(reference: string, options: SshOptions = {}): Host & { close(): Promise<void> } {
+  const destination = destinationOf(reference);
+  let control: string | undefined;
+  // Short and ours alone: a socket's path may have 104 characters, and who can write it can run commands there.
+  const controlFolder = () => (control ??= mkdtempSync("/tmp/blackstart-ssh-"));
+  const ssh = (
+    extra: readonly string[],
+    rest: readonly string[],
+    run: Pick<ProgramRun, "input" | "timeoutMs" | "onTimeout">,
+  ) =>
+    runProgram({
+      program: "ssh",
+      args: [...clientOptions(controlFolder(), options), ...extra, ...destination, ...rest],
+      environment: process.env,
+      where: reference,
+      ...run,
+    });
+  const endRemote = async (said: string): Promise<void> => {
+    const { pid } = readMarker(said);
+    if (pid === undefined) return;
+    const input = remoteInput({ script: 'kill -9 -- "-$1"', args: [String(pid)] });
+    // Best effort: if the network is gone as well, the time-out is all that can be told.
+    await ssh([], [remoteCommand], { input, timeoutMs: connectTimeoutSeconds * 1000 }).catch(() => undefined);
+  };
+  return {
+    reference,
+    async run(command: HostCommand): Promise<HostResult> {
+      const timeoutMs = command.timeoutMs ?? defaultTimeoutMs;
+      const result = await ssh([], [remoteCommand], { input: remoteInput(command), timeoutMs, onTimeout: endRemote });
+      const { pid, stderr } = readMarker(result.stderr);
+      if (pid === undefined) throw unreachable(reference, stderr);
+      return { ...result, stderr };
+    },
+    async close() {
+      if (control === undefined) return;
+      const folder = control;
+      control = undefined;
+      await runProgram({
+        program: "ssh",
+        args: [...clientOptions(folder, options), "-O", "exit", ...destination],
+        environment: process.env,
+        where: reference,
+        input: "",
+        timeoutMs: 5000,
+      }).catch(() => undefined /* it ends by itself when idle */);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function clientOptions(controlFolder: string, options: SshOptions): readonly string[] {
+  return [
+    "BatchMode=yes",
+    `ConnectTimeout=${connectTimeoutSeconds}`,
+    "ServerAliveInterval=5",
+    "ServerAliveCountMax=2",
+    "ControlMaster=auto",
+    `ControlPath=${join(controlFolder, "%C")}`,
+    "ControlPersist=60",
+    "LogLevel=ERROR",
+    ...(options.clientOptions ?? []),
+  ].flatMap((option) => ["-o", option]);
+}
+
+/** `ssh://user@address:port`. The arguments begin after `--`, so that no name can pass for an option. */
+function destinationOf(reference: string): readonly string[] {
+  const url = URL.canParse(reference) ? new URL(reference) : undefined;
+  const address = url?.hostname.replace(/^\[|\]$/g, "") ?? "";
+  if (url?.protocol !== "ssh:" || !/^[\w.:%-]+$/.test(address) || url.password !== "") {
+    throw new BlackstartError("USAGE", {
+      what: "This cannot be a host to reach over ssh.",
+      why: "It must be ssh://user@address or ssh://user@address:port, without a password: ssh uses your keys or agent.",
+      next: "Correct `host` in blackstart.yaml.",
+    });
+  }
+  const user = url.username === "" ? [] : ["-l", decodeURIComponent(url.username)];
+  return [...user, ...(url.port === "" ? [] : ["-p", url.port]), "--", address];
+}
+
+function unreachable(reference: string, stderr: string): BlackstartError {
+  return new BlackstartError("UNREACHABLE", {
+    what: `${reference} cannot be reached over ssh.`,
+    why: stderr.trim().split("\n").slice(-3).join(" / ") || "ssh ended before the command was begun, and said nothing.",
+    next: `Try \`ssh ${destinationOf(reference).join(" ")} true\` yourself; it must work without a question.`,
+    details: { host: reference },
+  });
+}

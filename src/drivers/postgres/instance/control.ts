@@ -1,0 +1,69 @@
+import { BlackstartError } from "../../../base/error.ts";
+import type { ControlData } from "../instance.ts";
+import { lsnText } from "../lsn.ts";
+import { type Place, runOrThrow } from "./place.ts";
+
+/** pg_control is read here and not by pg_controldata, which not every installation has. It is world-wide the same file. */
+const script = `
+cat "$1/PG_VERSION" && head -c 1024 "$1/global/pg_control" | od -An -v -tx1
+`;
+
+/** What pg_rewind needs to know besides. */
+export type RewindableControl = ControlData & Readonly<{ checksums: boolean; walLogHints: boolean }>;
+
+export async function control(place: Place): Promise<RewindableControl> {
+  const { stdout } = await runOrThrow(place, "reading pg_control", {
+    script,
+    args: [place.dataDirectory],
+    as: place.dataDirectory,
+    timeoutMs: 5000,
+  });
+  const end = stdout.indexOf("\n");
+  const bytes = Buffer.from(stdout.slice(end).replace(/\s/g, ""), "hex");
+  const parsed = parseControl(bytes);
+  if (parsed !== undefined) return { ...parsed, version: Number.parseInt(stdout, 10) * 10_000 };
+  throw new BlackstartError("HOST_COMMAND_FAILED", {
+    what: `${place.node}: pg_control cannot be understood.`,
+    why: "It is damaged, or of a PostgreSQL that Blackstart does not know.",
+    next: `Run pg_controldata on ${place.dataDirectory}.`,
+  });
+}
+
+/** DBState in src/include/catalog/pg_control.h, in the words of pg_controldata. */
+const states = [
+  "starting up",
+  "shut down",
+  "shut down in recovery",
+  "shutting down",
+  "in crash recovery",
+  "in archive recovery",
+  "in production",
+];
+
+/**
+ * ControlFileData in src/include/catalog/pg_control.h. The beginning is the same from 13 to 18. What comes later moves
+ * with the version, so it is found by `floatFormat`, which always holds 1234567.0; that tells the byte order as well.
+ * Before it: … wal_level, wal_log_hints, five limits, track_commit_timestamp, maxAlign (8). After it: eight sizes,
+ * float8ByVal, data_checksum_version.
+ */
+export function parseControl(bytes: Buffer): Omit<RewindableControl, "version"> | undefined {
+  const little = Buffer.alloc(8);
+  little.writeDoubleLE(1_234_567);
+  const isLittle = bytes.includes(little);
+  const anchor = isLittle ? bytes.indexOf(little) : bytes.indexOf(Buffer.from(little).reverse());
+  const u32 = (at: number) => (isLittle ? bytes.readUInt32LE(at) : bytes.readUInt32BE(at));
+  const u64 = (at: number) => (isLittle ? bytes.readBigUInt64LE(at) : bytes.readBigUInt64BE(at));
+  if (anchor < 64 || anchor + 48 > bytes.length) return undefined;
+  const maxAlign = [anchor - 4, anchor - 8].find((at) => u32(at) === 8);
+  const clusterState = states[u32(16)];
+  if (maxAlign === undefined || clusterState === undefined) return undefined;
+  return {
+    systemIdentifier: u64(0).toString(),
+    clusterState,
+    checkpointLsn: lsnText(u64(32)),
+    redoLsn: lsnText(u64(40)),
+    timelineId: u32(48),
+    walLogHints: bytes[maxAlign - 28] === 1,
+    checksums: u32(anchor + 44) !== 0,
+  };
+}

@@ -1,0 +1,64 @@
+import { BlackstartError } from "../../../base/error.ts";
+import { beside, commandFailed, type Place } from "./place.ts";
+
+const timeoutMs = 30 * 60_000;
+const noRoom = 3;
+
+/**
+ * `wal`: the write-ahead log, and what is needed to read it (control file, prepared transactions). A copy is made under
+ * another name and renamed when it is on disk: a half-made one is never taken for whole. pg_wal may be a link to another
+ * disk; what counts is what is in it.
+ */
+const script = `
+data=$1 kept=$2 what=$3
+if [ -d "$kept" ]; then du -sk "$kept"; exit; fi
+part=$kept.part
+rm -rf "$part"
+case $what in
+  wal) need=$(du -skL "$data/pg_wal") ;;
+  everything) need=$(du -skL "$data") ;;
+esac
+need=\${need%%[!0-9]*}
+free=$(df -Pk "$(dirname "$kept")" | tail -n 1 | { read -r _ _ _ free _; echo "$free"; })
+# A little is left over for whoever else writes there.
+if [ "$free" -lt $((need + need / 20 + 16384)) ]; then
+  echo "$((need / 1024)) MiB are to be kept, and $((free / 1024)) MiB are free beside $data." >&2; exit ${noRoom}
+fi
+umask 077
+mkdir "$part" || exit 1
+case $what in
+  everything) cp -a "$data/." "$part/" || exit 1 ;;
+  wal)
+    mkdir "$part/global" "$part/pg_wal" &&
+    cp -a "$data/pg_wal/." "$part/pg_wal/" &&
+    cp -a "$data/PG_VERSION" "$part/" &&
+    cp -a "$data/global/pg_control" "$part/global/" || exit 1
+    [ ! -d "$data/pg_twophase" ] || cp -a "$data/pg_twophase" "$part/" || exit 1 ;;
+esac
+# Links lead to what belongs to the server and lives on: the log on another disk, tablespaces.
+for link in "$part/pg_wal" "$part"/pg_tblspc/*; do
+  [ -L "$link" ] || continue
+  rm "$link" && mkdir "$link" && cp -a "$data/\${link#"$part/"}/." "$link/" || exit 1
+done
+sync -f "$part" 2>/dev/null || sync
+mv "$part" "$kept" && du -sk "$kept"
+`;
+
+/** See `Instance.keep`. */
+export async function keep(
+  place: Place,
+  label: string,
+  what: "wal" | "everything",
+): Promise<{ directory: string; bytes: number }> {
+  if (!/^[\w][\w.-]{0,100}$/.test(label)) throw new Error(`“${label}” cannot be part of a file's name`);
+  const directory = beside(place, `kept-${what}-${label}`);
+  const result = await place.host.run({ script, args: [place.dataDirectory, directory, what], timeoutMs });
+  if (result.code === 0) return { directory, bytes: Number.parseInt(result.stdout, 10) * 1024 };
+  if (result.code !== noRoom) throw commandFailed(place, `keeping ${what}`, result);
+  throw new BlackstartError("NOT_POSSIBLE_NOW", {
+    what: `There is no room to keep ${what === "wal" ? "the write-ahead log" : "the data directory"} of ${place.node}.`,
+    why: result.stderr.trim(),
+    next: `Make room on ${place.host.reference}, beside ${place.dataDirectory}. Nothing was changed.`,
+    details: { host: place.host.reference, node: place.node },
+  });
+}

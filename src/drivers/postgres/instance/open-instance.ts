@@ -1,0 +1,49 @@
+import type { Instance } from "../instance.ts";
+import { locateBinaries } from "./binaries.ts";
+import { clone } from "./clone.ts";
+import { control } from "./control.ts";
+import { inspect } from "./inspect.ts";
+import { keep } from "./keep.ts";
+import { kill } from "./kill.ts";
+import type { Place } from "./place.ts";
+import { canRewind, rewind } from "./rewind.ts";
+import { markStandby, writeSettings } from "./settings.ts";
+import { start } from "./start.ts";
+import { stop } from "./stop.ts";
+
+/** Where each instance lies: a clone from another one on the same host needs its directory. */
+const places = new WeakMap<Instance, Place>();
+
+/** The instance at this place; see `Instance` for the contract. Nothing is asked of the host before the first call. */
+export function openInstance(place: Place): Instance {
+  let located: Promise<string> | undefined;
+  const programs = (): Promise<string> => {
+    located ??= locateBinaries(place).catch((error) => {
+      located = undefined; // A machine that did not answer may answer next time.
+      throw error;
+    });
+    return located;
+  };
+  const instance: Instance = {
+    node: place.node,
+    dataDirectory: place.dataDirectory,
+    inspect: () => inspect(place),
+    kill: () => kill(place),
+    stop: (mode, timeoutMs) => stop(place, mode, timeoutMs),
+    start: async (timeoutMs) => start(place, place.start === undefined ? await programs() : "", timeoutMs),
+    markStandby: () => markStandby(place),
+    writeSettings: (settings) => writeSettings(place, settings),
+    async control() {
+      const { checksums: _checksums, walLogHints: _walLogHints, ...data } = await control(place);
+      return data;
+    },
+    keep: (label, what) => keep(place, label, what),
+    canRewind: async () => canRewind(place, await programs()),
+    rewind: async (sourceUrl, timeoutMs) => rewind(place, await programs(), sourceUrl, timeoutMs),
+    async clone({ url, replication, instance: source }, timeoutMs) {
+      return clone(place, await programs(), { url, replication, place: places.get(source) }, timeoutMs);
+    },
+  };
+  places.set(instance, place);
+  return instance;
+}

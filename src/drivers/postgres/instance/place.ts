@@ -1,0 +1,38 @@
+import { BlackstartError } from "../../../base/error.ts";
+import type { Host, HostCommand, HostResult } from "../../host/host.ts";
+
+/** One data directory and what is known of it from the system file and from when its server last answered. */
+export type Place = Readonly<{
+  host: Host;
+  node: string;
+  dataDirectory: string;
+  /** Where postgresql.conf lies, if not in the data directory (Debian). */
+  configFile: string | undefined;
+  /** The directory of the server's programs, from the system file. */
+  binaries: string | undefined;
+  /** Shell commands of the system file, in place of our own. */
+  start: string | undefined;
+  stop: string | undefined;
+}>;
+
+/** Runs a script that must succeed; its last lines are the reason when it does not. */
+export async function runOrThrow(place: Place, doing: string, command: HostCommand): Promise<HostResult> {
+  const result = await place.host.run(command);
+  if (result.code === 0) return result;
+  throw commandFailed(place, doing, result);
+}
+
+export function commandFailed(place: Place, doing: string, result: HostResult, next?: string): BlackstartError {
+  const said = (result.stderr.trim() || result.stdout.trim()).split("\n").slice(-12).join("\n");
+  return new BlackstartError("HOST_COMMAND_FAILED", {
+    what: `${place.node} on ${place.host.reference}: ${doing} failed.`,
+    why: said || `The command ended with ${result.code} and said nothing.`,
+    next: next ?? `Look at ${place.dataDirectory} on that machine.`,
+    details: { host: place.host.reference, node: place.node, exitCode: result.code },
+  });
+}
+
+/** A path beside the data directory: `/var/lib/postgresql/15/main.kept-…`. */
+export function beside(place: Place, suffix: string): string {
+  return `${place.dataDirectory.replace(/\/+$/, "")}.${suffix}`;
+}

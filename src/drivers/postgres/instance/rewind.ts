@@ -1,0 +1,126 @@
+import { BlackstartError } from "../../../base/error.ts";
+import { formatConninfo, parseConninfo } from "../conninfo.ts";
+import { control } from "./control.ts";
+import { inspect } from "./inspect.ts";
+import { ownedFolderFunction, ownFilesFunctions } from "./own-files.ts";
+import { beside, commandFailed, type Place, runOrThrow } from "./place.ts";
+
+/**
+ * Rewinding goes in four steps. A crash between any two of them leaves a directory that does not start as a second
+ * primary, and from which the whole can be begun again:
+ *
+ * 1. The node's own files are set aside (once: after a crash those in the data directory may be the source's).
+ * 2. A server that was not shut down in order first recovers from its own log, in single-user mode, which does not
+ *    allow `standby.signal`. While that file is away, a library that does not exist is to be loaded: whoever starts
+ *    this server meanwhile fails. Single-user mode is told not to load it.
+ * 3. pg_rewind removes `standby.signal`, and overwrites the settings. While it works, an invalid `backup_label` keeps
+ *    the server from starting; it touches that file only at its end, to write its own.
+ * 4. `standby.signal` and the node's own files are put back.
+ */
+const prepare = `
+data=$1 saved=$2
+${ownedFolderFunction}
+owned_folder "$saved"
+`;
+
+const setAside = `
+data=$1 saved=$2
+${ownFilesFunctions}
+[ -e "$saved/whole" ] && exit 0
+copy_own_files "$data" "$saved" && : >"$saved/whole"
+`;
+
+const recoverAlone = `
+data=$1 programs=$2 config=$3
+guard="shared_preload_libraries = 'blackstart_is_rewinding_this_server'"
+# A label that an interrupted rewind left would stop this recovery; so would one whose base backup is not restored yet.
+grep -q '^blackstart' "$data/backup_label" 2>/dev/null && rm "$data/backup_label"
+printf '%s\\n' "$guard" >>"$data/postgresql.auto.conf" && sync "$data/postgresql.auto.conf" 2>/dev/null
+rm -f "$data/standby.signal" "$data/recovery.signal"
+set -- --single -F -D "$data" -c shared_preload_libraries= -c archive_mode=off
+[ -n "$config" ] && set -- "$@" -c "config_file=$config"
+"$programs/postgres" "$@" template1 </dev/null >"$data.single.log" 2>&1 || said=$?
+: >"$data/standby.signal"
+[ -z "$said" ] || { tail -n 12 "$data.single.log" >&2; rm -f "$data.single.log"; exit 1; }
+rm -f "$data.single.log"
+`;
+
+const rewindScript = `
+data=$1 programs=$2 saved=$3 source=$4
+${ownFilesFunctions}
+IFS= read -r PGPASSWORD && [ -n "$PGPASSWORD" ] && export PGPASSWORD || unset PGPASSWORD
+[ -e "$data/backup_label" ] || echo 'blackstart: this server is being rewound' >"$data/backup_label"
+move_logs "$data" "$saved"
+"$programs/pg_rewind" --target-pgdata="$data" --source-server="$source" --no-ensure-shutdown --no-sync >"$saved/said" 2>&1
+code=$?
+: >"$data/standby.signal"
+if [ "$code" != 0 ]; then
+  cat "$saved/said" >&2
+  # Before this line nothing was changed: then the server stays as it was.
+  grep -q 'rewinding from last common checkpoint' "$saved/said" && exit 4
+  grep -q '^blackstart' "$data/backup_label" && rm "$data/backup_label"
+  copy_own_files "$saved" "$data"
+  move_logs "$saved" "$data"
+  exit 1
+fi
+copy_own_files "$saved" "$data" && move_logs "$saved" "$data" || exit 1
+# Still ours: there was nothing to rewind.
+grep -q '^blackstart' "$data/backup_label" 2>/dev/null && rm "$data/backup_label"
+sync -f "$data" 2>/dev/null || sync
+`;
+
+const halfRewound = 4;
+
+/** See `Instance.canRewind`. */
+export async function canRewind(place: Place, programs: string): Promise<boolean> {
+  const { code } = await place.host.run({ script: '[ -x "$1/pg_rewind" ]', args: [programs], timeoutMs: 5000 });
+  if (code !== 0) return false;
+  const { checksums, walLogHints } = await control(place);
+  return checksums || walLogHints;
+}
+
+/** See `Instance.rewind`. */
+export async function rewind(place: Place, programs: string, sourceUrl: string, timeoutMs: number): Promise<void> {
+  await assertDown(place);
+  const data = place.dataDirectory;
+  const saved = beside(place, "own-files");
+  const asOwner = { as: data, timeoutMs } as const;
+  await runOrThrow(place, "preparing to rewind", { script: prepare, args: [data, saved], timeoutMs: 10_000 });
+  await runOrThrow(place, "setting its own files aside", { script: setAside, args: [data, saved], ...asOwner });
+  if (!(await control(place)).clusterState.startsWith("shut down")) {
+    const args = [data, programs, place.configFile ?? ""];
+    await runOrThrow(place, "recovering it from its own log", { script: recoverAlone, args, ...asOwner });
+  }
+  const { password, ...source } = parseConninfo(sourceUrl);
+  const result = await place.host.run({
+    script: rewindScript,
+    args: [data, programs, saved, formatConninfo({ dbname: "postgres", ...source })],
+    // Not among the arguments, which every account of the machine can see.
+    input: `${password ?? ""}\n`,
+    ...asOwner,
+  });
+  if (result.code === 0) {
+    await runOrThrow(place, "clearing up after the rewind", {
+      script: 'rm -rf "$1"',
+      args: [saved],
+      timeoutMs: 60_000,
+    });
+    return;
+  }
+  const next =
+    result.code === halfRewound
+      ? "It was half rewound and cannot start as it is; that is intended. Rewind it again, or clone it anew."
+      : "Nothing was changed. Put right what pg_rewind names, or clone the node anew.";
+  throw commandFailed(place, "pg_rewind", result, next);
+}
+
+export async function assertDown(place: Place): Promise<void> {
+  const { state, pids } = await inspect(place);
+  if (state === "down" || state === "no-data") return;
+  throw new BlackstartError("NOT_POSSIBLE_NOW", {
+    what: `The data directory of ${place.node} is in use.`,
+    why: `Processes of its server are there: ${pids.slice(0, 10).join(", ")}.`,
+    next: "Stop the server first.",
+    details: { node: place.node, state },
+  });
+}

@@ -1,0 +1,65 @@
+import { BlackstartError } from "../../../base/error.ts";
+import { type Place, runOrThrow } from "./place.ts";
+
+const timeoutMs = 10_000;
+
+/** On disk before it is believed: after a power loss the file must be there. Without arguments `sync` takes all. */
+const markScript = `
+[ -e "$1/PG_VERSION" ] || { echo "$1 holds no database." >&2; exit 1; }
+[ -e "$1/standby.signal" ] || : >"$1/standby.signal" || exit 1
+sync "$1/standby.signal" "$1" 2>/dev/null || sync
+`;
+
+export async function markStandby(place: Place): Promise<void> {
+  await runOrThrow(place, "marking it as a standby", {
+    script: markScript,
+    args: [place.dataDirectory],
+    as: place.dataDirectory,
+    timeoutMs,
+  });
+}
+
+/** By rename, so that a server never starts with half of it. */
+const writeScript = `
+umask 077
+cat >"$1/postgresql.auto.conf.blackstart" || exit 1
+sync "$1/postgresql.auto.conf.blackstart" 2>/dev/null || sync
+mv "$1/postgresql.auto.conf.blackstart" "$1/postgresql.auto.conf"
+`;
+
+export async function writeSettings(place: Place, settings: Readonly<Record<string, string>>): Promise<void> {
+  const read = await runOrThrow(place, "reading postgresql.auto.conf", {
+    script: 'cat "$1/postgresql.auto.conf" 2>/dev/null; [ -d "$1" ]',
+    args: [place.dataDirectory],
+    as: place.dataDirectory,
+    timeoutMs,
+  });
+  await runOrThrow(place, "writing postgresql.auto.conf", {
+    script: writeScript,
+    args: [place.dataDirectory],
+    as: place.dataDirectory,
+    input: withSettings(read.stdout, settings),
+    timeoutMs,
+  });
+}
+
+/** The file's text with these settings in place of what it said of them. Pure. */
+export function withSettings(text: string, settings: Readonly<Record<string, string>>): string {
+  const replaced = new Set(Object.keys(settings).map((name) => name.toLowerCase()));
+  const kept = text
+    .split("\n")
+    .filter((line) => line.trim() !== "" && !replaced.has(/^\s*([\w.]+)/.exec(line)?.[1]?.toLowerCase() ?? ""));
+  return [...kept, ...Object.entries(settings).map(([name, value]) => settingLine(name, value)), ""].join("\n");
+}
+
+/** As ALTER SYSTEM writes it: quotes and backslashes doubled (guc.c, write_auto_conf_file). */
+function settingLine(name: string, value: string): string {
+  if (!/^[a-z_][\w.]*$/i.test(name) || /[\r\n\0]/.test(value)) {
+    throw new BlackstartError("USAGE", {
+      what: `The setting ${name} cannot be written.`,
+      why: "A name has letters, digits, dots and underscores; a value is one line.",
+      next: "Correct it.",
+    });
+  }
+  return `${name} = '${value.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;
+}

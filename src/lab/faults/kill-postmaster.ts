@@ -1,0 +1,20 @@
+import type { Fault } from "./fault.ts";
+import { startAgain } from "./kill.ts";
+import { namesOf, postmasterOf, primariesOf } from "./roles.ts";
+import { send } from "./signals.ts";
+
+export const killPostmaster: Fault = {
+  name: "kill-postmaster",
+  description:
+    "The primary's postmaster alone is killed; the others notice and end by themselves, their clients with them.",
+  targets: primariesOf,
+  async inject(_, nodes) {
+    for (const node of nodes) {
+      const pid = postmasterOf(node);
+      if (pid !== undefined) send(pid, "SIGKILL");
+    }
+    return `Sent SIGKILL to the postmaster of ${namesOf(nodes)}.`;
+  },
+  tookEffect: async (_, nodes) => nodes.every((node) => postmasterOf(node) === undefined),
+  heal: startAgain,
+};
