@@ -59,10 +59,9 @@ async function look(
   }
 }
 
-/** Something may start it between the kill and the mark: then it is killed once more, a few times. */
-const attempts = 3;
 const stopTimeoutMs = 5000;
 
+/** Marked first: whatever starts it from then on starts a standby, and only what runs already has to be ended. */
 async function end(
   context: MitigationContext,
   step: StepContext,
@@ -70,16 +69,14 @@ async function end(
   first: InstanceState,
 ): Promise<JsonObject> {
   const [cluster, node] = [text(step, "cluster"), text(step, "node")];
-  for (let attempt = 1; attempt <= attempts; attempt++) {
-    await endServer(context, step, { cluster, node, instance }, { mode: "kill", timeoutMs: stopTimeoutMs });
-    const left = await instance.inspect();
-    if (left.state === "no-data") return { how: "seen-dead", was: first.state };
+  if (first.state !== "no-data") {
     await step.assertHeld();
     await instance.markStandby();
-    if ((await instance.inspect()).pids.length === 0)
-      return { how: first.pids.length === 0 ? "seen-dead" : "killed", was: first.state };
   }
-  throw notFenced(step, `It was started again ${attempts} times.`);
+  const supervised = declaredNode(context, cluster, node).stop !== undefined;
+  if (first.pids.length === 0 && !supervised) return { how: "seen-dead", was: first.state };
+  await endServer(context, step, { cluster, node, instance }, { mode: "kill", timeoutMs: stopTimeoutMs });
+  return { how: first.pids.length === 0 ? "seen-dead" : "killed", was: first.state };
 }
 
 const fenceTimeoutMs = 30_000;

@@ -112,7 +112,7 @@ function wayText(way: Way): string {
 }
 
 async function tryWay(context: MitigationContext, step: StepContext, instance: Instance, way: Way): Promise<void> {
-  const [cluster, node, primary] = [text(step, "cluster"), text(step, "node"), text(step, "primary")];
+  const [cluster, primary] = [text(step, "cluster"), text(step, "primary")];
   const conninfo = await conninfoOf(context, step);
   await step.assertHeld();
   if (way === "rewound") await rewind(context, cluster, primary, instance);

@@ -1,0 +1,84 @@
+import { findingKey } from "../finding/finding.ts";
+import { refText } from "../finding/finding.ts";
+import type { Plan, PlanRequest, Refusal } from "../plan/plan.ts";
+import type { System } from "../system/schema.ts";
+import type { IncidentState } from "../timeline/incident-state.ts";
+
+/* What the autopilot decides, as pure functions. */
+
+/** What brings the service back comes before what makes it whole again. */
+const urgency = ["failover", "demote", "restart", "degrade-synchronous", "rejoin"];
+
+/** The remedies that the open findings of an incident ask for, the most urgent first, each once. */
+export function remediesOf(incident: IncidentState): readonly PlanRequest[] {
+  if (incident.status === "resolved") return [];
+  const remedies = incident.open.flatMap((finding) => (finding.remedy === undefined ? [] : [finding.remedy]));
+  const unique = new Map(remedies.map((remedy) => [remedyKey(remedy), remedy]));
+  return [...unique.values()]
+    .filter((remedy) => urgency.includes(remedy.kind))
+    .sort((a, b) => urgency.indexOf(a.kind) - urgency.indexOf(b.kind));
+}
+
+export function remedyKey(remedy: Pick<PlanRequest, "kind" | "subject">): string {
+  return findingKey({ code: remedy.kind, subject: remedy.subject });
+}
+
+/** The cluster that a remedy works on; remedies for one cluster are worked off one after the other. */
+export function placeOfRemedy(remedy: PlanRequest): string {
+  const { kind, name } = remedy.subject;
+  return kind === "node" || kind === "cluster" ? `cluster/${name.split("/")[0]}` : refText(remedy.subject);
+}
+
+/** Whether the policy in the system file lets this plan be carried out without a person. */
+export function mayRunAlone(policy: System["mitigation"], plan: Plan): boolean {
+  const allowed = policyFor(policy, plan.kind) === "auto";
+  const needsAcceptance = plan.risk.lossBytes !== 0;
+  const needsHands = plan.steps.some((step) => step.kind === "clients.by-hand");
+  return allowed && !needsAcceptance && !needsHands;
+}
+
+function policyFor(policy: System["mitigation"], kind: string): "propose" | "auto" {
+  switch (kind) {
+    case "failover":
+      return policy.failover;
+    case "restart":
+    case "rejoin":
+      return policy.restart;
+    default:
+      // Giving a promise up, stopping a server that takes writes: a person decides.
+      return "propose";
+  }
+}
+
+/**
+ * What becomes of a refusal. `passes`: nothing is left to be done. `starts`: the server comes back by itself, which
+ * takes about 10 ms after the crash of one backend. `tell`: a person has to know what is missing.
+ */
+export function refusalMeans(refusal: Refusal): "passes" | "starts" | "tell" {
+  switch (refusal.rule) {
+    case "already":
+    case "primary-alive":
+      return "passes";
+    case "primary-starting":
+      return "starts";
+    default:
+      return "tell";
+  }
+}
+
+export function refusalText(remedy: PlanRequest, refusal: Refusal): string {
+  const accept = refusal.accept === undefined ? "" : ` With ${refusal.accept} the stated risk is accepted.`;
+  return `No ${remedy.kind} of ${remedy.subject.name} is planned: ${refusal.missing} ${refusal.provide}${accept}`;
+}
+
+/** The title under which an incident shows a plan. */
+export function planTitle(plan: Plan): string {
+  const words: Readonly<Record<string, string>> = {
+    failover: "Fail over",
+    demote: "Stop the stale primary",
+    restart: "Restart",
+    "degrade-synchronous": "Let commits go on without the missing standby",
+    rejoin: "Bring back as a standby",
+  };
+  return `${words[plan.kind] ?? plan.kind}: ${plan.subject.name}`;
+}

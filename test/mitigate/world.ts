@@ -1,0 +1,97 @@
+import { join } from "node:path";
+import { createFleet, type Fleet } from "../../src/drivers/fleet.ts";
+import { withConnection } from "../../src/drivers/postgres/connection.ts";
+import { observeNode } from "../../src/drivers/postgres/observe.ts";
+import type { Lab, LabOptions } from "../../src/lab/lab.ts";
+import { rememberedOf } from "../../src/mitigate/facts.ts";
+import { mitigationHandlers } from "../../src/mitigate/handlers.ts";
+import { makeMitigationPlan } from "../../src/mitigate/plans.ts";
+import { createExecutor, type Executor, type PlanResult } from "../../src/plan/executor.ts";
+import { registryOf } from "../../src/plan/handler.ts";
+import { isRefusal, type Plan, type PlanRequest, type Refusal } from "../../src/plan/plan.ts";
+import { loadSystem } from "../../src/system/load.ts";
+import type { System } from "../../src/system/schema.ts";
+import { openSqliteTimeline } from "../../src/timeline/sqlite/store.ts";
+import type { Event, Timeline } from "../../src/timeline/timeline.ts";
+import { withLab } from "../support/lab.ts";
+
+/** A lab with everything that a plan needs: its system, a timeline that remembers it while it was well, an executor. */
+export type World = Readonly<{
+  lab: Lab;
+  system: System;
+  timeline: Timeline;
+  fleet: Fleet;
+  executor: Executor;
+  plan(kind: string, subject: string, options?: PlanRequest["options"]): Promise<Plan | Refusal>;
+  /** Plans and carries out; throws when it is refused. */
+  act(kind: string, subject: string, options?: PlanRequest["options"]): Promise<PlanResult>;
+  events(planId: string): Promise<readonly Event[]>;
+}>;
+
+export async function withWorld<T>(options: LabOptions, use: (world: World) => Promise<T>): Promise<T> {
+  return withLab(options, async (lab) => {
+    const timeline = await openSqliteTimeline(join(lab.directory, "timeline.db"));
+    const world = await worldOf(lab, timeline);
+    try {
+      await remember(world);
+      return await use(world);
+    } finally {
+      await world.fleet.close();
+      await timeline.close();
+    }
+  });
+}
+
+export async function worldOf(lab: Lab, timeline: Timeline): Promise<World> {
+  const system = await loadSystem(lab.systemFile);
+  const fleet = createFleet(system, async (cluster, node) => (await rememberedOf(timeline, cluster)).get(node));
+  const context = { system, fleet, timeline };
+  const executor = createExecutor({ timeline, handlers: registryOf(...mitigationHandlers(context)) });
+  const plan: World["plan"] = (kind, subject, options) => {
+    const ref = subject.includes("/")
+      ? { kind: "node" as const, name: subject }
+      : { kind: "cluster" as const, name: subject };
+    return makeMitigationPlan({ kind, subject: ref, ...(options === undefined ? {} : { options }) }, context);
+  };
+  return {
+    lab,
+    system,
+    timeline,
+    fleet,
+    executor,
+    plan,
+    async act(kind, subject, options) {
+      const made = await plan(kind, subject, options);
+      if (isRefusal(made)) throw new Error(`refused (${made.rule}): ${made.missing}`);
+      await executor.store(made, "person:test");
+      return executor.run(made.id, "person:test", "person");
+    },
+    events: (planId) => timeline.read({ stream: `plan/${planId}` }),
+  };
+}
+
+/** What the watch would have stored while all was well. */
+export async function remember({ lab, timeline }: Pick<World, "lab" | "timeline">): Promise<void> {
+  const all = await Promise.all(
+    lab.nodes.map(async (node) => {
+      const seen = await withConnection(node.url, {}, (connection) => observeNode(connection));
+      const standbys = seen.standbys.map(({ applicationName, syncState }) => ({ node: applicationName, syncState }));
+      const { role, version, systemIdentifier, timelineId } = seen;
+      const { dataDirectory, configFile, synchronousStandbyNames } = seen.settings;
+      const data = {
+        cluster: "ledger",
+        node: node.name,
+        role,
+        version,
+        systemIdentifier,
+        timelineId,
+        dataDirectory,
+        configFile,
+        synchronousStandbyNames,
+        standbys,
+      };
+      return { kind: "node.observed", by: "watch", data };
+    }),
+  );
+  await timeline.append("cluster/ledger", "any", all);
+}
