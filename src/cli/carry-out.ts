@@ -1,6 +1,7 @@
 import { BlackstartError } from "../base/error.ts";
 import { createExecutor, type PlanResult } from "../plan/executor.ts";
 import { isRefusal, type Plan, type Refusal } from "../plan/plan.ts";
+import type { IncidentEvent } from "../timeline/incident.ts";
 import type { Outcome } from "./command.ts";
 import { planHandlers } from "./compose.ts";
 import type { CommandContext } from "./context.ts";
@@ -28,6 +29,10 @@ export async function proposeOrApply(
   const how = await confirmed(context, plan, options.yes === true);
   const executor = await openExecutor(context, plan);
   await executor.store(plan, context.actor);
+  await tellIncident(context, plan, {
+    kind: "incident.plan-proposed",
+    data: { plan: plan.id, planKind: plan.kind, title: `${plan.kind} ${plan.subject.name}` },
+  });
   return carryOut(context, plan, how);
 }
 
@@ -42,8 +47,25 @@ export async function carryOut(
   const executor = await openExecutor(context, plan);
   const result = await executor.run(plan.id, context.actor, how);
   const tookMs = Math.round(performance.now() - started);
+  await tellIncident(context, plan, {
+    kind: "incident.plan-ended",
+    data: { plan: plan.id, planKind: plan.kind, outcome: result.outcome, state: result.state ?? "" },
+  });
   return ended(out, result, tookMs);
 }
+
+/** The incident's story has the plan in it; each of the two once, whoever tells it first. */
+async function tellIncident(context: CommandContext, plan: Plan, event: PlanNews): Promise<void> {
+  if (plan.incident === undefined) return;
+  const { changeIncident } = await import("../respond/actions/change-incident.ts");
+  await changeIncident({ timeline: await context.timeline(), by: context.actor }, plan.incident, ({ plans }) => {
+    const known = plans.find((each) => each.plan === plan.id);
+    const isTold = event.kind === "incident.plan-proposed" ? known !== undefined : known?.ended != null;
+    return isTold ? [] : [event];
+  });
+}
+
+type PlanNews = Extract<IncidentEvent, { kind: "incident.plan-proposed" | "incident.plan-ended" }>;
 
 function ended(out: CommandContext["out"], result: PlanResult, tookMs: number): Outcome {
   const { planId, outcome, state, next } = result;

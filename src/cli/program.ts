@@ -6,6 +6,8 @@ import { addIncident } from "./commands/incident.ts";
 import { addLab } from "./commands/lab.ts";
 import { addMitigate } from "./commands/mitigate.ts";
 import { addPlan } from "./commands/plan.ts";
+import { addPostmortem } from "./commands/postmortem.ts";
+import { addRecover } from "./commands/recover.ts";
 import { addStatus } from "./commands/status.ts";
 
 /**
@@ -34,6 +36,8 @@ export function createProgram(surroundings: Surroundings): Command {
   addIncident(program, act);
   addMitigate(program, act);
   addPlan(program, act);
+  addRecover(program, act);
+  addPostmortem(program, act);
   addLab(program, act);
   return program;
 }

@@ -32,15 +32,14 @@ export function renderRefusal(refusal: Refusal, style: Style, layout: Layout): s
   ];
 }
 
-export function riskLines(risk: Risk): string[] {
-  return [
-    lossText(risk),
-    `clients cannot write for about ${durationText(risk.downtimeSeconds * 1000)}`,
-    ...risk.statements,
-  ];
+/** A plan that touches neither the writes nor the clients says nothing of them. */
+function riskLines({ lossBytes, lossSeconds, downtimeSeconds, statements }: Risk): string[] {
+  if (lossBytes === 0 && downtimeSeconds === 0) return [...statements];
+  const loss = lossText({ lossBytes, lossSeconds });
+  return [loss, `clients cannot write for about ${durationText(downtimeSeconds * 1000)}`, ...statements];
 }
 
-function lossText({ lossBytes, lossSeconds }: Risk): string {
+function lossText({ lossBytes, lossSeconds }: Pick<Risk, "lossBytes" | "lossSeconds">): string {
   if (lossBytes === 0) return "no acknowledged write is lost";
   if (lossBytes === null && lossSeconds === null) return "how much could be lost cannot be known";
   const bytes = lossBytes === null ? "an unknown amount" : bytesText(lossBytes);
