@@ -152,6 +152,7 @@ async function transact(
     const report = { ...images, doubts: [...touched.doubts, ...images.doubts], violations: chosen.length, xid: null };
     if (!request.apply) return report;
     if (report.doubts.length > 0 && !request.apply.acceptDoubts) throw doubtful(request, report.doubts);
+    await makeXidDurable(observer, request.plan);
     await writer?.finish();
     writer = undefined;
     await request.apply.assertHeld();
@@ -164,6 +165,16 @@ async function transact(
     // After a commit there is nothing to roll back; if the connection is gone, so is the transaction.
     await Promise.all([repairer, observer].map((each) => each.query("rollback").catch(() => undefined)));
   }
+}
+
+/**
+ * Flushes the log up to here, by a message of another transaction (`pg_logical_emit_message`, which changes no data).
+ * Otherwise a crash of the server could forget the repairing transaction altogether and give its number to another
+ * one, and `pg_xact_status` would later speak of that.
+ */
+async function makeXidDurable(observer: Connection, plan: string): Promise<void> {
+  await observer.query("rollback");
+  await observer.query("select pg_logical_emit_message(true, 'blackstart.repair', $1)", [plan]);
 }
 
 /** Both transactions see the same world; the repairer has no xid yet, so whatever it writes is younger than that. */
