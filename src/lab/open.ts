@@ -17,6 +17,8 @@ export type LabStatus = Readonly<{
   createdAt: string;
   /** `half-made`: whoever was making it is gone. `being-made`: still at it. `stopped`: no server runs (any more). */
   state: "running" | "partly-running" | "stopped" | "being-made" | "half-made";
+  /** The process that made it has ended: as it is meant for `lab up`, and a lab left behind for a test or a demo. */
+  abandoned: boolean;
   nodes: readonly Readonly<{ name: string; role: string; port: number; processes: number }>[];
 }>;
 
@@ -88,6 +90,7 @@ function statusOf(record: LabRecord): LabStatus {
     version: record.version,
     createdAt: record.createdAt,
     state: stateOf(record, running),
+    abandoned: !isAlive(record.maker),
     nodes,
   };
 }

@@ -1,4 +1,5 @@
-import { spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { once } from "node:events";
 import { access, constants, mkdir } from "node:fs/promises";
 import { createServer } from "node:net";
 import { delimiter, join } from "node:path";
@@ -6,7 +7,6 @@ import { BlackstartError } from "../base/error.ts";
 
 export interface LabRedis {
   readonly url: string;
-  readonly pid: number;
   stop(): Promise<void>;
 }
 
@@ -30,20 +30,34 @@ export async function findRedis(environment: NodeJS.ProcessEnv = process.env): P
   return undefined;
 }
 
-/** A Redis of its own on loopback, without persistence; it ends with the process that started it, or by `stop`. */
+/** Ends the server as soon as nobody holds the standard input any more: also when the holder was killed. */
+const heldServer = `"$0" "$@" & server=$!; cat >/dev/null; kill -9 $server`;
+
+/** A Redis of its own on loopback, without persistence. It ends by `stop`, or with the process that started it. */
 export async function startRedis(binary: string, directory: string): Promise<LabRedis> {
   await mkdir(directory, { recursive: true });
   const port = await freePort();
-  const server = spawn(
-    binary,
-    ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", directory],
-    {
-      stdio: ["ignore", "pipe", "pipe"],
+  const args = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", directory];
+  const server = spawn("/bin/sh", ["-c", heldServer, binary, ...args], { stdio: ["pipe", "pipe", "pipe"] });
+  const exited = once(server, "exit");
+  try {
+    await saysReady(server);
+  } catch (error) {
+    server.stdin.end();
+    throw error;
+  }
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    async stop() {
+      server.stdin.end();
+      await exited;
     },
-  );
+  };
+}
+
+function saysReady(server: ChildProcessWithoutNullStreams): Promise<void> {
   const output: string[] = [];
-  const exited = new Promise<void>((resolve) => server.once("exit", () => resolve()));
-  await new Promise<void>((resolve, reject) => {
+  return new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => reject(failed(output)), startTimeoutMs);
     const listen = (chunk: Buffer) => {
       output.push(chunk.toString());
@@ -53,19 +67,7 @@ export async function startRedis(binary: string, directory: string): Promise<Lab
     server.stdout.on("data", listen);
     server.stderr.on("data", listen);
     server.once("error", (error) => reject(failed([String(error)])));
-    server.once("exit", () => reject(failed(output)));
-  }).catch((error) => {
-    server.kill("SIGKILL");
-    throw error;
   });
-  return {
-    url: `redis://127.0.0.1:${port}`,
-    pid: server.pid as number,
-    async stop() {
-      server.kill("SIGKILL"); // nothing in it is to be kept
-      await exited;
-    },
-  };
 }
 
 function failed(output: readonly string[]): BlackstartError {

@@ -2,7 +2,7 @@
  * The books of the demo's payments service: double entry, and a transfer in two transactions, as services have it that
  * grew up: first the debit, then the credit. A crash between the two leaves money debited and never credited.
  */
-export const accountCount = 200;
+export const accountCount = 20_000;
 export const openingBalance = 10_000;
 
 export const schema = `

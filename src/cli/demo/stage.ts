@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -28,7 +29,7 @@ export interface Stage extends AsyncDisposable {
 /** Sets the stage; what stands already is taken down again if a later part fails. */
 export async function setStage(labs: string, say: (line: string) => void): Promise<Stage> {
   await using built = new AsyncDisposableStack();
-  const lab = await createLab({ home: labs });
+  const lab = await createLab({ home: labs, name: `demo-${randomBytes(3).toString("hex")}` });
   built.defer(() => lab.down());
   say(`a primary and two standbys (${lab.nodes.map((node) => `${node.name} :${node.port}`).join(", ")})`);
 

@@ -17,8 +17,7 @@ export function killFault(
     description,
     targets,
     async inject(_, nodes) {
-      // Not one node after the other: what falls together falls at the same moment.
-      for (const node of nodes) killAll(node);
+      killAll(nodes);
       return `Sent SIGKILL to every process of ${namesOf(nodes)}.`;
     },
     tookEffect: async (_, nodes) => nodes.every(noneLeft),

@@ -1,9 +1,12 @@
 import { serverProcessesIn } from "../processes.ts";
 import type { NodeRecord } from "../record.ts";
 
-/** SIGKILL to every process of a node. Stopped first, so that the postmaster starts no others meanwhile. */
-export function killAll(node: NodeRecord): void {
-  for (const signal of ["SIGSTOP", "SIGKILL"] as const) signalAll(node, signal);
+/**
+ * SIGKILL to every process of these nodes. Stopped first: so a postmaster starts no others meanwhile, and what falls
+ * together falls at the same moment.
+ */
+export function killAll(nodes: readonly NodeRecord[]): void {
+  for (const signal of ["SIGSTOP", "SIGKILL"] as const) for (const node of nodes) signalAll(node, signal);
 }
 
 export function signalAll(node: NodeRecord, signal: NodeJS.Signals): void {
