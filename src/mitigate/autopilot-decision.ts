@@ -1,5 +1,4 @@
-import { findingKey } from "../finding/finding.ts";
-import { refText } from "../finding/finding.ts";
+import { findingKey, refText } from "../finding/finding.ts";
 import type { Plan, PlanRequest, Refusal } from "../plan/plan.ts";
 import type { System } from "../system/schema.ts";
 import type { IncidentState } from "../timeline/incident-state.ts";
@@ -24,7 +23,7 @@ export function remedyKey(remedy: Pick<PlanRequest, "kind" | "subject">): string
 }
 
 /** The cluster that a remedy works on; remedies for one cluster are worked off one after the other. */
-export function placeOfRemedy(remedy: PlanRequest): string {
+export function placeOfRemedy(remedy: Pick<PlanRequest, "subject">): string {
   const { kind, name } = remedy.subject;
   return kind === "node" || kind === "cluster" ? `cluster/${name.split("/")[0]}` : refText(remedy.subject);
 }

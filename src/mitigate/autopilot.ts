@@ -1,8 +1,8 @@
-import { messageOf } from "../base/error.ts";
+import { BlackstartError, messageOf } from "../base/error.ts";
 import { delay } from "../base/time.ts";
 import type { Executor, PlanResult } from "../plan/executor.ts";
 import { isRefusal, type Plan, type PlanRequest } from "../plan/plan.ts";
-import { listPlans } from "../plan/status.ts";
+import { listPlans, type PlanState, readPlan } from "../plan/status.ts";
 import { incidentPrefix, incidentState, incidentStream, listIncidents } from "../timeline/incident-state.ts";
 import type { IncidentEvent } from "../timeline/incident.ts";
 import { readAll } from "../timeline/read-all.ts";
@@ -44,6 +44,8 @@ const refusedPauseMs = 2000;
 const refusedAttemptsMax = 30;
 const failedPauseMs = 1000;
 const plansMax = 3;
+const heldPauseMs = 500;
+const heldAttemptsMax = 20;
 const wakingKinds = new Set<string>([
   "incident.opened",
   "incident.finding-raised",
@@ -83,9 +85,7 @@ export function startAutopilot(options: AutopilotOptions): Autopilot {
   async function follow(): Promise<void> {
     const from = await options.timeline.position();
     for (const plan of await interruptedPlans(options))
-      enqueue(placeOfRemedy({ kind: plan.kind, subject: plan.subject }), () =>
-        carryOut(options, plan).then(() => undefined),
-      );
+      enqueue(placeOfRemedy(plan), () => carryOut(options, plan).then(() => undefined));
     for (const { id, status } of await listIncidents(options.timeline)) if (status !== "resolved") await consider(id);
     for await (const event of options.timeline.subscribe(from, stop.signal)) {
       if (wakingKinds.has(event.kind) && event.stream.startsWith(incidentPrefix))
@@ -143,13 +143,28 @@ async function pursue(
 }
 
 function requestOf(remedy: PlanRequest, incident: string, startingMs: number): PlanRequest {
-  const patience = startingMs >= startingGraceMs ? { evenIfStarting: true } : {};
-  return { ...remedy, options: { ...remedy.options, ...patience, incident } };
+  const evenIfStarting = startingMs >= startingGraceMs;
+  return { ...remedy, options: { ...remedy.options, evenIfStarting, incident } };
 }
 
+/** The finding is open still, no plan for it waits for a person, and not too many have failed. */
 async function isStillAsked(options: AutopilotOptions, incident: string, remedy: PlanRequest): Promise<boolean> {
-  const asked = remediesOf(await stateOf(options, incident));
-  return asked.some((one) => remedyKey(one) === remedyKey(remedy));
+  const state = await stateOf(options, incident);
+  if (!remediesOf(state).some((one) => remedyKey(one) === remedyKey(remedy))) return false;
+  const same = state.plans.filter((one) => one.planKind === remedy.kind);
+  if (same.filter((one) => one.ended?.outcome === "stopped").length >= plansMax) return false;
+  for (const { plan } of same.filter((one) => one.ended === null)) {
+    const status = await readPlan(options.timeline, plan);
+    if (status !== undefined && !endedStates.has(status.state) && sameSubject(status.plan, remedy)) return false;
+  }
+  return true;
+}
+
+const endedStates = new Set<PlanState>(["done", "done-with-failures", "stopped", "discarded"]);
+
+/** A restart of the last primary may be planned for its cluster, and asked for by its node. */
+function sameSubject(plan: Plan, remedy: PlanRequest): boolean {
+  return placeOfRemedy(plan) === placeOfRemedy(remedy);
 }
 
 /** Answers undefined when it is left to a person. */
@@ -168,13 +183,26 @@ async function proposeAndRun(options: AutopilotOptions, incident: string, plan: 
 
 async function carryOut(options: AutopilotOptions, plan: Plan): Promise<PlanResult> {
   try {
-    const result = await options.executor.run(plan.id, actor, "policy");
+    const result = await runWhenFree(options, plan);
     if (plan.incident !== undefined)
       await ended(options, plan.incident, plan, result.outcome, result.state ?? "Every step was done.");
     return result;
   } catch (error) {
     if (plan.incident !== undefined) await ended(options, plan.incident, plan, "stopped", messageOf(error));
     throw error;
+  }
+}
+
+/** A person's plan may be at work on the same cluster: this one comes after it. */
+async function runWhenFree(options: AutopilotOptions, plan: Plan): Promise<PlanResult> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await options.executor.run(plan.id, actor, "policy");
+    } catch (error) {
+      const held = error instanceof BlackstartError && error.code === "LEASE_HELD";
+      if (!held || attempt >= heldAttemptsMax) throw error;
+      await delay(heldPauseMs);
+    }
   }
 }
 

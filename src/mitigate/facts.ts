@@ -1,4 +1,5 @@
 import { BlackstartError, messageOf } from "../base/error.ts";
+import { delay } from "../base/time.ts";
 import { addressOf, parseConninfo } from "../drivers/postgres/conninfo.ts";
 import type { Instance } from "../drivers/postgres/instance.ts";
 import { type NodeObservation, observeNode } from "../drivers/postgres/observe.ts";
@@ -17,13 +18,21 @@ import { sessionsOf } from "./sessions.ts";
 /** Longer than any healthy answer; a person waits for it, and so do clients. */
 const hostTimeoutMs = 5000;
 
-/** Asks everything that a planner needs, of all nodes at once. Changes nothing. */
-export async function gatherFacts(context: MitigationContext, clusterName: string): Promise<ClusterFacts> {
+/**
+ * Asks everything that a planner needs, of all nodes at once. Changes nothing.
+ * @param hosts of which nodes the host is asked as well. `silent`: of those that do not answer themselves, which is
+ *   enough for a failover, where clients wait
+ */
+export async function gatherFacts(
+  context: MitigationContext,
+  clusterName: string,
+  hosts: "all" | "silent" = "all",
+): Promise<ClusterFacts> {
   const cluster = clusterOf(context.system, clusterName);
   const remembered = await rememberedOf(context.timeline, clusterName);
   const [clientsAddress, ...nodes] = await Promise.all([
     readClientsAddress(cluster.clients?.file),
-    ...Object.keys(cluster.nodes).map((node) => factsOf(context, clusterName, node, remembered.get(node))),
+    ...Object.keys(cluster.nodes).map((node) => factsOf(context, clusterName, node, remembered.get(node), hosts)),
   ]);
   const facts: ClusterFacts = {
     cluster: clusterName,
@@ -50,6 +59,7 @@ async function factsOf(
   cluster: string,
   node: string,
   remembered: ObservationEvent["data"] | undefined,
+  hosts: "all" | "silent",
 ): Promise<NodeFacts> {
   const url = clusterOf(context.system, cluster).nodes[node]?.url ?? "";
   const address = addressOf(url);
@@ -62,6 +72,20 @@ async function factsOf(
     ...host,
     ...(remembered === undefined ? {} : { remembered }),
   };
+}
+
+/** A healthy server answers sooner; the host of one that hangs is asked while its answer is waited for. */
+const soonMs = 50;
+
+async function answersSoon(asked: Promise<Pick<NodeFacts, "reach">>): Promise<boolean> {
+  const limit = new AbortController();
+  const late = delay(soonMs, limit.signal).then(
+    () => false,
+    () => false,
+  );
+  const answer = await Promise.race([asked.then(({ reach }) => reach === "answers"), late]);
+  limit.abort();
+  return answer;
 }
 
 function applicationNameOf(observation: NodeObservation | undefined): string | undefined {

@@ -57,7 +57,8 @@ async function draftOf(request: PlanRequest, context: MitigationContext): Promis
   const { cluster, node } = targetOf(context.system, subject, options);
   // A finding about the dead primary asks for a failover; its subject is not the node to be promoted.
   const promotes = kind === "failover" || kind === "switchover";
-  return planner(context.system, await gatherFacts(context, cluster), choiceOf(options, promotes ? undefined : node));
+  const facts = await gatherFacts(context, cluster, kind === "failover" ? "silent" : "all");
+  return planner(context.system, facts, choiceOf(options, promotes ? undefined : node));
 }
 
 function targetOf(system: System, subject: Ref, options: JsonObject | undefined): { cluster: string; node?: string } {
