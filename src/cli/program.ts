@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { createAct, type Surroundings } from "./command.ts";
 import { addCheck } from "./commands/check.ts";
 import { addIncident } from "./commands/incident.ts";
+import { addInit } from "./commands/init.ts";
 import { addLab } from "./commands/lab.ts";
 import { addMitigate } from "./commands/mitigate.ts";
 import { addPlan } from "./commands/plan.ts";
@@ -31,6 +32,7 @@ export function createProgram(surroundings: Surroundings): Command {
     .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
     .showHelpAfterError(false);
   const act = createAct(surroundings);
+  addInit(program, act);
   addStatus(program, act);
   addCheck(program, act);
   addIncident(program, act);

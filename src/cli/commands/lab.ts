@@ -34,6 +34,15 @@ export function addLab(program: Command, act: Act): void {
   );
   act(
     lab
+      .command("heal")
+      .argument("<fault>", "which fault")
+      .description("take a fault back, where that needs no recovery")
+      .option("--node <node>", "which node (default: wherever it is broken so)"),
+    async (context, options: BreakOptions, fault: string) =>
+      (await import("./lab/break.ts")).healCommand(context, options, fault),
+  );
+  act(
+    lab
       .command("down")
       .argument("[name]", "which one (default: the only one)")
       .description("take it down: no process, no shared memory, no directory is left")

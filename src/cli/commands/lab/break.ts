@@ -24,3 +24,11 @@ function listFaults({ out }: CommandContext): Outcome {
   out.progress("Next: blackstart lab break <fault>");
   return { result: { faults: faults.length } };
 }
+
+export async function healCommand(context: CommandContext, options: BreakOptions, fault: string): Promise<Outcome> {
+  const lab = await chooseLab(context, options.lab);
+  const { done } = await lab.heal(fault, options.node);
+  context.out.text(done);
+  context.out.progress("Next: blackstart status");
+  return { result: { lab: lab.name, fault, done } };
+}
