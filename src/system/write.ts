@@ -117,7 +117,7 @@ function comment(indent: number, lines: readonly string[]): readonly string[] {
 
 /** A text from outside, in which nothing shall be taken for a reference. */
 export function escaped(text: string): string {
-  return text.replaceAll("${", "$${");
+  return text.replaceAll("${", () => "$${"); // As a text, `$$` would stand for one `$` here.
 }
 
 /** A JSON string is a YAML double-quoted scalar (YAML 1.2, chapter 1.3). */

@@ -48,27 +48,31 @@ export async function downwards(
         notes.push(other);
         continue;
       }
-      const known = claimOf(standby, sender, found, claimed) ?? (await reach(standby, sender, found, ask));
+      const refusals: Refusal[] = [];
+      const known = claimOf(standby, sender, found, claimed) ?? (await reach(standby, sender, found, ask, refusals));
       if (known !== undefined) {
         claimed.add(known);
         if (isTelling(standby.applicationName)) known.applicationName = standby.applicationName;
-      } else placeUnreached(standby, sender, found, unreached, notes);
+      } else placeUnreached(standby, sender, refusals[0], { found, unreached, notes });
     }
   const nodes = found
     .filter(({ facts }) => facts.systemIdentifier === identifier)
     .map(
       (node): DiscoveredNode => ({ ...node, applicationName: node.applicationName ?? ownName(node.facts), doubts: [] }),
     );
-  const isPrimary = ({ facts }: DiscoveredNode) => (facts?.role === "primary" ? 0 : 1);
-  return { nodes: [...nodes.sort((a, b) => isPrimary(a) - isPrimary(b)), ...unreached], notes: [...new Set(notes)] };
+  // The primary first, the standbys by name: the same file from whichever of them was asked.
+  const place = ({ facts, applicationName }: DiscoveredNode) =>
+    `${facts?.role === "primary" ? 0 : 1} ${applicationName ?? ""}`;
+  return {
+    nodes: [...nodes.sort((a, b) => (place(a) < place(b) ? -1 : place(a) > place(b) ? 1 : 0)), ...unreached],
+    notes: [...new Set(notes)],
+  };
 }
 
 type Standby = NodeFacts["standbys"][number];
 
 /** What streams and is no standby. */
 function noStandbyReason(facts: NodeFacts, { applicationName, state }: Standby): string | undefined {
-  if (applicationName === "" && state === "unknown")
-    return `somebody streams, but ${facts.user} may not see who: grant pg_monitor to ${facts.user}, and run init again`;
   if (state === "backup") return `a base backup is being taken (${applicationName})`;
   if (["pg_receivewal", "pg_basebackup", "pg_recvlogical", "barman_receive_wal"].includes(applicationName))
     return `${applicationName} streams as well; it is no standby`;
@@ -92,24 +96,46 @@ function claimOf(
       node.facts.systemIdentifier === sender.facts.systemIdentifier &&
       !claimed.has(node),
   );
-  const named = free.filter(({ facts }) => (ownName(facts) ?? "walreceiver") === standby.applicationName);
+  const named = free.filter(({ facts }) => ownName(facts) === standby.applicationName);
   if (named.length === 1) return named[0];
-  const among = named.length > 0 ? named : free;
+  // A standby of another name is another standby; of those whose name cannot be seen, the address tells.
+  const among = named.length > 0 ? named : free.filter(({ facts }) => ownName(facts) === null);
   const addressed = among.filter(({ url }) => hostAndPort(url)?.host === standby.clientAddress);
   return addressed.length === 1 ? addressed[0] : undefined;
 }
 
+/** A PostgreSQL that answers there, but does not let us in. */
+type Refusal = Readonly<{ url: string; why: string }>;
+
 /** Tries the ports that it could have at the address it streams from. */
-async function reach(standby: Standby, sender: Found, found: Found[], ask: Ask): Promise<Found | undefined> {
+async function reach(
+  standby: Standby,
+  sender: Found,
+  found: Found[],
+  ask: Ask,
+  refusals: Refusal[],
+): Promise<Found | undefined> {
   for (const url of urlsOf(standby, sender)) {
     if (found.some((node) => serverOf(node.url) === serverOf(url))) continue;
-    const facts = await askOrUndefined(ask, url);
+    const facts = await askOrRefused(ask, url, refusals);
     if (facts?.role !== "standby" || facts.systemIdentifier !== sender.facts.systemIdentifier) continue;
+    // Another standby at the same address.
     if (isTelling(standby.applicationName) && (ownName(facts) ?? standby.applicationName) !== standby.applicationName)
-      continue; // Another standby at the same address.
+      continue;
     if (add(found, url, facts)) return found.at(-1);
   }
   return undefined;
+}
+
+async function askOrRefused(ask: Ask, url: string, refusals: Refusal[]): Promise<NodeFacts | undefined> {
+  try {
+    return await ask(url);
+  } catch (error) {
+    // With an SQLSTATE it was a PostgreSQL that answered; without, nobody did, which is told as a doubt.
+    if (error instanceof BlackstartError && error.details.sqlstate !== undefined)
+      refusals.push({ url, why: messageOf(error.cause ?? error) });
+    return undefined;
+  }
 }
 
 function urlsOf(standby: Standby, sender: Found): readonly string[] {
@@ -122,21 +148,28 @@ function urlsOf(standby: Standby, sender: Found): readonly string[] {
 function placeUnreached(
   standby: Standby,
   sender: Found,
-  found: readonly Found[],
-  unreached: DiscoveredNode[],
-  notes: string[],
+  refusal: Refusal | undefined,
+  { found, unreached, notes }: { found: readonly Found[]; unreached: DiscoveredNode[]; notes: string[] },
 ): void {
   const name = isTelling(standby.applicationName) ? `“${standby.applicationName}”` : "a standby";
+  if (standby.state === "unknown" && standby.clientAddress === null) {
+    const { user } = sender.facts;
+    notes.push(`${name} streams, but ${user} may not see from where: grant pg_monitor to ${user}, and run init again`);
+    return;
+  }
   const address = standby.clientAddress ?? "the primary's own machine";
   const taken = new Set([...found, ...unreached].map(({ url }) => serverOf(url)));
-  const url = urlsOf(standby, sender).find((one) => !taken.has(serverOf(one)));
+  const url = [refusal?.url, ...urlsOf(standby, sender)].find((one) => one !== undefined && !taken.has(serverOf(one)));
   if (url === undefined || standby.clientAddress === null) {
     notes.push(
       `${name} streams from ${address}, but its port is not known; add it to the nodes, or give its url to init`,
     );
     return;
   }
-  const doubt = `it streams from ${address}, but could not be asked: its port is not known, ${hostAndPort(url)?.port} is assumed`;
+  const doubt =
+    refusal?.url === url
+      ? `it streams from ${address}; the server at ${serverOf(url)} did not let us in (${refusal.why}) and is taken for it`
+      : `it streams from ${address}, but could not be asked: its port is not known, ${hostAndPort(url)?.port} is assumed`;
   unreached.push({
     url,
     facts: null,
@@ -157,14 +190,6 @@ export function add(found: Found[], url: string, facts: NodeFacts): boolean {
 
 function isSame(a: NodeFacts, b: NodeFacts): boolean {
   return a.systemIdentifier === b.systemIdentifier && a.instance === b.instance && a.visible.port === b.visible.port;
-}
-
-export async function askOrUndefined(ask: Ask, url: string): Promise<NodeFacts | undefined> {
-  try {
-    return await ask(url);
-  } catch {
-    return undefined; // It was a guess. That nobody answered is told as a doubt about the node.
-  }
 }
 
 function reasonOf(error: unknown): string {

@@ -1,6 +1,6 @@
 import { BlackstartError } from "../../base/error.ts";
 import { hostAndPort, serverOf, withServer } from "../../system/address.ts";
-import { type Ask, add, askOrUndefined, type DiscoveredCluster, downwards, type Found } from "./discover-standbys.ts";
+import { type Ask, add, type DiscoveredCluster, downwards, type Found } from "./discover-standbys.ts";
 import { askNode, conninfoOf, type NodeFacts } from "./node-facts.ts";
 
 /**
@@ -58,6 +58,14 @@ function sendersOf(facts: NodeFacts): readonly { host: string; port: number }[] 
     .split(",")
     .map((one, index) => ({ host: one, port: Number(ports[index] ?? ports[0]) || 5432 }))
     .filter(({ host: one }) => one !== "");
+}
+
+async function askOrUndefined(ask: Ask, url: string): Promise<NodeFacts | undefined> {
+  try {
+    return await ask(url);
+  } catch {
+    return undefined; // It was a guess. That a standby has no primary here shows in the file.
+  }
 }
 
 function nothingGiven(): BlackstartError {

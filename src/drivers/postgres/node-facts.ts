@@ -30,8 +30,12 @@ export async function askNode(url: string, timeoutMs = 3000): Promise<NodeFacts>
   );
 }
 
-/** The name under which this server streams: its primary_conninfo's, else its cluster_name (walreceiver.c). */
+/**
+ * The name under which this server streams: its primary_conninfo's, else its cluster_name (walreceiver.c). Null where
+ * nobody named it, or it cannot be seen.
+ */
 export function ownName(facts: NodeFacts): string | null {
+  if (facts.settings.primaryConninfo === "") return null;
   const name = conninfoOf(facts).application_name ?? facts.visible.cluster_name ?? "";
   return isTelling(name) ? name : null;
 }

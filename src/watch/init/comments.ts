@@ -77,9 +77,13 @@ function synchronousNotes(parsed: SynchronousNames, primary: NodeFacts, value: n
   const here = primary.standbys.filter(({ applicationName }) => isSynchronousName(parsed, applicationName)).length;
   return [
     ...(here < parsed.count
-      ? [`Only ${here} of the ${parsed.count} standbys that commits wait for stream at present: commits hang.`]
+      ? [
+          `Commits wait for ${parsed.count} of these standbys, but ${here === 0 ? "none streams" : `only ${here} stream`} at present: commits hang.`,
+        ]
       : []),
-    ...(value < parsed.count ? [`The setting asks for ${parsed.count} standbys, but only ${value} were found.`] : []),
+    ...(value < parsed.count
+      ? [`The setting asks for more standbys (${parsed.count}) than were found (${value}).`]
+      : []),
   ];
 }
 
