@@ -16,6 +16,8 @@ const settings = { max_prepared_transactions: "5", wal_level: "logical", wal_kee
 
 for (const [version, directory] of binaries) {
   const waldump = join(directory, "pg_waldump");
+  // The npm-shipped one has none; it is held against pg_walinspect below.
+  if (directory.includes("node_modules")) continue;
   for (const compression of version >= 15 ? ["off", "pglz"] : ["off", "on"]) {
     test(
       `every record is read as pg_waldump ${version} reads it, wal_compression ${compression}`,
