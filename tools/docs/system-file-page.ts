@@ -7,7 +7,7 @@ export function systemFilePage(schema: JsonSchema, example: string): string {
 # blackstart.yaml
 
 What your system should be: its clusters, caches, services and invariants. It lies in your own git. Every command looks for
-it in the present folder and those above it; \`--system PATH\` names another. \`blackstart init <url>…\` writes a first one by
+it in the present folder and those above it; \`--file PATH\` names another. \`blackstart init <url>…\` writes a first one by
 asking a running cluster.
 
 ${introduction}
