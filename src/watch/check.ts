@@ -50,7 +50,7 @@ export async function runChecks(system: System, options: CheckOptions = {}): Pro
 /** Longer than every grace period of a lasting watch. */
 const oneLookMs = 24 * 3600 * 1000;
 
-/** The pause between the two heartbeats of one look, from which it is told what moves and what stands still. */
+/** The pause between the two heartbeats of one look where the first shows something that may pass. */
 const betweenBeatsMs = 1000;
 
 async function lookAtNode(
@@ -77,12 +77,14 @@ async function lookAtNode(
         timeoutMs,
         clock,
       );
-      const leftMs = betweenBeatsMs - (clock.monotonicMs() - begun.ms);
-      if (leftMs > 0) await delay(leftMs);
+      const early = persisting({}, undefined, first, begun);
+      // What breaks for a moment only is no finding: what looks wrong is looked at once more.
+      if (Object.keys(early).length > 0 || first.synchronousWaiters > 0)
+        await delay(Math.max(0, betweenBeatsMs - (clock.monotonicMs() - begun.ms)));
       const pulse = await askPulse(connection, timeoutMs);
       const now = momentOf(clock);
-      // Whether replay is stuck cannot be told from one second.
-      const { replayStuck: _, ...lasting } = persisting(persisting({}, undefined, first, begun), first, pulse, begun);
+      // Whether replay is stuck cannot be told from a moment.
+      const { replayStuck: _, ...lasting } = persisting(early, first, pulse, begun);
       return {
         ...blank,
         condition: { kind: "up" },

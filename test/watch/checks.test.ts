@@ -1,0 +1,306 @@
+import assert from "node:assert/strict";
+import { appendFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { type Connection, connect, withConnection } from "../../src/drivers/postgres/connection.ts";
+import type { Finding } from "../../src/finding/finding.ts";
+import type { Lab } from "../../src/lab/lab.ts";
+import { loadSystem } from "../../src/system/load.ts";
+import type { System } from "../../src/system/schema.ts";
+import { runChecks } from "../../src/watch/check.ts";
+import { healthChecks } from "../../src/watch/checks/list.ts";
+import { withLab } from "../support/lab.ts";
+import { eventually } from "./watching.ts";
+
+/*
+ * Each health check against a real server that has the illness, as a role that has only pg_monitor, and against the
+ * same server when it is well again. One cluster for the whole file; every test cures what it caused.
+ */
+let lab: Lab;
+let release: () => void;
+let living: Promise<void>;
+let admin: Connection;
+
+before(async () => {
+  const ready = Promise.withResolvers<Lab>();
+  const settings = { max_prepared_transactions: "5", autovacuum: "on", max_connections: "30" };
+  living = withLab({ standbys: ["asynchronous"], settings }, (made) => {
+    ready.resolve(made);
+    return new Promise<void>((resolve) => {
+      release = resolve;
+    });
+  });
+  living.catch(ready.reject);
+  lab = await ready.promise;
+  admin = await connect(lab.node("pg1").url, { queryTimeoutMs: 30_000 });
+  await admin.query("create role watcher login");
+  await admin.query("grant pg_monitor to watcher");
+});
+
+after(async () => {
+  await admin?.close();
+  release?.();
+  await living;
+});
+
+/** What a watcher with pg_monitor sees, on one node or of the cluster, except what is so on every trial cluster. */
+async function look(
+  thresholds: Readonly<Record<string, number>> = {},
+  change: (system: System) => System = (one) => one,
+) {
+  const loaded = change(await loadSystem(lab.systemFile));
+  const [cluster] = Object.values(loaded.clusters);
+  assert.ok(cluster);
+  const nodes = Object.fromEntries(
+    Object.entries(cluster.nodes).map(([name, node]) => [
+      name,
+      { ...node, url: node.url.replace("//blackstart@", "//watcher@") },
+    ]),
+  );
+  const system: System = {
+    ...loaded,
+    clusters: { ledger: { ...cluster, nodes } },
+    watch: { ...loaded.watch, thresholds, ignore: ["settings.unsafe", "settings.pending-restart"] },
+  };
+  return runChecks(system);
+}
+
+function codesOf(findings: readonly Finding[]): readonly string[] {
+  return findings.map(({ severity, code, subject }) => `${severity} ${code} ${subject.name}`).toSorted();
+}
+
+async function assertWell(thresholds: Readonly<Record<string, number>> = {}): Promise<void> {
+  // The statistics of a session that has just ended may take a moment to go.
+  await eventually(async () => assert.deepEqual(codesOf(await look(thresholds)), []));
+}
+
+async function assertIll(expected: string, thresholds: Readonly<Record<string, number>> = {}): Promise<Finding> {
+  let found: Finding | undefined;
+  await eventually(async () => {
+    const findings = await look(thresholds);
+    assert.deepEqual(codesOf(findings), [expected]);
+    [found] = findings;
+  });
+  assert.ok(found);
+  return found;
+}
+
+async function withClient<T>(use: (client: Connection) => Promise<T>): Promise<T> {
+  return withConnection(lab.node("pg1").url, { queryTimeoutMs: 30_000 }, use);
+}
+
+test("a healthy cluster is silent, and every check could be run by a role with pg_monitor alone", async () => {
+  await assertWell();
+});
+
+test("connections: running out, and none left", async () => {
+  await assertWell({ "connections.usedPercent": 60 });
+  const clients = await Promise.all(Array.from({ length: 18 }, () => connect(lab.node("pg1").url)));
+  try {
+    const finding = await assertIll("warning connections.used ledger/pg1", { "connections.usedPercent": 60 });
+    assert.match(finding.title, /\d+ of 25 are in use/);
+    await assertIll("critical connections.exhausted ledger/pg1", {
+      "connections.usedPercent": 60,
+      "connections.usedPercentCritical": 70,
+    });
+  } finally {
+    await Promise.all(clients.map((client) => client.close()));
+  }
+});
+
+test("slots: one that nobody reads, one that keeps too much, one that is lost", async () => {
+  await admin.query("select pg_create_physical_replication_slot('forgotten', true)");
+  try {
+    const idle = await assertIll("info slots.inactive ledger/pg1");
+    assert.match(idle.title, /forgotten/);
+    await admin.query("create table if not exists filler as select repeat('x', 1000) from generate_series(1, 3000)");
+    await assertIll("warning slots.retaining ledger/pg1", { "slots.retainedBytes": 1_000_000 });
+    await assertIll("critical slots.retaining ledger/pg1", {
+      "slots.retainedBytes": 1_000_000,
+      "slots.retainedBytesCritical": 1_000_000,
+    });
+    await admin.query("alter system set max_slot_wal_keep_size = '1MB'");
+    await admin.query("alter system set wal_keep_size = '0'");
+    await admin.query("select pg_reload_conf()");
+    await eventually(async () => {
+      await admin.query("insert into filler select repeat('x', 1000) from generate_series(1, 3000)");
+      await admin.query("select pg_switch_wal()");
+      await admin.query("checkpoint");
+      const codes = codesOf(await look());
+      assert.ok(codes.includes("critical slots.lost ledger/pg1"), codes.join());
+    });
+  } finally {
+    await admin.query("select pg_drop_replication_slot('forgotten')");
+    await admin.query("alter system reset max_slot_wal_keep_size");
+    await admin.query("alter system reset wal_keep_size");
+    await admin.query("select pg_reload_conf()");
+  }
+  await assertWell();
+});
+
+test("transactions: left idle, and long", async () => {
+  await withClient(async (client) => {
+    await client.query("begin");
+    await client.query("select 1");
+    const idle = await assertIll("warning transactions.idle ledger/pg1", { "transactions.idleSeconds": 0.1 });
+    assert.match(idle.title, /^A transaction on pg1 has been idle/);
+    await assertIll("warning transactions.long ledger/pg1", { "transactions.longSeconds": 0.1 });
+    await assertWell();
+    await client.query("rollback");
+  });
+  await assertWell({ "transactions.idleSeconds": 0.1 });
+});
+
+test("locks: who waits, and who at the head of the queue blocks", async () => {
+  await admin.query("create table if not exists locked (id int)");
+  await withClient(async (holder) => {
+    await holder.query("begin");
+    await holder.query("lock table locked in access exclusive mode");
+    const [own] = await holder.query<{ pid: number }>("select pg_backend_pid() as pid");
+    await Promise.all([
+      withClient((one) => one.query("select * from locked")),
+      withClient((one) => one.query("select * from locked")),
+      (async () => {
+        const finding = await assertIll("warning locks.waiting ledger/pg1", { "locks.waitSeconds": 0.1 });
+        assert.match(finding.title, new RegExp(`process ${own?.pid} holds it`));
+        await assertWell();
+        await holder.query("rollback");
+      })(),
+    ]);
+  });
+  await assertWell({ "locks.waitSeconds": 0.1 });
+});
+
+test("prepared transactions: left behind, and holding the vacuum horizon", async () => {
+  const thresholds = { "prepared.ageSeconds": 0.1 };
+  await assertWell(thresholds);
+  await admin.query("create table if not exists pending (id int)");
+  await admin.query("begin");
+  await admin.query("insert into pending values (1)");
+  await admin.query("prepare transaction 'left-behind'");
+  try {
+    const finding = await assertIll("warning prepared.old ledger/pg1", thresholds);
+    assert.equal(finding.evidence[0]?.label, "left-behind");
+    await burnTransactions(300);
+    const horizon = await assertIll("warning wraparound.horizon ledger/pg1", { "wraparound.horizonTransactions": 200 });
+    assert.equal(horizon.evidence[0]?.label, "held by prepared transaction");
+  } finally {
+    await admin.query("rollback prepared 'left-behind'");
+  }
+  await assertWell({ ...thresholds, "wraparound.horizonTransactions": 200 });
+});
+
+test("wraparound: the oldest transaction grows too old, and who holds it back", async () => {
+  await burnTransactions(2000);
+  const thresholds = { "wraparound.transactions": 2000 };
+  await assertIll("warning wraparound.transactions ledger/pg1", thresholds);
+  await assertIll("critical wraparound.transactions ledger/pg1", {
+    ...thresholds,
+    "wraparound.transactionsCritical": 2000,
+  });
+  // template0 takes no connections, so its age goes down with the next autovacuum only.
+  await assertWell({ "wraparound.transactions": 100_000 });
+});
+
+test("integers: a sequence and an identity column near their end, by the smaller of sequence and column", async () => {
+  await admin.query("create table narrow (id smallint generated by default as identity)");
+  await admin.query("create table wide (id bigserial)");
+  await admin.query("create sequence counting as bigint owned by none");
+  try {
+    await admin.query("grant usage on all sequences in schema public to watcher");
+    await admin.query("select setval('wide_id_seq', 30000), setval('counting', 30000)");
+    await assertWell();
+    await admin.query("select setval('narrow_id_seq', 30000)");
+    const finding = await assertIll("warning integers.overflow ledger/pg1");
+    assert.match(finding.title, /^narrow\.id on pg1 has used 91 %/);
+    await admin.query("select setval('narrow_id_seq', 32000)");
+    await assertIll("critical integers.overflow ledger/pg1");
+    await admin.query("revoke usage on sequence narrow_id_seq from watcher");
+    await assertIll("info integers.unreadable ledger/pg1");
+  } finally {
+    await admin.query("drop table narrow, wide");
+    await admin.query("drop sequence counting");
+  }
+  await assertWell();
+});
+
+test("indexes: one that a failed CREATE INDEX CONCURRENTLY left behind", async () => {
+  await admin.query("create table doubled as select 1 as id from generate_series(1, 2)");
+  await assert.rejects(admin.query("create unique index concurrently doubled_id on doubled (id)"));
+  const finding = await assertIll("warning indexes.invalid ledger/pg1");
+  assert.match(finding.title, /public\.doubled_id on pg1 is invalid/);
+  await admin.query("drop table doubled");
+  await assertWell();
+});
+
+test("settings: a pending restart, and a standby that differs", async () => {
+  await withConnection(lab.node("pg2").url, {}, async (standby) => {
+    await standby.query("alter system set work_mem = '9MB'");
+    await standby.query("select pg_reload_conf()");
+    try {
+      const finding = await assertIll("info settings.differ ledger");
+      assert.match(finding.title, /work_mem/);
+    } finally {
+      await standby.query("alter system reset work_mem");
+      await standby.query("select pg_reload_conf()");
+    }
+  });
+  await assertWell();
+});
+
+test("settings: unsafe ones are critical where the data counts, and a mere remark on a trial node", async () => {
+  const remarks = codesOf(await lookUnfiltered(true));
+  assert.deepEqual(remarks, ["info settings.unsafe ledger/pg1", "info settings.unsafe ledger/pg2"]);
+  const earnest = codesOf(await lookUnfiltered(false));
+  assert.deepEqual(earnest, ["critical settings.unsafe ledger/pg1", "critical settings.unsafe ledger/pg2"]);
+});
+
+test("checksums: a page that is damaged on the disk is found when it is read", async () => {
+  await admin.query("create table damaged as select repeat('x', 500) as text from generate_series(1, 100)");
+  await admin.query("checkpoint");
+  const [file] = await admin.query<{ path: string; checksums: string }>(
+    "select pg_relation_filepath('damaged') as path, current_setting('data_checksums') as checksums",
+  );
+  assert.equal(file?.checksums, "on", "the lab keeps checksums");
+  const [database] = await admin.query<{ oid: number }>(
+    "select oid from pg_database where datname = current_database()",
+  );
+  assert.ok(database);
+  await damage(join(lab.node("pg1").dataDirectory, file?.path ?? ""));
+  await assert.rejects(
+    withClient((one) => one.query("select sum(length(text)) from damaged")),
+    /invalid page/,
+  );
+  const finding = await assertIll("critical checksums.failed ledger/pg1");
+  assert.equal(finding.evidence.length, 1);
+  await admin.query("drop table damaged");
+  await admin.query("select pg_stat_reset()");
+  await assertWell();
+});
+
+test("every check has a name of its own, and codes that no other has", () => {
+  const names = healthChecks.map(({ name }) => name);
+  assert.equal(new Set(names).size, names.length);
+  const codes = healthChecks.flatMap((check) => check.codes).filter((code) => code !== "connections.exhausted");
+  assert.equal(new Set(codes).size, codes.length);
+});
+
+async function lookUnfiltered(expendable: boolean): Promise<readonly Finding[]> {
+  const loaded = await loadSystem(lab.systemFile);
+  const [cluster] = Object.values(loaded.clusters);
+  assert.ok(cluster);
+  const nodes = Object.fromEntries(
+    Object.entries(cluster.nodes).map(([name, node]) => [name, { ...node, expendable }]),
+  );
+  return runChecks({ ...loaded, clusters: { ledger: { ...cluster, nodes } } });
+}
+
+async function burnTransactions(count: number): Promise<void> {
+  // A procedure commits as often as it likes; each needs a number of its own.
+  await admin.query(`do $$ begin for i in 1..${count} loop perform pg_current_xact_id(); commit; end loop; end $$`);
+}
+
+/** A page of garbage at the end: one that no buffer holds, so it is read from the disk. */
+async function damage(path: string): Promise<void> {
+  await appendFile(path, Buffer.alloc(8192, 0x5a));
+}
