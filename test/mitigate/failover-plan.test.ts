@@ -1,0 +1,215 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { ClusterFacts, NodeFacts } from "../../src/mitigate/cluster-facts.ts";
+import { planFailover } from "../../src/mitigate/planners/failover.ts";
+import type { Choice, PlanDraft } from "../../src/mitigate/planning.ts";
+import { isRefusal } from "../../src/plan/plan.ts";
+import type { System } from "../../src/system/schema.ts";
+import { alive, dead, facts, noChoice, primaryDead, remembered, system } from "./fixtures.ts";
+
+function planned(seen: ClusterFacts, choice: Partial<Choice> = {}, declared: System = system()): PlanDraft {
+  const made = planFailover(declared, seen, { ...noChoice, ...choice });
+  if (isRefusal(made)) assert.fail(`refused (${made.rule}): ${made.missing}`);
+  return made;
+}
+
+const ids = (plan: PlanDraft) => plan.steps.map((step) => step.id);
+const parametersOf = (plan: PlanDraft, id: string) => plan.steps.find((step) => step.id === id)?.parameters;
+
+test("the way to a service that works comes first, what brings the old primary back after it", () => {
+  const plan = planned(primaryDead());
+  assert.deepEqual(ids(plan), [
+    "fence",
+    "elect",
+    "set-synchronous",
+    "promote",
+    "follow",
+    "move-clients",
+    "verify-write",
+    "rejoin-pg2",
+    "rejoin-pg3",
+    "keep-pg1",
+    "rejoin-pg1",
+    "set-synchronous-as-meant",
+    "verify",
+  ]);
+  assert.equal(plan.risk.lossBytes, 0);
+  const stops = plan.steps.filter((step) => step.onFailure !== "continue").map((step) => step.id);
+  assert.deepEqual(stops, ["fence", "elect", "set-synchronous", "promote", "move-clients", "verify-write"]);
+});
+
+test("nothing overwrites the old primary before it was kept", () => {
+  const order = ids(planned(primaryDead()));
+  assert.ok(order.indexOf("keep-pg1") < order.indexOf("rejoin-pg1"));
+});
+
+test("on a tie the synchronous standby goes before the others, a chosen one before it", () => {
+  assert.deepEqual(parametersOf(planned(primaryDead()), "elect")?.candidates, ["pg2", "pg3"]);
+  assert.deepEqual(parametersOf(planned(primaryDead(), { node: "pg3" }), "elect")?.candidates, ["pg3", "pg2"]);
+});
+
+test("the dead primary named as the node is no choice of a candidate", () => {
+  assert.equal(parametersOf(planned(primaryDead(), { node: "pg1" }), "elect")?.chosen, undefined);
+});
+
+test("where no host is reachable the fence command serves, and the node is not brought back", () => {
+  const { instance: _, ...noHost } = dead("pg1", { remembered: remembered("pg1"), hostProblem: "no route to host" });
+  const plan = planned(
+    facts(noHost, alive("pg2", "standby"), alive("pg3", "standby")),
+    {},
+    system({ fence: "ipmitool chassis power off" }),
+  );
+  assert.equal(ids(plan).includes("rejoin-pg1"), false);
+});
+
+test("with no standby left to wait for, writes go on and the risk says so", () => {
+  const seen = facts(
+    dead("pg1", { remembered: remembered("pg1", { synchronousStandbyNames: "pg2" }) }),
+    alive("pg2", "standby"),
+    dead("pg3"),
+  );
+  const plan = planned(seen);
+  assert.equal(parametersOf(plan, "set-synchronous")?.count, 0);
+  assert.match(plan.risk.statements.join(" "), /on 0 standby\(s\) instead of 1/);
+});
+
+test("clients that Blackstart cannot move are told to the person", () => {
+  const plan = planned(primaryDead(), {}, system({ clients: { pgbouncer: "10.0.0.9" } }));
+  assert.ok(ids(plan).includes("move-clients-by-hand"));
+  assert.match(plan.risk.statements.join(" "), /PgBouncer \(10\.0\.0\.9\)/);
+});
+
+test("what the standbys followed says more than an old memory", () => {
+  const followsTwo = {
+    settings: { ...alive("pg3", "standby").observation!.settings, primaryConninfo: "host=127.0.0.1 port=2" },
+    receiver: null,
+  };
+  const seen = facts(
+    dead("pg1", { remembered: remembered("pg1") }),
+    dead("pg2", { remembered: remembered("pg2", { role: "primary", timelineId: 2, synchronousStandbyNames: "pg3" }) }),
+    alive("pg3", "standby", followsTwo),
+  );
+  assert.equal(parametersOf(planned(seen), "fence")?.node, "pg2");
+});
+
+type Refused = readonly [name: string, rule: string, seen: ClusterFacts, choice?: Partial<Choice>, declared?: System];
+
+const silentHost = (): NodeFacts => {
+  const { instance: _, ...node } = dead("pg1", {
+    reach: "silent",
+    remembered: remembered("pg1"),
+    hostProblem: "no route",
+  });
+  return node;
+};
+const asynchronous = { remembered: remembered("pg1", { synchronousStandbyNames: "" }) };
+
+const refused: readonly Refused[] = [
+  ["unreachable is not dead", "fence", facts(silentHost(), alive("pg2", "standby"), alive("pg3", "standby"))],
+  ["a primary that takes writes", "primary-alive", facts(alive("pg1", "primary"), alive("pg2", "standby"))],
+  ["two primaries", "one-primary", facts(alive("pg1", "primary"), alive("pg2", "primary"))],
+  [
+    "a primary that is alive and lets nobody in",
+    "primary-alive",
+    primaryDead({ reach: "denied", problem: "too many clients" }),
+  ],
+  ["a primary that is starting up by itself", "primary-starting", primaryDead({ reach: "starting" })],
+  ["no standby", "candidate", facts(dead("pg1", { remembered: remembered("pg1") }), dead("pg2"), dead("pg3"))],
+  [
+    "a chosen node that does not answer",
+    "candidate",
+    facts(dead("pg1", { remembered: remembered("pg1") }), alive("pg2", "standby"), dead("pg3")),
+    { node: "pg3" },
+  ],
+  [
+    "a primary nobody remembers",
+    "primary-unknown",
+    facts(
+      dead("pg1"),
+      alive("pg2", "standby", {
+        settings: { ...alive("pg2", "standby").observation!.settings, primaryConninfo: "" },
+        receiver: null,
+      }),
+    ),
+  ],
+  ["a cluster that something else manages", "one-manager", primaryDead(), {}, system({ manager: "patroni" })],
+  [
+    "PostgreSQL 12",
+    "version",
+    facts(dead("pg1", { remembered: remembered("pg1") }), alive("pg2", "standby", { version: 120_000 })),
+  ],
+  [
+    "the synchronous standby is dead as well",
+    "acknowledged-writes",
+    facts(dead("pg1", { remembered: remembered("pg1") }), dead("pg2"), alive("pg3", "standby")),
+  ],
+  ["no standby was waited for", "acknowledged-writes", primaryDead(asynchronous)],
+  [
+    "it is not known who was waited for",
+    "acknowledged-writes",
+    facts(dead("pg1"), alive("pg2", "standby"), alive("pg3", "standby")),
+  ],
+  [
+    "one of two equal members is missing, and one sufficed",
+    "acknowledged-writes",
+    facts(
+      dead("pg1", { remembered: remembered("pg1", { synchronousStandbyNames: "ANY 1 (pg2, pg3)" }) }),
+      dead("pg2"),
+      alive("pg3", "standby"),
+    ),
+  ],
+  [
+    "a member that no node bears",
+    "acknowledged-writes",
+    primaryDead({ remembered: remembered("pg1", { synchronousStandbyNames: "pg2, backup" }) }),
+  ],
+  [
+    "an undeclared standby under *",
+    "acknowledged-writes",
+    primaryDead({
+      remembered: remembered("pg1", {
+        synchronousStandbyNames: "*",
+        standbys: [{ node: "receivewal", syncState: "sync" }],
+      }),
+    }),
+  ],
+  [
+    "synchronous_commit = local",
+    "acknowledged-writes",
+    facts(
+      dead("pg1", { configured: { synchronousStandbyNames: "pg2", synchronousCommit: "local" } }),
+      alive("pg2", "standby"),
+      alive("pg3", "standby"),
+    ),
+  ],
+];
+
+for (const [name, rule, seen, choice, declared] of refused)
+  test(`refused: ${name}`, () => {
+    const made = planFailover(declared ?? system(), seen, { ...noChoice, ...choice });
+    assert.ok(isRefusal(made), "a plan was made");
+    assert.equal(made.rule, rule);
+    assert.notEqual(made.provide, "");
+  });
+
+test("what may be lost can be accepted, and is stated", () => {
+  const refusal = planFailover(system(), primaryDead(asynchronous), noChoice);
+  assert.equal(isRefusal(refusal) && refusal.accept, "--accept-loss");
+  const plan = planned(primaryDead({ ...asynchronous, writtenLsn: "0/3000180" }), { acceptLoss: true });
+  assert.equal(plan.risk.lossBytes, 0x80);
+  assert.equal(planned(primaryDead(asynchronous), { acceptLoss: true }).risk.lossBytes, null);
+});
+
+test("an asynchronous primary whose log ends where a standby's does has lost nothing", () => {
+  assert.equal(planned(primaryDead({ ...asynchronous, writtenLsn: "0/3000100" })).risk.lossBytes, 0);
+});
+
+test("two of three that must be waited for: one may be missing", () => {
+  const names = { remembered: remembered("pg1", { synchronousStandbyNames: "ANY 2 (pg2, pg3)" }) };
+  const seen = facts(dead("pg1", names), dead("pg2"), alive("pg3", "standby"));
+  assert.deepEqual(parametersOf(planned(seen), "elect")?.needs, { of: ["pg3"], missingMax: 0 });
+});
+
+test("a primary that is starting for too long may be replaced on request", () => {
+  assert.equal(planned(primaryDead({ reach: "starting" }), { evenIfStarting: true }).kind, "failover");
+});
