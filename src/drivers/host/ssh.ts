@@ -37,7 +37,7 @@ export function sshHost(reference: string, options: SshOptions = {}): Host & { c
   const endRemote = async (said: string): Promise<void> => {
     const { pid } = readMarker(said);
     if (pid === undefined) return;
-    const input = remoteInput({ script: 'kill -9 -- "-$1"', args: [String(pid)] });
+    const input = remoteInput({ script: 'kill -9 "-$1"', args: [String(pid)] });
     // Best effort: if the network is gone as well, the time-out is all that can be told.
     await ssh([], [remoteCommand], { input, timeoutMs: connectTimeoutSeconds * 1000 }).catch(() => undefined);
   };
