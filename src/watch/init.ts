@@ -1,10 +1,12 @@
 import { access } from "node:fs/promises";
 import { join } from "node:path";
+import { BlackstartError } from "../base/error.ts";
 import { systemClock } from "../base/time.ts";
 import { discoverClusters } from "../drivers/postgres/discover.ts";
-import { hostAndPort } from "../system/address.ts";
+import { hostAndPort, serverOf } from "../system/address.ts";
 import type { Environment } from "../system/home.ts";
 import { parseSystem } from "../system/load.ts";
+import { withoutPassword } from "../system/secrets.ts";
 import { writeSystem } from "../system/write.ts";
 import { draftSystem } from "./init/draft.ts";
 
@@ -23,6 +25,7 @@ export type InitResult = Readonly<{ text: string; notes: readonly string[] }>;
  * Changes nothing; no password is in the text. Throws UNREACHABLE when none of the servers can be asked.
  */
 export async function initFile(urls: readonly string[], options: InitOptions = {}): Promise<InitResult> {
+  for (const url of urls) if (!/^postgres(ql)?:\/\//.test(url) || serverOf(url) === undefined) throw noUrl(url);
   const clusters = await discoverClusters(urls);
   const here = new Set<string>();
   for (const { url, facts } of clusters.flatMap(({ nodes }) => nodes))
@@ -55,4 +58,12 @@ async function isHere(url: string, dataDirectory: string): Promise<boolean> {
     // Not for us to look into is still here; not there at all means: another machine, behind a tunnel.
     return (error as { code?: string }).code === "EACCES";
   }
+}
+
+function noUrl(text: string): BlackstartError {
+  return new BlackstartError("USAGE", {
+    what: `“${withoutPassword(text)}” is no url of a PostgreSQL server.`,
+    why: "It must begin with postgres://, and in a password @ : / ? # % must be percent-encoded.",
+    next: "Write it as postgres://user:password@address:5432/database",
+  });
 }

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { parse } from "yaml";
+import { z } from "zod";
 import { catalogue } from "../../src/base/catalogue.ts";
 import { parseSystem } from "../../src/system/load.ts";
 import { systemWarnings } from "../../src/system/warnings.ts";
@@ -18,6 +20,23 @@ test("the example is right, promises nothing that it does not keep, and uses eve
   const system = parseSystem(text, { path: exampleFile, environment: { PGPASSWORD: "x" }, readFile: () => "y" });
   assert.deepEqual(systemWarnings(system), []);
   for (const [section, value] of Object.entries(system)) assert.notEqual(Object.keys(value).length, 0, section);
+});
+
+test("the JSON Schema takes what the check takes, and refuses what an editor should underline", () => {
+  const { "schema/blackstart.schema.json": schema = "" } = generatedFiles(root);
+  const editor = z.fromJSONSchema(JSON.parse(schema));
+  const takes = (text: string) => editor.safeParse(parse(text)).success;
+  assert.ok(takes(readFileSync(join(root, exampleFile), "utf8")));
+  assert.ok(takes("system: s\nclusters: { l: { nodes: { a: 'postgres://h', b: '${URL}', c: 'file:/run/url' } } }"));
+  for (const wrong of [
+    "clusters: {}",
+    "system: s\nzone: a",
+    "system: s\nclusters: { l: { nodes: { a: 'mysql://h' } } }",
+    "system: s\nclusters: { l: { nodes: { a: { hots: local, url: 'postgres://h' } } } }",
+    "system: s\nmitigation: { failover: always }",
+    "system: s\nclusters: { l: { synchronous: -1, nodes: { a: 'postgres://h' } } }",
+  ])
+    assert.ok(!takes(wrong), wrong);
 });
 
 test("every key is explained, and every error", () => {

@@ -53,6 +53,15 @@ test("a server that does not answer is UNREACHABLE, without its password", async
   });
 });
 
+test("what is no url is refused, without its password", async () => {
+  for (const url of ["10.0.0.1", "mysql://u:hunter2@h/d", "postgres://u:hun/ter2@h/d", "host=h password=hunter2"])
+    await assert.rejects(initFile([url]), (error: Error & { code?: string }) => {
+      assert.equal(error.code, "USAGE");
+      assert.ok(!/hunter2|ter2/.test(error.message), error.message);
+      return true;
+    });
+});
+
 test("a file that is there stays as it is, unless force is given", () =>
   withFolder(async (folder) => {
     const path = join(folder, "blackstart.yaml");
