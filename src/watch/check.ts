@@ -99,6 +99,7 @@ async function lookAtNode(
       await connection.close();
     }
   } catch (error) {
+    if (!(error instanceof BlackstartError)) throw error;
     const condition = conditionOf(error);
     if (condition.kind !== "silent") return { ...blank, condition };
     const { outcome, tookMs } = await tcpProbe(socketAddressOf(url))(1000);

@@ -49,6 +49,8 @@ export type NodeFacts = Readonly<{
   identity?: NodeIdentity;
   /** The last answer to the heartbeat; kept when the node is gone. */
   pulse?: Pulse;
+  /** The server answers the heartbeat with an error: how often in a row, and which. */
+  pulseRefused?: Readonly<{ times: number; detail: string }>;
   /** Since when the pulse has shown each of these without a break. */
   persisting: Persisting;
   latency: LatencyFacts;

@@ -12,7 +12,7 @@ import { type EndpointWatch, startEndpointWatch } from "./endpoint/endpoint-watc
 import { createCountHistory, type CountHistory, type Impact } from "./endpoint/impact.ts";
 import { cacheEndpoints, endpointEveryMs, endpointTimeoutMs, serviceEndpoints } from "./endpoint/probes.ts";
 import type { Facts, NodeFacts } from "./facts.ts";
-import { momentOf, type NodeWatch, startNodeWatch } from "./node/node-watch.ts";
+import { beatEveryMs, momentOf, type NodeWatch, startNodeWatch } from "./node/node-watch.ts";
 import { createPositionHistory } from "./node/position-history.ts";
 import { observationOf } from "./observed.ts";
 import { type NodeStatus, statusOf } from "./status.ts";
@@ -126,7 +126,7 @@ function startNodes(
   return Object.entries(system.clusters).flatMap(([cluster, { nodes }]) => {
     const positions = createPositionHistory();
     return Object.entries(nodes).map(([node, { url }]) => {
-      const round = createCheckRound(system.watch.checks, clock);
+      const round = createCheckRound(system.watch.checks, beatEveryMs(system.watch.heartbeat), clock);
       let before: NodeFacts | undefined;
       return startNodeWatch({
         cluster,

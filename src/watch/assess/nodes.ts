@@ -83,7 +83,7 @@ function refused(
     ...common,
     code: "node.access-refused",
     severity: "warning",
-    title: `${one.node} is up but refuses our login: it cannot be watched.`,
+    title: `${one.node} is up but cannot be watched: ${condition.detail.replace(/\.$/, "")}.`,
   };
 }
 
@@ -106,6 +106,9 @@ function evidenceOf(view: ClusterView, one: NodeFacts): readonly Evidence[] {
     ...(witness === undefined ? [] : [{ label: "still heard by", value: witness.node }]),
   ];
 }
+
+/** One may run into its time limit on a busy server. */
+const refusalsMax = 3;
 
 function upFindings(view: ClusterView, one: NodeFacts): readonly Found[] {
   const found: Found[] = [];
@@ -131,6 +134,14 @@ function upFindings(view: ClusterView, one: NodeFacts): readonly Found[] {
         { label: "usual", value: durationText(usualMs ?? 0) },
         { label: "since", value: slowSince.at },
       ],
+    });
+  if ((one.pulseRefused?.times ?? 0) >= refusalsMax)
+    found.push({
+      code: "watch.heartbeat-refused",
+      severity: "warning",
+      subject: nodeRef(one),
+      title: `${one.node} is up but refuses to say how it is.`,
+      evidence: [{ label: "it says", value: one.pulseRefused?.detail ?? "" }],
     });
   if (one.identity?.monitors === false)
     found.push({

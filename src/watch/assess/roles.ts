@@ -62,6 +62,7 @@ function mayStillServe(view: ClusterView, lost: NodeFacts): boolean {
 
 /** No node was ever seen as a primary, but one that we cannot ask may be. */
 function mayStillHavePrimary(view: ClusterView): boolean {
+  if (view.nodes.some((one) => one.condition.kind === "up" && one.pulse === undefined)) return true;
   const silent = view.nodes.filter((one) => one.condition.kind !== "up");
   if (silent.some((one) => one.condition.kind === "refused")) return true;
   if (silent.some((one) => one.condition.kind === "starting" && view.now.ms - one.since.ms < startingGraceMs))

@@ -6,13 +6,11 @@ import { appliesTo } from "./judge.ts";
 
 /** The health checks of one node: each once in a round, one between two heartbeats, a round every so often. */
 export interface CheckRound {
-  /** The next that is due. To ask is to take it. At most one is given in a fifth of a second. */
+  /** The next that is due. To ask is to take it. Never two in a row: at most one between two heartbeats. */
   next(facts: NodeFacts): Errand | undefined;
 }
 
-const pauseMs = 200;
-
-export function createCheckRound(everyMs: number, clock: Clock): CheckRound {
+export function createCheckRound(everyMs: number, pauseMs: number, clock: Clock): CheckRound {
   let left: readonly string[] = [];
   let roundMs = Number.NEGATIVE_INFINITY;
   let givenMs = Number.NEGATIVE_INFINITY;

@@ -5,7 +5,7 @@ import { greetingProbe } from "../../drivers/service/greeting.ts";
 import { tcpProbe } from "../../drivers/service/tcp.ts";
 import type { CheckedFacts, Moment, NodeCondition, NodeFacts, Pulse } from "../facts.ts";
 import { attach, backstopMs, goodbyeOf, silentCondition } from "./attach.ts";
-import type { Held } from "./held.ts";
+import type { Answer, Held } from "./held.ts";
 import { latencyFacts, noLatency, withAnswer } from "./latency.ts";
 import { persisting } from "./persisting.ts";
 import { askIdentity, askPulse } from "./pulse.ts";
@@ -47,8 +47,11 @@ export type NodeWatchOptions = Readonly<{
   changed(facts: NodeFacts): void;
 }>;
 
-/** Of the heartbeat time-out: so a hang is known at most 1.4 time-outs after it began. */
-const beatShare = 0.4;
+/** The pause from one heartbeat to the next: so a hang is known at most 1.4 time-outs after it began. */
+export function beatEveryMs(heartbeatMs: number): number {
+  return heartbeatMs * 0.4;
+}
+
 const greetingEveryBeats = 25;
 const identityEveryBeats = 150;
 
@@ -103,10 +106,10 @@ export function startNodeWatch(options: NodeWatchOptions): NodeWatch {
         become({}, silentCondition(pulse));
         return undefined;
       }
-      takeAnswer(pulse.kind === "answer" ? pulse.value : undefined, clock.monotonicMs() - sentMs);
+      takeAnswer(pulse, clock.monotonicMs() - sentMs);
       if (beats % greetingEveryBeats === 0) void checkGreeting();
       if (beats % identityEveryBeats === 0) await refreshIdentity(held);
-      await untilNextBeat(held, sentMs + heartbeatMs * beatShare);
+      await untilNextBeat(held, sentMs + beatEveryMs(heartbeatMs));
       const gone = held.gone();
       if (gone !== undefined) return goodbyeOf(gone);
     }
@@ -134,21 +137,32 @@ export function startNodeWatch(options: NodeWatchOptions): NodeWatch {
     return true;
   }
 
-  /** Without a pulse: the server refused the question (a time limit under load, say), which is a sign of life as well. */
-  function takeAnswer(pulse: Pulse | undefined, tookMs: number): void {
+  /** A refusal (a time limit under load, say) is a sign of life as well; what was seen before stands. */
+  function takeAnswer(answer: Extract<Answer<Pulse>, { kind: "answer" | "error" }>, tookMs: number): void {
     const now = momentOf(clock);
     latency = withAnswer(latency, tookMs, heartbeatMs * 0.15, now);
+    const { pulseRefused: before, ...rest } = facts;
+    facts = rest;
     become(
       {
         lastGood: now,
         ...(facts.lastGood === undefined ? {} : { goodBefore: facts.lastGood }),
         latency: latencyFacts(latency),
-        ...(pulse === undefined ? {} : { pulse, persisting: persisting(facts.persisting, facts.pulse, pulse, now) }),
-        ...(pulse?.role === "primary" ? { lastPrimary: now } : {}),
-        ...(pulse === undefined ? {} : delayOf(pulse, now)),
+        ...(answer.kind === "answer"
+          ? pulseFacts(answer.value, now)
+          : { pulseRefused: { times: (before?.times ?? 0) + 1, detail: messageOf(answer.error) } }),
       },
       { kind: "up" },
     );
+  }
+
+  function pulseFacts(pulse: Pulse, now: Moment): Partial<NodeFacts> {
+    return {
+      pulse,
+      persisting: persisting(facts.persisting, facts.pulse, pulse, now),
+      ...(pulse.role === "primary" ? { lastPrimary: now } : {}),
+      ...delayOf(pulse, now),
+    };
   }
 
   function delayOf(pulse: Pulse, now: Moment): Pick<NodeFacts, "replayDelayMs"> {
