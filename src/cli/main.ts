@@ -34,7 +34,7 @@ async function run(): Promise<number> {
   } catch (error) {
     const name = commandName(calledCommand(program, process.argv.slice(2)));
     const shown = error instanceof CommanderError ? usageError(error, name) : wasInterrupted(error);
-    if (shown === undefined) return (error as CommanderError).code === "commander.help" ? 2 : 0;
+    if (shown === undefined) return (error as CommanderError).exitCode === 0 ? 0 : 2;
     const json = process.argv.includes("--json");
     const color = !process.argv.includes("--no-color");
     createOutput({ ...surroundings, json, color }).error(shown, name);

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
-import { createAct, type Surroundings } from "./command.ts";
+import { type Act, createAct, type Surroundings } from "./command.ts";
 import { addCheck } from "./commands/check.ts";
+import { addDemo } from "./commands/demo.ts";
 import { addIncident } from "./commands/incident.ts";
 import { addInit } from "./commands/init.ts";
 import { addLab } from "./commands/lab.ts";
@@ -29,19 +30,36 @@ export function createProgram(surroundings: Surroundings): Command {
     .option("--no-color", "print without colours")
     .exitOverride()
     .configureOutput({ outputError: () => undefined })
-    .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
-    .showHelpAfterError(false);
+    .configureHelp({
+      sortSubcommands: false,
+      showGlobalOptions: false,
+      helpWidth: helpWidth(surroundings.stdout),
+      subcommandTerm,
+    })
+    .showHelpAfterError(false)
+    .addHelpText("after", afterHelp);
   const act = createAct(surroundings);
+  addAll(program, act);
+  return program;
+}
+
+/** In the order in which one meets them. */
+function addAll(program: Command, act: Act): void {
+  program.commandsGroup("To begin with:");
+  addDemo(program, act);
   addInit(program, act);
+  program.commandsGroup("Notice:");
   addStatus(program, act);
   addCheck(program, act);
+  program.commandsGroup("Respond, mitigate, recover, learn:");
   addIncident(program, act);
   addMitigate(program, act);
   addPlan(program, act);
   addRecover(program, act);
   addPostmortem(program, act);
+  program.commandsGroup("Try it out:");
   addLab(program, act);
-  return program;
+  program.commandsGroup("More:").helpCommand("help [command]", "print the help of a command");
 }
 
 /** The command that these words call, as far as they can be understood; options and their values are passed over. */
@@ -51,6 +69,23 @@ export function calledCommand(program: Command, words: readonly string[]): Comma
     command = command.commands.find((each) => each.name() === word || each.aliases().includes(word)) ?? command;
   }
   return command;
+}
+
+/** That there are options one sees in the command's own help; here they would only take the room. */
+function subcommandTerm(command: Command): string {
+  const words = command.registeredArguments.map((argument) => {
+    const name = `${argument.name()}${argument.variadic ? "…" : ""}`;
+    return argument.required ? `<${name}>` : `[${name}]`;
+  });
+  return [command.name(), ...words].join(" ");
+}
+
+const afterHelp = `
+Exit codes: 0 done; 1 something critical was found, or it cannot be done now;
+2 wrong call or wrong file; 3 refused for safety; 4 stopped half-way.`;
+
+function helpWidth(stdout: NodeJS.WriteStream): number {
+  return Math.min(stdout.isTTY === true ? stdout.columns || 80 : 80, 110);
 }
 
 function version(): string {

@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { withFolder } from "../support/folder.ts";
+import { type CommandLine, commandLine } from "./command-line.ts";
+
+const withCommandLine = (use: (cli: CommandLine, folder: string) => Promise<void>) =>
+  withFolder((folder) => use(commandLine(folder), folder));
+
+test("help and version go to stdout and end with 0", () =>
+  withCommandLine(async ({ run }) => {
+    for (const args of [["--help"], ["incident", "--help"], ["mitigate", "failover", "--help"], ["help"]]) {
+      const { code, stdout, stderr } = await run(...args);
+      assert.deepEqual([code, stderr], [0, ""], args.join(" "));
+      assert.match(stdout, /^Usage: blackstart/);
+      for (const line of stdout.split("\n")) assert.ok(line.length <= 80, `wider than 80 columns: ${line}`);
+    }
+    assert.match((await run("--version")).stdout, /^\d+\.\d+\.\d+\n$/);
+  }));
+
+test("a wrong call ends with 2, says what to type, and leaves stdout empty", () =>
+  withCommandLine(async ({ run }) => {
+    const wrong: [string[], RegExp][] = [
+      [["statsu"], /Did you mean status/],
+      [["incident", "lst"], /Did you mean list[\s\S]*blackstart incident --help/],
+      [["status", "--jsn"], /Did you mean --json/],
+      [["incident", "show"], /Missing required argument 'id'/],
+      [["incident", "severity", "latest", "critcal", "because"], /Did you mean critical/],
+      [["lab", "up", "--sync", "many"], /no number of standbys/],
+      [["incident", "open", "x", "--subject", "nonsense"], /--subject cluster:ledger/],
+    ];
+    for (const [args, said] of wrong) {
+      const { code, stdout, stderr } = await run(...args);
+      assert.deepEqual([code, stdout], [2, ""], `${args.join(" ")}: ${stderr}`);
+      assert.match(stderr, said);
+      assert.match(stderr, /^error: .*\n {2}why: .*\n {2}next: /);
+    }
+  }));
+
+test("a command that only groups others shows them and ends with 2", () =>
+  withCommandLine(async ({ run }) => {
+    for (const args of [[], ["incident"], ["lab"]]) {
+      const { code, stderr } = await run(...args);
+      assert.equal(code, 2);
+      assert.match(stderr, /^Usage: blackstart/);
+    }
+  }));
+
+test("with --json an error is the last line, with its code and its exit code", () =>
+  withCommandLine(async ({ run }) => {
+    const { code, result } = await run("incident", "show", "nothing", "--json");
+    assert.equal(code, 2);
+    assert.deepEqual([result.result, result.error.code, result.exitCode], ["incident show", "UNKNOWN_NAME", 2]);
+    const wrong = await run("statsu", "--json");
+    assert.equal(wrong.result.error.code, "USAGE");
+  }));
+
+test("a missing and a wrong system file end with 2 and name the place", () =>
+  withCommandLine(async ({ run }, folder) => {
+    const missing = await run("status");
+    assert.equal(missing.code, 2);
+    assert.match(missing.stderr, /no blackstart\.yaml[\s\S]*blackstart init/);
+    await writeFile(join(folder, "blackstart.yaml"), "system: s\nclusterz: {}\n");
+    const wrong = await run("check");
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.stderr, /2:1[\s\S]*clusters/);
+  }));
+
+test("a reader that has read enough is no error", () =>
+  withCommandLine(async ({ start }) => {
+    const child = start("--help");
+    child.stdout?.destroy();
+    let stderr = "";
+    child.stderr?.on("data", (data) => {
+      stderr += data;
+    });
+    const code = await new Promise((resolve) => child.on("close", resolve));
+    assert.deepEqual([code, stderr], [0, ""]);
+  }));
+
+test("an incident is told by its words: opened, taken, discussed, resolved", () =>
+  withCommandLine(async ({ run }) => {
+    const opened = await run("incident", "open", "payments", "fail", "--severity", "warning", "--json");
+    assert.equal(opened.code, 0, opened.stderr);
+    const { id } = opened.result.incident;
+    assert.equal(opened.result.incident.title, "payments fail");
+    assert.equal((await run("incident", "ack", id.slice(0, 10))).stdout, `${id}: ada has it.\n`);
+    assert.equal((await run("incident", "ack", "latest", "--as", "grace")).code, 1);
+    await run("incident", "note", "latest", "the switch blinks");
+    await run("incident", "assign", "latest", "grace", "--role", "communication");
+    await run("incident", "severity", "latest", "critical", "everyone", "is hit");
+    await run("incident", "hypothesis", "raise", "latest", "the switch");
+    await run("incident", "hypothesis", "rule-out", "latest", "h1", "it pings");
+    const shown = await run("incident", "show", "latest");
+    for (const said of ["critical", "ada", "grace: communication", "the switch blinks", "ruled out", "it pings"]) {
+      assert.ok(shown.stdout.includes(said), `${said} is not in:\n${shown.stdout}`);
+    }
+    assert.equal((await run("incident", "resolve", "latest", "a new switch")).code, 0);
+    const list = await run("incident", "list", "--json");
+    assert.deepEqual([list.code, list.result.incidents, list.records.length], [0, 0, 1]);
+    assert.equal((await run("incident", "list", "--all", "--json")).result.incidents, 1);
+    const written = await run("postmortem", "draft", "latest", "--json");
+    assert.equal(written.code, 0, written.stderr);
+    assert.equal(
+      (await run("postmortem", "draft", "latest")).code,
+      1,
+      "it overwrote what people may have written into",
+    );
+    assert.match((await run("postmortem", "show", "latest")).stdout, /# Postmortem: payments fail[\s\S]*a new switch/);
+  }));
