@@ -6,22 +6,20 @@ import type {
   RawServerDefault,
 } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
-import type { Executor } from "../plan/executor.ts";
 import type { Plan, PlanRequest, Refusal } from "../plan/plan.ts";
 import type { System } from "../system/schema.ts";
 import type { Timeline } from "../timeline/timeline.ts";
 import type { Watcher } from "../watch/watcher.ts";
 import type { Health } from "./health.ts";
+import type { PlanRuns } from "./plan-runs.ts";
 
 /** What the routes are composed of; given, so that each can be tested without all the rest. */
 export type ServerParts = Readonly<{
   system: System;
   timeline: Timeline;
   watcher: Pick<Watcher, "findings" | "nodes">;
-  executor: Pick<Executor, "store">;
   makePlan(request: PlanRequest): Promise<Plan | Refusal>;
-  /** Carries a plan out in the background; throws at once where it may not be. */
-  startPlan(planId: string, by: string): Promise<void>;
+  planRuns: Pick<PlanRuns, "store" | "start">;
   health(): Health;
   startedAt: string;
   version: string;

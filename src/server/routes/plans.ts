@@ -12,7 +12,7 @@ const params = z.object({ id: z.string().min(1).max(200) });
 const one = z.object({ plan: planSchema });
 
 /** Plans: made, shown, approved, put aside. */
-export function planRoutes(api: Api, { timeline, makePlan, executor, startPlan }: ServerParts): void {
+export function planRoutes(api: Api, { timeline, makePlan, planRuns }: ServerParts): void {
   api.get("/api/plans", {
     schema: {
       summary: "Plans, the newest first",
@@ -49,7 +49,7 @@ export function planRoutes(api: Api, { timeline, makePlan, executor, startPlan }
     handler: async ({ body: { person: name, ...asked } }, reply) => {
       const plan = await makePlan(asked as PlanRequest);
       if (isRefusal(plan)) throw refused(plan);
-      await executor.store(plan, `person:${name}`);
+      await planRuns.store(plan, `person:${name}`);
       return reply.code(201).send({ plan: await planOf(plan.id) });
     },
   });
@@ -65,7 +65,7 @@ export function planRoutes(api: Api, { timeline, makePlan, executor, startPlan }
     },
     handler: async ({ params: { id }, body }, reply) => {
       await planOf(id);
-      await startPlan(id, `person:${body.person}`);
+      await planRuns.start(id, `person:${body.person}`);
       return reply.code(202).send({ plan: await planOf(id) });
     },
   });
