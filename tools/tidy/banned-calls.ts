@@ -23,12 +23,18 @@ const bans: readonly Ban[] = [
   {
     pattern: /new Promise(?:<[^<>]*>)?\(\s*\(?\s*(\w+)\s*\)?\s*=>\s*\{?\s*(?:void\s+)?setTimeout\(\s*\1\b/g,
     message: "a bare sleep; wait with `delay` or `pollUntil` of src/base/time.ts, which have a limit and a signal",
-    where: (path) => path !== "src/base/time.ts",
+    where: (path) => inSource(path) && path !== "src/base/time.ts",
   },
   {
     pattern: /["']node:timers\/promises["']/g,
     message: "a bare sleep; wait with `delay` or `pollUntil` of src/base/time.ts",
-    where: (path) => !path.startsWith("tools/"),
+    where: inSource,
+  },
+  {
+    // A support file may pace a client by the clock; a test waits for a state.
+    pattern: /\bsetTimeout\(\s*\w+\s*,\s*[\d_]+\s*\)/g,
+    message: "a test that sleeps a fixed time is slow or unsteady; wait for the state with `pollUntil`",
+    where: (path) => path.endsWith(".test.ts"),
   },
   {
     pattern: /\bprocess\.exit\(/g,
