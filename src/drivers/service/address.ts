@@ -6,7 +6,8 @@ export type SocketAddress = Readonly<{ host: string; port: number } | { path: st
  * to the Unix socket in it.
  */
 export function socketAddressOf(url: string): SocketAddress {
-  const parsed = new URL(url);
+  // `postgres://u@/d` is a url for libpq, but not for the parser.
+  const parsed = new URL(url.replace(/^([a-z]+:\/\/[^/?#]*@)(?=[/?#]|$)/i, "$1localhost"));
   const port = Number(parsed.port || parsed.searchParams.get("port") || defaultPorts[parsed.protocol]);
   const host = parsed.searchParams.get("host") ?? decodeURIComponent(parsed.hostname);
   if (host.startsWith("/")) return { path: `${host}/.s.PGSQL.${port}` };

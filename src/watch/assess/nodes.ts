@@ -1,3 +1,4 @@
+import { parsedUrl } from "../../system/address.ts";
 import type { Evidence } from "../../finding/finding.ts";
 import type { Found, NodeFacts } from "../facts.ts";
 import { isEverythingDown, lastGood, nodeRef, request } from "./roles.ts";
@@ -155,7 +156,7 @@ function upFindings(view: ClusterView, one: NodeFacts): readonly Found[] {
 }
 
 function roleOf(view: ClusterView, one: NodeFacts): string {
-  const user = new URL(view.cluster.nodes[one.node]?.url ?? "postgres://").username;
+  const user = parsedUrl(view.cluster.nodes[one.node]?.url ?? "")?.username ?? "";
   return user === "" ? "the role in its url" : decodeURIComponent(user);
 }
 

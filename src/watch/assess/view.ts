@@ -1,3 +1,4 @@
+import { hostAndPort } from "../../system/address.ts";
 import type { Cluster, System } from "../../system/schema.ts";
 import type { Facts, Moment, NodeFacts } from "../facts.ts";
 
@@ -89,5 +90,5 @@ export function nodeOfSender(
 
 function hostOf(cluster: Cluster, node: string): string | undefined {
   const url = cluster.nodes[node]?.url;
-  return url === undefined ? undefined : new URL(url).hostname.replace(/^\[|\]$/g, "");
+  return url === undefined ? undefined : hostAndPort(url)?.host;
 }

@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { latencyFacts, type LatencyState, noLatency, withAnswer } from "../../../src/watch/node/latency.ts";
+import { persisting } from "../../../src/watch/node/persisting.ts";
+import { createPositionHistory } from "../../../src/watch/node/position-history.ts";
+import { moment, primaryPulse, sender, standbyPulse } from "../facts-of.ts";
+
+function answers(state: LatencyState, count: number, tookMs: number): LatencyState {
+  let next = state;
+  for (let at = 0; at < count; at++) next = withAnswer(next, tookMs, 150, moment(at));
+  return next;
+}
+
+test("latency: slow is what is slow by the node's own past", () => {
+  const usual = answers(noLatency, 100, 2);
+  assert.equal(latencyFacts(usual).slowSince, undefined);
+  assert.equal(latencyFacts(answers(usual, 2, 900)).slowSince, undefined, "two slow answers are none");
+  assert.notEqual(latencyFacts(answers(usual, 5, 200)).slowSince, undefined);
+  assert.equal(latencyFacts(answers(usual, 5, 100)).slowSince, undefined, "below the floor");
+});
+
+test("latency: a node that is always slow is not slow", () => {
+  assert.equal(latencyFacts(answers(noLatency, 100, 400)).slowSince, undefined);
+});
+
+test("latency: well again at half the limit, not at once below it", () => {
+  const slow = answers(answers(noLatency, 100, 2), 10, 300);
+  assert.notEqual(latencyFacts(answers(slow, 5, 140)).slowSince, undefined);
+  assert.equal(latencyFacts(answers(slow, 5, 60)).slowSince, undefined);
+});
+
+test("latency: what it remembers is limited", () => {
+  const state = answers(noLatency, 5000, 3);
+  assert.ok(state.usual.length <= 150 && state.last.length <= 5);
+});
+
+test("persisting: keeps the first moment, and forgets at the first break", () => {
+  const broken = standbyPulse("pg2", { receiver: null });
+  const first = persisting({}, undefined, broken, moment(1));
+  const second = persisting(first, broken, broken, moment(2));
+  assert.deepEqual(second, { notStreaming: moment(1) });
+  assert.deepEqual(persisting(second, broken, standbyPulse("pg2"), moment(3)), {});
+});
+
+test("persisting: replay is stuck only where something was received that does not move on", () => {
+  const behind = standbyPulse("pg2", { lsn: "0/3000100", replayedLsn: "0/3000000" });
+  assert.deepEqual(persisting({}, behind, behind, moment(1)), { replayStuck: moment(1) });
+  assert.deepEqual(persisting({}, behind, { ...behind, replayedLsn: "0/3000080" }, moment(1)), {});
+  assert.deepEqual(persisting({}, standbyPulse("pg2"), standbyPulse("pg2"), moment(1)), {}, "all is replayed");
+  assert.deepEqual(persisting({}, behind, { ...behind, replayPaused: true }, moment(1)), { replayPaused: moment(1) });
+});
+
+test("persisting: commits are stalled where somebody waits twice and nothing was confirmed in between", () => {
+  const waiting = (flushLsn: string) =>
+    primaryPulse({ synchronousWaiters: 2, senders: [sender("pg2", { syncState: "sync", flushLsn })] });
+  assert.deepEqual(persisting({}, waiting("0/1"), waiting("0/1"), moment(1)), { synchronousStalled: moment(1) });
+  assert.deepEqual(persisting({}, waiting("0/1"), waiting("0/2"), moment(1)), {});
+  assert.deepEqual(persisting({}, primaryPulse(), waiting("0/1"), moment(1)), {});
+});
+
+test("position history: a standby is as old as the primary's position that it has reached", () => {
+  const history = createPositionHistory();
+  assert.equal(history.delayMs("0/100", 5000), undefined);
+  history.primaryAt("0/100", 1, 1000);
+  history.primaryAt("0/200", 1, 2000);
+  history.primaryAt("0/200", 1, 3000);
+  assert.equal(history.delayMs("0/200", 9000), 0, "a quiet primary makes nobody late");
+  assert.equal(history.delayMs("0/180", 9000), 7000);
+  assert.equal(history.delayMs("0/100", 9000), 7000);
+  history.primaryAt("0/80", 2, 4000);
+  assert.equal(history.delayMs("0/80", 9000), 0, "a new timeline begins anew");
+});
+
+test("position history: limited in size, and never later than the truth by more than its resolution", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 9000 }), fc.integer({ min: 0, max: 8999 }), (count, reached) => {
+      const history = createPositionHistory();
+      for (let at = 0; at < count; at++) history.primaryAt(`0/${(at * 16).toString(16)}`, 1, at * 400);
+      const nowMs = count * 400;
+      const delay = history.delayMs(`0/${(reached * 16).toString(16)}`, nowMs) ?? -1;
+      const truth = Math.max(0, nowMs - (reached + 1) * 400);
+      return delay >= 0 && delay <= nowMs && Math.abs(delay - truth) <= Math.max(6400, truth * 0.9);
+    }),
+    { numRuns: 30 },
+  );
+});
