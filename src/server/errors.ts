@@ -73,5 +73,5 @@ function usage(status: number, what: string, why: string): { status: number; bod
 }
 
 function place(path: string): string {
-  return path === "" ? "" : `${path.replace(/^\//, "").replaceAll("/", ".")}: `;
+  return path === "" || path === "/" ? "" : `${path.replace(/^\//, "").replaceAll("/", ".")}: `;
 }

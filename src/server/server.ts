@@ -35,6 +35,8 @@ export async function createServer(
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 300 },
   });
+  // A page elsewhere may send plain text without asking first; JSON it may not.
+  server.removeContentTypeParser("text/plain");
   const api = server.withTypeProvider<ZodTypeProvider>() as unknown as Api;
   api.setValidatorCompiler(validatorCompiler);
   api.setSerializerCompiler(serializerCompiler);
