@@ -2,7 +2,17 @@
 //   tmux capture-pane -epS - | node tools/picture.mjs "npm run demo" > docs/demo.svg
 import { readFileSync } from "node:fs";
 
-const palette = { 30: "#6e7681", 31: "#ff7b72", 32: "#7ee787", 33: "#e3b341", 34: "#79c0ff", 35: "#d2a8ff", 36: "#76e3ea", 37: "#f0f6fc", 90: "#8b949e" };
+const palette = {
+  30: "#6e7681",
+  31: "#ff7b72",
+  32: "#7ee787",
+  33: "#e3b341",
+  34: "#79c0ff",
+  35: "#d2a8ff",
+  36: "#76e3ea",
+  37: "#f0f6fc",
+  90: "#8b949e",
+};
 const cell = { width: 8.43, height: 19, size: 14 };
 const plain = "#c9d1d9";
 
