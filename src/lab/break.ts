@@ -1,6 +1,6 @@
 import { BlackstartError } from "../base/error.ts";
 import { didYouMean } from "../base/nearest.ts";
-import { pollUntil } from "../base/time.ts";
+import { type Instant, pollUntil, systemClock } from "../base/time.ts";
 import type { Fault } from "./faults/fault.ts";
 import { faults } from "./faults/faults.ts";
 import { namesOf } from "./faults/roles.ts";
@@ -9,16 +9,21 @@ import type { LabRecord, NodeRecord } from "./record.ts";
 const effectTimeoutMs = 10_000;
 
 /** Injects a fault and returns when it is seen to have taken effect. */
-export async function breakLab(record: LabRecord, name: string, target?: string): Promise<{ done: string }> {
+export async function breakLab(
+  record: LabRecord,
+  name: string,
+  target?: string,
+): Promise<{ done: string; at: Instant }> {
   const fault = faultOf(name);
   const nodes = target === undefined ? fault.targets(record) : [nodeOf(record, target)];
   if (nodes.length === 0) throw noTarget(record, fault);
+  const at = systemClock.now();
   const done = await fault.inject(record, nodes);
   const effective = await pollUntil(async () => ((await fault.tookEffect(record, nodes)) ? true : undefined), {
     everyMs: 2,
     timeoutMs: effectTimeoutMs,
   });
-  if (effective) return { done };
+  if (effective) return { done, at };
   throw new BlackstartError("LAB_FAILED", {
     what: `The fault ${name} was injected into ${namesOf(nodes)} and took no effect within ${effectTimeoutMs / 1000} s.`,
     why: `Expected: ${fault.description}`,

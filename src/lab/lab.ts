@@ -1,3 +1,5 @@
+import type { Instant } from "../base/time.ts";
+
 /**
  * A real cluster on this machine, to be broken. Lives in one directory; everything needed to find it again is in its
  * `lab.json`, so that it outlives the process and the terminal that made it.
@@ -11,8 +13,8 @@ export interface Lab {
   /** The clients' address file: `host:port` of the primary. */
   readonly addressFile: string;
   node(name: string): LabNode;
-  /** Injects a fault; see `faults/`. */
-  break(fault: string, target?: string): Promise<{ done: string }>;
+  /** Injects a fault; see `faults/`. Answers what was done, and when; returns when it is seen to have taken effect. */
+  break(fault: string, target?: string): Promise<{ done: string; at: Instant }>;
   /** Takes a fault back, where that is possible without a recovery. Without a target: on all nodes. */
   heal(fault: string, target?: string): Promise<{ done: string }>;
   /** Ends every process, frees the shared memory, removes the directory. */

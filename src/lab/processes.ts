@@ -27,22 +27,24 @@ export type ProcessInfo = Readonly<{ pid: number; parent: number; state: string;
 export function serverProcessesIn(folder: string): readonly ProcessInfo[] {
   const there = readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
-    .map((name) => infoOf(Number(name)))
-    .filter((info) => info !== undefined)
-    .filter(({ directory }) => directory === folder || directory.startsWith(folder + sep));
+    .map((name) => infoOf(Number(name), folder))
+    .filter((info) => info !== undefined);
   const servers = there.filter(({ program }) => program === "postgres");
   const pids = new Set(servers.map(({ pid }) => pid));
   return [...servers, ...there.filter(({ pid, parent }) => !pids.has(pid) && pids.has(parent))];
 }
 
-function infoOf(pid: number): ProcessInfo | undefined {
-  const stat = statOf(pid);
-  if (stat === undefined || stat.state === "Z") return undefined;
+/** Of a process that stands at or below the folder; the rest is only asked of those, for a fault must be quick. */
+function infoOf(pid: number, folder: string): ProcessInfo | undefined {
   try {
     // The kernel adds this to a link whose target was removed.
     const read = (link: string) => readlinkSync(`/proc/${pid}/${link}`).replace(/ \(deleted\)$/, "");
+    const directory = read("cwd");
+    if (directory !== folder && !directory.startsWith(folder + sep)) return undefined;
+    const stat = statOf(pid);
+    if (stat === undefined || stat.state === "Z") return undefined;
     const program = read("exe");
-    return { pid, ...stat, program: program.slice(program.lastIndexOf("/") + 1), directory: read("cwd") };
+    return { pid, ...stat, program: program.slice(program.lastIndexOf("/") + 1), directory };
   } catch {
     return undefined; // Not ours to see, or gone meanwhile; either way it is not one of our servers.
   }

@@ -1,6 +1,5 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Instant } from "../../base/time.ts";
 import { draftPostmortem } from "../../learn/postmortem.ts";
 import { resolveIncident } from "../../respond/actions/resolve.ts";
 import type { Scene } from "./story.ts";

@@ -1,7 +1,7 @@
 import { pollUntil, type Instant } from "../../base/time.ts";
 import { readPlan } from "../../plan/status.ts";
 import type { Plan } from "../../plan/plan.ts";
-import { acknowledge } from "../../respond/actions/acknowledge.ts";
+import { acknowledgeIncident } from "../../respond/actions/acknowledge.ts";
 import { carryOut } from "../carry-out.ts";
 import { eventAfter, type Kill, type Scene } from "./story.ts";
 
@@ -9,7 +9,7 @@ import { eventAfter, type Kill, type Scene } from "./story.ts";
 export async function stopTheBleeding(scene: Scene, incident: string, kill: Kill): Promise<Instant> {
   const { context, timeline, tell, stage } = scene;
   const proposed = await eventAfter(timeline, kill.position, "incident.plan-proposed", context.signal);
-  await acknowledge(timeline, incident, { who: context.person, by: context.actor });
+  await acknowledgeIncident({ timeline, by: context.actor }, incident);
   tell.act("respond", `${context.person} has it: the team knows, and nobody else is woken`);
 
   tell.act("mitigate", "what Blackstart proposes; nothing is changed until you say so");

@@ -12,7 +12,10 @@ import { counted } from "../output/quantities.ts";
 import type { DemoResult, Scene } from "./story.ts";
 import { countLostWrites } from "./tally.ts";
 
-type Recovered = Pick<DemoResult, "lostWrites" | "violationsFound" | "violationsLeft" | "staleCacheFound" | "staleCacheLeft">;
+type Recovered = Pick<
+  DemoResult,
+  "lostWrites" | "violationsFound" | "violationsLeft" | "staleCacheFound" | "staleCacheLeft"
+>;
 
 /** The service works; now the data is made right: what was in flight, what is half done, what the cache says. */
 export async function settleMoney(scene: Scene, incident: string): Promise<Recovered> {
@@ -38,7 +41,8 @@ export async function settleMoney(scene: Scene, incident: string): Promise<Recov
   const violationsLeft = sumOf((await lookForViolations(room)).map(({ count }) => count));
   const staleCacheLeft = stage.redis ? await countStale(room) : null;
   if (violationsLeft === 0 && lostWrites === 0 && (staleCacheLeft ?? 0) === 0) {
-    const summary = "every debit has its credit, the cache agrees with the database, no acknowledged transfer is missing";
+    const summary =
+      "every debit has its credit, the cache agrees with the database, no acknowledged transfer is missing";
     await declareRecovered({ timeline, by: context.actor }, incident, summary);
   }
   return { lostWrites, violationsFound, violationsLeft, staleCacheFound, staleCacheLeft };
@@ -51,7 +55,13 @@ async function repairAll(scene: Scene, incident: string, room: Room): Promise<nu
   for (const { finding, count } of looks) {
     if (finding === undefined) continue;
     scene.tell.line(`${counted(count, "transfer")} debited but never credited`);
-    await remedy(scene, incident, room, finding, "the money is back where it came from; the rows as they were are kept");
+    await remedy(
+      scene,
+      incident,
+      room,
+      finding,
+      "the money is back where it came from; the rows as they were are kept",
+    );
   }
   return sumOf(looks.map(({ count }) => count));
 }
@@ -76,7 +86,11 @@ async function remedy(scene: Scene, incident: string, room: Room, finding: Findi
   const { context, timeline, tell } = scene;
   const plan = await makeRecoveryPlan({ ...finding.remedy, options: { ...finding.remedy.options, incident } }, room);
   if (isRefusal(plan)) return context.out.refusal(plan);
-  const executor = createExecutor({ timeline, handlers: registryOf(...recoveryHandlers(room)), signal: context.signal });
+  const executor = createExecutor({
+    timeline,
+    handlers: registryOf(...recoveryHandlers(room)),
+    signal: context.signal,
+  });
   await executor.store(plan, context.actor);
   const { outcome, state } = await executor.run(plan.id, context.actor, "person");
   tell.line(outcome === "done" ? `  ${done}` : `  not settled: ${state ?? outcome}`);

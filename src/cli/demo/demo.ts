@@ -3,6 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { JsonObject } from "../../base/json.ts";
 import { delay, systemClock } from "../../base/time.ts";
+import { startUp } from "../../server/up.ts";
 import { listLabs, openLab } from "../../lab/open.ts";
 import { timelineFile } from "../../system/home.ts";
 import { openSqliteTimeline } from "../../timeline/sqlite/store.ts";
@@ -10,7 +11,6 @@ import type { Outcome } from "../command.ts";
 import type { CommandContext } from "../context.ts";
 import { openFleet } from "../open-fleet.ts";
 import { counted, durationText } from "../output/quantities.ts";
-import { startCrew } from "../../server/crew.ts";
 import { createNarrator } from "./narrator.ts";
 import { setStage } from "./stage.ts";
 import { type DemoResult, tellStory } from "./story.ts";
@@ -36,8 +36,8 @@ export async function demoCommand(context: CommandContext, options: { unattended
   cleanup.defer(() => timeline.close());
   const fleet = await openFleet(stage.system, timeline);
   cleanup.defer(() => fleet.close());
-  const crew = await startCrew({ system: stage.system, timeline, fleet });
-  cleanup.defer(() => crew.close());
+  const up = await startUp({ system: stage.system, timeline, home: folder, port: 0 });
+  cleanup.defer(() => up.close());
   await delay(quietMs, signal);
 
   const inDemo: CommandContext = {
@@ -55,7 +55,8 @@ export async function demoCommand(context: CommandContext, options: { unattended
 
 function summaryOf(result: DemoResult, tookMs: number): string {
   const { noticedMs, downtimeMs, lostWrites, ackedWrites, violationsFound, staleCacheFound } = result;
-  const cache = staleCacheFound === null ? "" : `, ${counted(staleCacheFound, "stale cache entry", "stale cache entries")} removed`;
+  const cache =
+    staleCacheFound === null ? "" : `, ${counted(staleCacheFound, "stale cache entry", "stale cache entries")} removed`;
   return (
     `noticed in ${durationText(noticedMs)}, down for ${durationText(downtimeMs)}, ${lostWrites} of ${ackedWrites} acknowledged writes lost, ` +
     `${counted(violationsFound, "half-done transfer")} settled${cache}; the whole of it took ${durationText(tookMs)}`

@@ -1,5 +1,4 @@
 import type { Instant } from "../../base/time.ts";
-import { systemClock } from "../../base/time.ts";
 import { withoutPassword } from "../../system/secrets.ts";
 import { findIncident } from "../../timeline/incident-state.ts";
 import type { Event, Timeline } from "../../timeline/timeline.ts";
@@ -51,10 +50,14 @@ export async function tellStory(scene: Scene, timelineFile: string): Promise<Dem
 
   const servedAgainAt = await stopTheBleeding(scene, incident, kill);
   const downtimeMs = Date.parse(servedAgainAt) - Date.parse(kill.at);
-  tell.after(kill.at, servedAgainAt, `the first transfer is booked again: customers waited ${durationText(downtimeMs)}`);
+  tell.after(
+    kill.at,
+    servedAgainAt,
+    `the first transfer is booked again: customers waited ${durationText(downtimeMs)}`,
+  );
 
   const recovered = await settleMoney(scene, incident);
-  const postmortem = await writeItDown(scene, incident, kill.at);
+  const postmortem = await writeItDown(scene, incident, kill.node);
   const whole = recovered.lostWrites === 0 && recovered.violationsLeft === 0 && (recovered.staleCacheLeft ?? 0) === 0;
   const state = await findIncident(timeline, incident);
   return {
@@ -76,8 +79,7 @@ async function killPrimary({ stage, tell, timeline }: Scene): Promise<Kill> {
   const position = await timeline.position();
   const before = stage.customers.acknowledged.size;
   tell.act("outage", `SIGKILL to every process of ${node.name}, the primary (${withoutPassword(node.url)})`);
-  const at = systemClock.now();
-  await stage.lab.break("kill-primary");
+  const { at } = await stage.lab.break("kill-primary");
   tell.line(`${counted(before, "transfer")} had been booked and acknowledged until then`);
   return { at, position, node: node.name };
 }
@@ -85,7 +87,12 @@ async function killPrimary({ stage, tell, timeline }: Scene): Promise<Kill> {
 const eventTimeoutMs = 30_000;
 
 /** The first event of a kind after a position. Throws when it does not come. */
-export async function eventAfter(timeline: Timeline, position: number, kind: string, signal: AbortSignal): Promise<Event> {
+export async function eventAfter(
+  timeline: Timeline,
+  position: number,
+  kind: string,
+  signal: AbortSignal,
+): Promise<Event> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(eventTimeoutMs)]);
   for await (const event of timeline.subscribe(position, limit)) if (event.kind === kind) return event;
   signal.throwIfAborted();
