@@ -63,7 +63,11 @@ async function factsOf(
 ): Promise<NodeFacts> {
   const url = clusterOf(context.system, cluster).nodes[node]?.url ?? "";
   const address = addressOf(url);
-  const [database, host] = await Promise.all([askDatabase(context, cluster, node), askHost(context, cluster, node)]);
+  const asked = askDatabase(context, cluster, node);
+  const [database, host] = await Promise.all([
+    asked,
+    hosts === "all" || !(await answersSoon(asked)) ? askHost(context, cluster, node) : {},
+  ]);
   return {
     node,
     address: `${address.host}:${address.port}`,

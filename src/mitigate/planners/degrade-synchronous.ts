@@ -58,7 +58,7 @@ export function planDegradeSynchronous(system: System, facts: ClusterFacts, _cho
       lossBytes: 0,
       lossSeconds: 0,
       downtimeSeconds: 0,
-      statements: statementsOf(primary.node, names.count, count, before),
+      statements: statementsOf(primary.node, names.count, streaming, before),
     },
     steps: [
       {
@@ -81,9 +81,19 @@ function titleOf(primary: string, count: number, streaming: readonly string[]): 
     : `Let ${primary} wait for ${count} of ${streaming.join(", ")} instead`;
 }
 
-function statementsOf(primary: string, promised: number, count: number, before: string): readonly string[] {
+function statementsOf(
+  primary: string,
+  promised: number,
+  streaming: readonly string[],
+  before: string,
+): readonly string[] {
+  const count = Math.min(promised, streaming.length);
+  const given =
+    count < promised
+      ? `from then on an acknowledged write is on ${count} standby(s) instead of ${promised}. If ${primary} is lost meanwhile, so may be what it acknowledged.`
+      : `from then on an acknowledged write is on ${count} of ${streaming.join(", ")} instead of ${before}. Those were not meant to be waited for: they may be slower, or stand in the same place.`;
   return [
-    `The promise that is given up: from then on an acknowledged write is on ${count} standby(s) instead of ${promised}. If ${primary} is lost meanwhile, so may be what it acknowledged.`,
-    `To take it back once the standbys stream again: \`blackstart mitigate rejoin\` does so, or on ${primary}: ALTER SYSTEM SET synchronous_standby_names = '${before.replaceAll("'", "''")}'; SELECT pg_reload_conf();`,
+    `The promise that is given up: ${given}`,
+    `To take it back once the standbys stream again: on ${primary}, ALTER SYSTEM SET synchronous_standby_names = '${before.replaceAll("'", "''")}'; SELECT pg_reload_conf();`,
   ];
 }

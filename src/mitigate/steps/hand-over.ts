@@ -4,7 +4,7 @@ import { type Lsn, lsnAhead } from "../../drivers/postgres/lsn.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import { stepFailed, text } from "./parameters.ts";
-import { declaredNode, isStandby, neededInstance, sessions } from "./servers.ts";
+import { declaredNode, isStandby, neededInstance, sessions, startServer } from "./servers.ts";
 
 const stopTimeoutMs = 30_000;
 const receiveTimeoutMs = 10_000;
@@ -116,7 +116,7 @@ async function backAgain(context: MitigationContext, step: StepContext, because:
     // A fast stop cannot be called off: what hangs in it is ended, and recovers when it starts.
     if (state.pids.length > 0) await instance.kill();
     await step.assertHeld();
-    await instance.start(startTimeoutMs);
+    await startServer(context, { cluster, node, instance }, startTimeoutMs);
     return stepFailed(
       `The switchover was called off: ${node} is the primary again, as before.`,
       messageOf(because),

@@ -10,10 +10,12 @@ import { stepFailed, text } from "./parameters.ts";
 import {
   declaredNode,
   endServer,
+  forgetZombie,
   isStandby,
   neededInstance,
   replicationAddress,
   sessions,
+  startServer,
   streamsFrom,
 } from "./servers.ts";
 
@@ -71,20 +73,22 @@ async function rejoin(context: MitigationContext, step: StepContext): Promise<Js
   });
   const before = await instance.inspect();
   await end(context, step, instance, before);
-  const kept = before.state === "no-data" ? undefined : await keep(instance, step);
+  await forgetZombie(context, { cluster, node, instance });
+  let kept: string | undefined;
   const problems: string[] = [];
   for (const way of await waysOf(instance, before)) {
     try {
       step.progress(`${node}: ${wayText(way)}`);
+      if (way !== "as it was" && before.state !== "no-data") kept ??= (await keep(instance, step)).directory;
       await tryWay(context, step, instance, way);
       return {
         how: way,
-        ...(kept === undefined ? {} : { kept: kept.directory }),
+        ...(kept === undefined ? {} : { kept }),
         ...(problems.length > 0 ? { problems } : {}),
       };
     } catch (error) {
       if (step.signal.aborted) throw error;
-      problems.push(`${way}: ${messageOf(error)}`);
+      problems.push(`${way}: ${reasonOf(error)}`);
       await endServer(context, step, { cluster, node, instance }, { mode: "kill", timeoutMs: 5000 });
     }
   }
@@ -98,6 +102,10 @@ async function waysOf(instance: Instance, before: InstanceState): Promise<readon
   const mayFollow = clusterState === "shut down" || clusterState.includes("recovery");
   const rewinds = await instance.canRewind();
   return [...(mayFollow ? ["as it was" as const] : []), ...(rewinds ? ["rewound" as const] : []), "cloned"];
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof BlackstartError ? `${error.message} ${error.why}` : messageOf(error);
 }
 
 function wayText(way: Way): string {
@@ -120,7 +128,7 @@ async function tryWay(context: MitigationContext, step: StepContext, instance: I
   await step.assertHeld();
   await instance.markStandby();
   await instance.writeSettings({ primary_conninfo: formatConninfo(conninfo), recovery_target_timeline: "latest" });
-  await instance.start(startTimeoutMs);
+  await startServer(context, { cluster, node: text(step, "node"), instance }, startTimeoutMs);
   const there = async () => ((await streams(context, step)) ? true : undefined);
   if (await pollUntil(there, { everyMs: 20, timeoutMs: streamTimeoutMs, signal: step.signal })) return;
   throw notBack(step, `It runs, but does not stream within ${streamTimeoutMs / 1000} s; its log says why.`);

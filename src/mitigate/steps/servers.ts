@@ -68,6 +68,9 @@ export async function alterSystem(
   await connection.query("select pg_reload_conf()");
 }
 
+/** One server of one cluster, with what its host sees of it. */
+type Place = Readonly<{ cluster: string; node: string; instance: Instance }>;
+
 /**
  * Ends a server: in order first, by force if that does not end it. A stop command that is declared is used first, so
  * that whoever supervises the server knows that it is meant to be down and does not start it again.
@@ -75,7 +78,7 @@ export async function alterSystem(
 export async function endServer(
   context: MitigationContext,
   step: StepContext,
-  place: Readonly<{ cluster: string; node: string; instance: Instance }>,
+  place: Place,
   options: Readonly<{ mode: "fast" | "kill"; timeoutMs: number }>,
 ): Promise<"stopped" | "killed"> {
   const declared = declaredNode(context, place.cluster, place.node);
@@ -122,4 +125,26 @@ async function runStop(
   } catch (error) {
     step.progress(`The stop command of ${node} did not end in time: ${messageOf(error)}`);
   }
+}
+
+/**
+ * A killed postmaster whose parent has not yet taken notice is a zombie, and PostgreSQL takes the pid in the lock file
+ * for a running server ("Is another postmaster running?"). A zombie runs nothing: its lock file is removed.
+ */
+const removeZombieLock = `
+file=$1/postmaster.pid
+[ -r "$file" ] && IFS= read -r pid <"$file" && [ -r "/proc/$pid/stat" ] || exit 0
+IFS= read -r stat <"/proc/$pid/stat" || exit 0
+case \${stat##*") "} in Z*|X*) rm -f "$file" ;; esac
+`;
+
+export async function forgetZombie(context: MitigationContext, place: Place): Promise<void> {
+  const { dataDirectory } = place.instance;
+  const host = context.fleet.host(declaredNode(context, place.cluster, place.node).host ?? "local:");
+  await host.run({ script: removeZombieLock, args: [dataDirectory], as: dataDirectory, timeoutMs: 5000 });
+}
+
+export async function startServer(context: MitigationContext, place: Place, timeoutMs: number): Promise<void> {
+  await forgetZombie(context, place);
+  await place.instance.start(timeoutMs);
 }

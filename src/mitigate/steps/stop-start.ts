@@ -3,7 +3,7 @@ import { pollUntil } from "../../base/time.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import { stepFailed, text } from "./parameters.ts";
-import { endServer, isStandby, neededInstance, sessions } from "./servers.ts";
+import { endServer, isStandby, neededInstance, sessions, startServer } from "./servers.ts";
 
 const stopTimeoutMs = 30_000;
 const startTimeoutMs = 5 * 60_000;
@@ -88,7 +88,11 @@ export function startHandler(context: MitigationContext): StepHandler {
       await step.assertHeld();
       // Orphans and halted processes of before keep the new server from starting.
       if (pids.length > 0) await instance.kill();
-      await instance.start(startTimeoutMs);
+      await startServer(
+        context,
+        { cluster: text(step, "cluster"), node: text(step, "node"), instance },
+        startTimeoutMs,
+      );
       return { role: text(step, "role") };
     },
     async verify(step) {
