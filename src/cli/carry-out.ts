@@ -1,4 +1,5 @@
 import { BlackstartError } from "../base/error.ts";
+import { planTitle } from "../mitigate/autopilot-decision.ts";
 import { createExecutor, type PlanResult } from "../plan/executor.ts";
 import { isRefusal, type Plan, type Refusal } from "../plan/plan.ts";
 import type { IncidentEvent } from "../timeline/incident.ts";
@@ -23,7 +24,7 @@ export async function proposeOrApply(
   }
   out.plan(plan);
   if (!options.apply) {
-    out.progress(`\nNothing was changed. To carry it out: ${again} --apply`);
+    out.progress(`\nNothing was changed. To carry it out:\n  ${again} --apply`);
     return { result: { plan: plan.id, outcome: "proposed" } };
   }
   const how = await confirmed(context, plan, options.yes === true);
@@ -31,7 +32,7 @@ export async function proposeOrApply(
   await executor.store(plan, context.actor);
   await tellIncident(context, plan, {
     kind: "incident.plan-proposed",
-    data: { plan: plan.id, planKind: plan.kind, title: `${plan.kind} ${plan.subject.name}` },
+    data: { plan: plan.id, planKind: plan.kind, title: planTitle(plan) },
   });
   return carryOut(context, plan, how);
 }

@@ -11,6 +11,7 @@ import { addPlan } from "./commands/plan.ts";
 import { addPostmortem } from "./commands/postmortem.ts";
 import { addRecover } from "./commands/recover.ts";
 import { addStatus } from "./commands/status.ts";
+import { addUp } from "./commands/up.ts";
 
 /**
  * All commands, composed. Each stands in a file of its own and imports what it needs only when it runs: the help of
@@ -49,6 +50,7 @@ function addAll(program: Command, act: Act): void {
   addDemo(program, act);
   addInit(program, act);
   program.commandsGroup("Notice:");
+  addUp(program, act);
   addStatus(program, act);
   addCheck(program, act);
   program.commandsGroup("Respond, mitigate, recover, learn:");

@@ -8,6 +8,7 @@ export function addDemo(program: Command, act: Act): void {
       .command("demo")
       .description("a real outage on a real cluster on this machine, from the kill to the postmortem")
       .option("--unattended", "do not wait for Enter: apply what is proposed"),
-    async (context, options: { unattended?: boolean }) => (await import("../demo/demo.ts")).demoCommand(context, options),
+    async (context, options: { unattended?: boolean }) =>
+      (await import("../demo/demo.ts")).demoCommand(context, options),
   );
 }

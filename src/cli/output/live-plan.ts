@@ -1,7 +1,7 @@
 import type { PlanEvent } from "../../plan/events.ts";
 import type { Plan } from "../../plan/plan.ts";
 import type { Event } from "../../timeline/timeline.ts";
-import { cut, type Layout } from "./layout.ts";
+import { cut, type Layout, wrapped } from "./layout.ts";
 import { durationText } from "./quantities.ts";
 import type { Style } from "./style.ts";
 
@@ -39,7 +39,8 @@ export function createLivePlan(plan: Plan, options: LivePlanOptions): LivePlan {
     write(`${eraseLine}  … ${time}  ${cut(text, layout.width - 15)}`);
   };
   const say = (mark: string, time: string, text: string) => {
-    write(`${isTerminal ? eraseLine : ""}  ${mark} ${time.padStart(8)}  ${text}\n`);
+    const lines = wrapped(text, layout.width, `  ${mark} ${time.padStart(8)}  `);
+    write(`${isTerminal ? eraseLine : ""}${lines.join("\n")}\n`);
     present = undefined;
   };
   if (isTerminal) timer = setInterval(draw, refreshMs).unref();
@@ -53,8 +54,7 @@ export function createLivePlan(plan: Plan, options: LivePlanOptions): LivePlan {
           return draw();
         case "step.done": {
           const { step, already, tookMs } = event.data;
-          const remark = already ? style.dim(" (was so already)") : "";
-          return say(style.green("✓"), durationText(tookMs), `${titles.get(step) ?? step}${remark}`);
+          return say(style.green("✓"), already ? "was so" : durationText(tookMs), titles.get(step) ?? step);
         }
         case "step.failed":
           return say(

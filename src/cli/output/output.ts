@@ -61,6 +61,8 @@ export function createOutput(options: OutputOptions): Output {
     width: stream.isTTY === true ? Math.min(stream.columns || 80, maxWidth) : Number.POSITIVE_INFINITY,
   });
   const style = styleFor(stdout);
+  /** Of the event that was shown last. */
+  let day = "";
   const layout = layoutFor(stdout);
   const text = (lines: readonly string[]) => {
     if (!json) stdout.write(`${lines.join("\n")}\n`);
@@ -87,7 +89,8 @@ export function createOutput(options: OutputOptions): Output {
     },
     events: (events) => {
       for (const event of events) record({ event: plain(event) });
-      if (events.length > 0) text(renderEvents(events, style, layout));
+      if (events.length > 0) text(renderEvents(events, day, style, layout));
+      day = events.at(-1)?.at.slice(0, 10) ?? day;
     },
     livePlan: (plan) =>
       createLivePlan(plan, {

@@ -10,12 +10,14 @@ export function renderEvent(event: Event, style: Style, layout: Layout): string[
   return wrapped(`${eventText(event)} ${by}`, layout.width, `${style.dim(timeOfDayText(event.at))}  `);
 }
 
-/** Events in their order, with a line wherever another day begins. */
-export function renderEvents(events: readonly Event[], style: Style, layout: Layout): string[] {
-  let day = "";
-  return events.flatMap((event) => {
-    const isNewDay = event.at.slice(0, 10) !== day;
-    day = event.at.slice(0, 10);
-    return [...(isNewDay ? [style.dim(`${day} (UTC)`)] : []), ...renderEvent(event, style, layout)];
+/**
+ * Events in their order, with a line wherever another day begins.
+ * @param day of the event that was shown before these: `2026-11-20`; empty where there was none
+ */
+export function renderEvents(events: readonly Event[], day: string, style: Style, layout: Layout): string[] {
+  return events.flatMap((event, index) => {
+    const before = events[index - 1]?.at.slice(0, 10) ?? day;
+    const its = event.at.slice(0, 10);
+    return [...(its === before ? [] : [style.dim(`${its} (UTC)`)]), ...renderEvent(event, style, layout)];
   });
 }

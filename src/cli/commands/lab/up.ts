@@ -56,12 +56,13 @@ function tell({ out }: CommandContext, lab: Lab, tookMs: number): void {
   out.text(
     "",
     `system file   ${lab.systemFile}`,
-    `address file  ${lab.addressFile} (the primary's; clients read it)`,
+    `address file  ${lab.addressFile}`,
+    "              (where the primary is; clients read it)",
     "",
     style.bold("To try next"),
     "  blackstart status              how it stands",
     "  blackstart up                  watch it (in another terminal)",
-    "  blackstart lab break           the faults; then: blackstart lab break kill-primary",
+    "  blackstart lab break           the faults, of which kill-primary is the first",
     "",
     `To be rid of it: blackstart lab down ${lab.name}`,
   );

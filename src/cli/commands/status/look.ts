@@ -10,7 +10,7 @@ import { cacheEndpoints, type Endpoint, serviceEndpoints } from "../../../watch/
 import type { NodeStatus } from "../../../watch/status.ts";
 import { startWatcher } from "../../../watch/watcher.ts";
 import type { CommandContext } from "../../context.ts";
-import { lastObserved } from "../../open-fleet.ts";
+import { rememberedOf } from "../../../mitigate/facts.ts";
 
 /** Everything that is on the screen. */
 export type StatusLook = Readonly<{
@@ -61,7 +61,7 @@ export async function look(context: CommandContext): Promise<StatusLook> {
 async function lookAtNodes(context: CommandContext, system: System) {
   const observations: ObservationEvent["data"][] = [];
   for (const cluster of Object.keys(system.clusters)) {
-    observations.push(...(await lastObserved(await context.timeline(), cluster)).values());
+    observations.push(...(await rememberedOf(await context.timeline(), cluster)).values());
   }
   const watcher = startWatcher({
     system,

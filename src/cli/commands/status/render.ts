@@ -24,12 +24,17 @@ export function renderStatus(look: StatusLook, next: NextStep | undefined, style
       look.up === undefined
         ? style.yellow("Nothing watches: `blackstart up` is not running.")
         : style.dim("`blackstart up` is running."),
-      next === undefined
-        ? style.green("Nothing to do.")
-        : `Next: ${style.bold(next.command)}  ${style.dim(`(${next.why})`)}`,
+      ...nextLines(next, style, layout),
     ],
   ];
   return blocks.filter((block) => block.length > 0).flatMap((block, index) => (index === 0 ? block : ["", ...block]));
+}
+
+function nextLines(next: NextStep | undefined, style: Style, { width }: Layout): string[] {
+  if (next === undefined) return [style.green("Nothing to do.")];
+  const line = `Next: ${style.bold(next.command)}`;
+  const fits = `Next: ${next.command}  (${next.why})`.length <= width;
+  return fits ? [`${line}  ${style.dim(`(${next.why})`)}`] : [line, style.dim(`      (${next.why})`)];
 }
 
 function clusterLines(look: StatusLook, cluster: string, style: Style, layout: Layout): string[] {
