@@ -61,9 +61,10 @@ export async function readImages(
     doubts: [] as string[],
   };
   let total = 0;
-  for (const { table, counted } of touched) {
+  for (const one of touched) {
+    const { table, counted } = one;
     const countedAll = counted.inserted + counted.updated + counted.deleted;
-    const notKept = whyNotScanned(table, options.scanBytesMax);
+    const notKept = whyNotScanned(one, options.scanBytesMax);
     if (notKept !== undefined) {
       if (countedAll === 0) continue;
       result.doubts.push(`${table.name}: ${notKept}; ${countsText(counted)} are counted, but not kept.`);
@@ -130,7 +131,8 @@ function countsText({ inserted, updated, deleted }: Counts): string {
   return `${inserted} inserted, ${updated} updated, ${deleted} deleted`;
 }
 
-function whyNotScanned(table: Table, scanBytesMax: number): string | undefined {
+function whyNotScanned({ table, exclusive }: TouchedTable, scanBytesMax: number): string | undefined {
+  if (exclusive) return "the repair locks it so that it cannot be read from outside";
   if (!table.readable) return "this role may not read all its rows";
   if (table.bytes > scanBytesMax) return `it has ${table.bytes} bytes, more than the ${scanBytesMax} that are searched`;
   return undefined;

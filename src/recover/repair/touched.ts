@@ -4,7 +4,12 @@ import { describeTables, type Table } from "./tables.ts";
 /** What the statistics count for one table within the transaction. */
 export type Counts = Readonly<{ inserted: number; updated: number; deleted: number }>;
 
-export type TouchedTable = Readonly<{ table: Table; counted: Counts }>;
+export type TouchedTable = Readonly<{
+  table: Table;
+  counted: Counts;
+  /** The repair holds it so exclusively (TRUNCATE, LOCK) that nobody else can read it. */
+  exclusive: boolean;
+}>;
 
 export type Touched = Readonly<{
   tables: readonly TouchedTable[];
@@ -59,23 +64,32 @@ export async function touchedTables(connection: Connection, before: CountsByTabl
     } else counted.set(oid, change);
   }
 
-  const locked = await connection.query<{ oid: string; kind: string; persistence: string; name: string }>(
-    `select distinct c.oid::text, c.relkind as kind, c.relpersistence as persistence, c.oid::regclass::text as name
+  const locked = await connection.query<{
+    oid: string;
+    kind: string;
+    persistence: string;
+    name: string;
+    exclusive: boolean;
+  }>(
+    `select c.oid::text, c.relkind as kind, c.relpersistence as persistence, c.oid::regclass::text as name,
+        bool_or(l.mode = 'AccessExclusiveLock') as exclusive
        from pg_locks l join pg_class c on c.oid = l.relation join pg_namespace n on n.oid = c.relnamespace
       where l.pid = pg_backend_pid() and l.locktype = 'relation' and c.relkind in ('r', 'm', 'f')
         and l.mode in ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
-        and n.nspname not in ('pg_catalog', 'pg_toast')`,
+        and n.nspname not in ('pg_catalog', 'pg_toast') group by c.oid`,
     [],
     { timeoutMs: 30_000 },
   );
   for (const { kind, name } of locked)
     if (kind === "f") doubts.push(`The foreign table ${name} may have been changed: its rows cannot be kept.`);
+  const exclusive = new Set(locked.filter((each) => each.exclusive).map(({ oid }) => oid));
   const ownTables = locked.filter(({ kind, persistence }) => kind !== "f" && persistence !== "t").map(({ oid }) => oid);
   const tables = await describeTables(connection, [...new Set([...ownTables, ...counted.keys()])]);
   return {
     tables: tables.map((table) => ({
       table,
       counted: counted.get(table.oid) ?? { inserted: 0, updated: 0, deleted: 0 },
+      exclusive: exclusive.has(table.oid),
     })),
     doubts,
   };

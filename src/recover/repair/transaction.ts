@@ -187,7 +187,7 @@ async function beginBoth(repairer: Connection, observer: Connection, timeoutMs: 
   if (row === undefined) throw new Error("pg_export_snapshot answered nothing");
   await observer.query("begin isolation level repeatable read read only");
   await observer.query(`set transaction snapshot '${row.snapshot.replaceAll("'", "''")}'`);
-  await observer.query(`${limits}; ${textSettings}`);
+  await observer.query(`${limits}; set local lock_timeout = ${repairLimits.lockTimeoutMs}; ${textSettings}`);
   await repairer.query(`${limits}; set local lock_timeout = ${repairLimits.lockTimeoutMs}; ${textSettings}`);
   return { xmax: row.xmax };
 }
