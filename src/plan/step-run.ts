@@ -49,6 +49,7 @@ export async function runStep(run: StepRun): Promise<StepEnd> {
     return { kind: "done", already, outcome, tookMs: Math.round((clock.monotonicMs() - startedAtMs) * 1000) / 1000 };
   };
   try {
+    hold.signal.throwIfAborted();
     const state = await call("check", () => handler.check(context));
     if (state.state === "refused") return { kind: "failed", error: refusal(step, state) };
     if (state.state === "done") {
@@ -57,6 +58,7 @@ export async function runStep(run: StepRun): Promise<StepEnd> {
     }
     await context.assertHeld();
     const outcome = await call("do", () => handler.do(context));
+    // Also when it was asked to end meanwhile: to look whether it is done is better than to record that nobody knows.
     await call("verify", () => handler.verify(context, outcome));
     return done(false, outcome);
   } catch (error) {
@@ -80,7 +82,6 @@ type Limit = Readonly<{ limitMs: number; giveUp: (error: Error) => void; context
 async function withinLimit<T>(work: () => Promise<T>, limit: Limit): Promise<T> {
   const { limitMs, giveUp, context, phase } = limit;
   const { signal } = context;
-  signal.throwIfAborted();
   let graceTimer: NodeJS.Timeout | undefined;
   let onAbort = (): void => {};
   const limitTimer = setTimeout(() => giveUp(unanswered(context, phase, `It took over ${limitMs} ms.`)), limitMs);
@@ -90,7 +91,8 @@ async function withinLimit<T>(work: () => Promise<T>, limit: Limit): Promise<T> 
         const because = `It was told to stop and did not, within ${abortGraceMs} ms.`;
         graceTimer = setTimeout(() => reject(unanswered(context, phase, because)), abortGraceMs);
       };
-      signal.addEventListener("abort", onAbort, { once: true });
+      if (signal.aborted) onAbort();
+      else signal.addEventListener("abort", onAbort, { once: true });
       // Also what the handler throws before its first await arrives at `reject`.
       (async () => work())().then(resolve, reject);
     });

@@ -34,8 +34,9 @@ export class WriterClient {
       if (this.#waitingCount >= waitingMax) return reject(this.#tooMany());
       if (this.#next === undefined) {
         this.#next = { operations: [], waiting: [] };
-        // By then every writer that one answer has woken has asked again.
-        setImmediate(() => this.#send());
+        // By then every writer that one answer has woken has asked again; who comes alone does not wait for the loop.
+        if (this.#waitingCount === 0) queueMicrotask(() => this.#send());
+        else setImmediate(() => this.#send());
       }
       this.#waitingCount += 1;
       this.#next.operations.push(operation);
