@@ -10,11 +10,17 @@ copy_own_files() {
     rm -rf "$2/\${file##*/}" && cp -a "$file" "$2/" || return 1
   done
 }
-# Moves the node's own logs from $1 to $2, in place of what is there.
-move_logs() {
-  for file in "$1"/log "$1"/pg_log; do
-    [ -d "$file" ] && [ ! -L "$file" ] || continue
-    rm -rf "$2/\${file##*/}" && mv "$file" "$2/" || return 1
+# Moves the node's own logs aside, unless that was done: then those in the data directory are the source's.
+set_logs_aside() {
+  for name in log pg_log; do
+    [ -d "$data/$name" ] && [ ! -L "$data/$name" ] && [ ! -e "$saved/$name" ] || continue
+    mv "$data/$name" "$saved/" || return 1
+  done
+}
+put_logs_back() {
+  for name in log pg_log; do
+    [ -d "$saved/$name" ] || continue
+    rm -rf "$data/$name" && mv "$saved/$name" "$data/" || return 1
   done
 }
 `;

@@ -4,7 +4,7 @@
  *
  * `find_servers` sets $servers to the pids of the server whose data directory is $data, and of what it started itself
  * (to archive, say). The working directory finds them: children of a postmaster make sessions of their own, and outlive
- * it. A link whose target was removed ends in ` (deleted)`; one of a zombie has no target.
+ * it. (A shell has no local variables: it uses folder, name, links, link, one, started and other.) A link whose target was removed ends in ` (deleted)`; one of a zombie has no target.
  */
 export const processFunctions = `
 here=$data
@@ -23,8 +23,8 @@ find_servers() {
 $(ls -l $links 2>/dev/null)
 LINKS
   for one in $servers; do
-    children=; { IFS= read -r children <"/proc/$one/task/$one/children"; } 2>/dev/null
-    for child in $children; do case "$servers " in *" $child "*) ;; *) servers="$servers $child" ;; esac; done
+    started=; { IFS= read -r started <"/proc/$one/task/$one/children"; } 2>/dev/null
+    for other in $started; do case "$servers " in *" $other "*) ;; *) servers="$servers $other" ;; esac; done
   done
 }
 # Sets $line to line $1 of postmaster.pid: 1 the pid, 7 the shared memory's key and id, 8 its status (pidfile.h).

@@ -1,4 +1,6 @@
 import { BlackstartError } from "../../../base/error.ts";
+import { withoutPassword } from "../../../system/secrets.ts";
+import { withConnection } from "../connection.ts";
 import { formatConninfo, parseConninfo } from "../conninfo.ts";
 import { control } from "./control.ts";
 import { inspect } from "./inspect.ts";
@@ -49,8 +51,8 @@ const rewindScript = `
 data=$1 programs=$2 saved=$3 source=$4
 ${ownFilesFunctions}
 IFS= read -r PGPASSWORD && [ -n "$PGPASSWORD" ] && export PGPASSWORD || unset PGPASSWORD
+set_logs_aside || { put_logs_back; exit 1; }
 [ -e "$data/backup_label" ] || echo 'blackstart: this server is being rewound' >"$data/backup_label"
-move_logs "$data" "$saved"
 "$programs/pg_rewind" --target-pgdata="$data" --source-server="$source" --no-ensure-shutdown --no-sync >"$saved/said" 2>&1
 code=$?
 : >"$data/standby.signal"
@@ -60,10 +62,10 @@ if [ "$code" != 0 ]; then
   grep -q 'rewinding from last common checkpoint' "$saved/said" && exit 4
   grep -q '^blackstart' "$data/backup_label" && rm "$data/backup_label"
   copy_own_files "$saved" "$data"
-  move_logs "$saved" "$data"
+  put_logs_back
   exit 1
 fi
-copy_own_files "$saved" "$data" && move_logs "$saved" "$data" || exit 1
+copy_own_files "$saved" "$data" && put_logs_back || exit 1
 # Still ours: there was nothing to rewind.
 grep -q '^blackstart' "$data/backup_label" 2>/dev/null && rm "$data/backup_label"
 sync -f "$data" 2>/dev/null || sync
@@ -82,6 +84,7 @@ export async function canRewind(place: Place, programs: string): Promise<boolean
 /** See `Instance.rewind`. */
 export async function rewind(place: Place, programs: string, sourceUrl: string, timeoutMs: number): Promise<void> {
   await assertDown(place);
+  await settleSource(place, sourceUrl);
   const data = place.dataDirectory;
   const saved = beside(place, "own-files");
   const asOwner = { as: data, timeoutMs } as const;
@@ -113,6 +116,31 @@ export async function rewind(place: Place, programs: string, sourceUrl: string, 
       : "Nothing was changed. Put right what pg_rewind names, or clone the node anew.";
   throw commandFailed(place, "pg_rewind", result, next);
 }
+
+/**
+ * pg_rewind asks the source's control file for its timeline, where a promotion shows only after the next checkpoint. Until
+ * then it would find both on the same timeline, say that there is nothing to rewind, and leave a server that cannot
+ * follow and still has what the source never got.
+ */
+async function settleSource(place: Place, sourceUrl: string): Promise<void> {
+  await withConnection(sourceUrl, { queryTimeoutMs: checkpointTimeoutMs }, async (connection) => {
+    const isSettled = async () => (await connection.query<{ settled: boolean }>(settledQuery))[0]?.settled === true;
+    if (await isSettled()) return;
+    await connection.query("checkpoint");
+    if (await isSettled()) return;
+    throw new BlackstartError("NOT_POSSIBLE_NOW", {
+      what: `${place.node} cannot be rewound to ${withoutPassword(sourceUrl)} yet.`,
+      why: "That server's control file does not show its present timeline.",
+      next: "If it is a standby, rewind to the primary; otherwise run CHECKPOINT there and try again.",
+    });
+  });
+}
+
+const checkpointTimeoutMs = 5 * 60_000;
+const settledQuery = `
+  select not pg_is_in_recovery() and timeline_id = ('x' || substr(pg_walfile_name(case
+    when pg_is_in_recovery() then null else pg_current_wal_lsn() end), 1, 8))::bit(32)::int as settled
+  from pg_control_checkpoint()`;
 
 export async function assertDown(place: Place): Promise<void> {
   const { state, pids } = await inspect(place);
