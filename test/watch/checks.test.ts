@@ -23,7 +23,13 @@ let admin: Connection;
 
 before(async () => {
   const ready = Promise.withResolvers<Lab>();
-  const settings = { max_prepared_transactions: "5", autovacuum: "on", max_connections: "30" };
+  const settings = {
+    max_prepared_transactions: "5",
+    max_connections: "30",
+    archive_mode: "on",
+    archive_command: "true",
+    autovacuum: "on",
+  };
   living = withLab({ standbys: ["asynchronous"], settings }, (made) => {
     ready.resolve(made);
     return new Promise<void>((resolve) => {
@@ -231,6 +237,81 @@ test("indexes: one that a failed CREATE INDEX CONCURRENTLY left behind", async (
   assert.match(finding.title, /public\.doubled_id on pg1 is invalid/);
   await admin.query("drop table doubled");
   await assertWell();
+});
+
+test("archiver: failing, too slow, and well again", async () => {
+  const archiveBy = async (command: string) => {
+    await admin.query(`alter system set archive_command = '${command}'`);
+    await admin.query("select pg_reload_conf()");
+  };
+  const segment = async () => {
+    await admin.query("create table if not exists archived (id int)");
+    await admin.query("insert into archived values (1)");
+    await admin.query("select pg_switch_wal()");
+  };
+  try {
+    await archiveBy("false");
+    await segment();
+    const failing = await assertIll("warning archive.failing ledger/pg1");
+    assert.match(failing.title, /pg1 cannot archive its WAL/);
+    await archiveBy("true");
+    await segment();
+    await assertWell({ "archive.readySegments": 2 });
+    await archiveBy("sleep 20");
+    await segment();
+    await segment();
+    await assertIll("warning archive.waiting ledger/pg1", { "archive.readySegments": 2 });
+  } finally {
+    await archiveBy("true");
+    // The archiver waits for its command; it is not ours to wait for.
+    const [own] = await admin.query<{ pid: number }>(
+      "select pid from pg_stat_activity where backend_type = 'archiver'",
+    );
+    if (own !== undefined) process.kill(own.pid, "SIGTERM");
+  }
+});
+
+test("replication: a paused replay, and a receiver that gets nothing", async () => {
+  await withConnection(lab.node("pg2").url, {}, async (standby) => {
+    await standby.query("select pg_wal_replay_pause()");
+    try {
+      await assertIll("warning replication.replay-paused ledger/pg2");
+    } finally {
+      await standby.query("select pg_wal_replay_resume()");
+    }
+    const [{ conninfo } = { conninfo: "" }] = await standby.query<{ conninfo: string }>(
+      "select current_setting('primary_conninfo') as conninfo",
+    );
+    const connectBy = async (text: string) => {
+      await standby.query(`alter system set primary_conninfo = '${text.replaceAll("'", "''")}'`);
+      await standby.query("select pg_reload_conf()");
+    };
+    await connectBy("host=127.0.0.1 port=1");
+    try {
+      const finding = await assertIll("warning replication.not-streaming ledger/pg2");
+      assert.equal(finding.remedy?.kind, "rejoin");
+    } finally {
+      await connectBy(conninfo);
+    }
+  });
+  await assertWell();
+});
+
+test("a refused login is told, and is not taken for an outage", async () => {
+  await admin.query("create role barred");
+  const findings = await look({}, (system) => {
+    const [cluster] = Object.values(system.clusters);
+    assert.ok(cluster);
+    const nodes = Object.entries(cluster.nodes).map(([name, node]) => [
+      name,
+      { ...node, url: node.url.replace("//blackstart@", "//barred@") },
+    ]);
+    return { ...system, clusters: { ledger: { ...cluster, nodes: Object.fromEntries(nodes) } } };
+  });
+  assert.deepEqual(codesOf(findings), [
+    "warning node.access-refused ledger/pg1",
+    "warning node.access-refused ledger/pg2",
+  ]);
 });
 
 test("settings: a pending restart, and a standby that differs", async () => {
