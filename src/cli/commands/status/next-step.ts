@@ -29,6 +29,9 @@ export function nextStep(
   const unheld = open.find(({ people }) => people.length === 0);
   if (unheld !== undefined) return { command: `blackstart incident ack ${unheld.id}`, why: "nobody has it" };
   if (worst.length > 0) return { command: "blackstart check", why: "every check, with its evidence" };
+  if (open[0] !== undefined && up === undefined) {
+    return { command: "blackstart up", why: "an incident is open, and nothing notices when it is over" };
+  }
   if (open[0] !== undefined) return { command: `blackstart incident show ${open[0].id}`, why: "it is still open" };
 
   const mitigated = incidents.find(({ status }) => status === "mitigated");

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { nextStep } from "../../../src/cli/commands/status/next-step.ts";
+import type { StatusLook } from "../../../src/cli/commands/status/look.ts";
+import type { Finding } from "../../../src/finding/finding.ts";
+
+type Facts = Parameters<typeof nextStep>[0];
+const quiet = {
+  system: { invariants: {}, caches: {} },
+  findings: [],
+  incidents: [],
+  plans: [],
+  up: {},
+} as unknown as Facts;
+const noPrimary = {
+  code: "cluster.no-primary",
+  severity: "critical",
+  subject: { kind: "cluster", name: "ledger" },
+  remedy: { kind: "failover", subject: { kind: "cluster", name: "ledger" } },
+} as unknown as Finding;
+const incident = (status: string, more: object = {}) =>
+  ({ id: "i1", status, people: [], recovery: [], open: [], ...more }) as unknown as StatusLook["incidents"][number];
+const plan = (state: string, more: object = {}) =>
+  ({ id: "p1", state, plan: { incident: "i1" }, ...more }) as unknown as StatusLook["plans"][number];
+
+const table: [string, Partial<Facts>, string | undefined][] = [
+  ["nothing is wrong and it is watched", {}, undefined],
+  ["nothing watches", { up: undefined }, "blackstart up"],
+  [
+    "an interrupted plan comes first",
+    {
+      plans: [plan("proposed"), plan("interrupted", { id: "p2" })],
+      findings: [noPrimary],
+      incidents: [incident("open")],
+    },
+    "blackstart plan resume p2",
+  ],
+  ["a running plan is followed", { plans: [plan("running")], findings: [noPrimary] }, "blackstart plan show p1"],
+  [
+    "a proposed plan of an open incident waits for approval",
+    { plans: [plan("proposed")], incidents: [incident("open")], findings: [noPrimary] },
+    "blackstart plan resume p1",
+  ],
+  [
+    "a proposed plan of a resolved incident does not",
+    { plans: [plan("proposed")], incidents: [incident("resolved")] },
+    undefined,
+  ],
+  [
+    "the remedy of the worst finding",
+    { findings: [noPrimary], incidents: [incident("open")] },
+    "blackstart mitigate failover ledger",
+  ],
+  ["nobody has it", { incidents: [incident("open")] }, "blackstart incident ack i1"],
+  [
+    "it works again: the data is looked at",
+    { incidents: [incident("mitigated")], system: { invariants: { pairs: {} }, caches: {} } as never },
+    "blackstart recover invariants",
+  ],
+  [
+    "then the caches",
+    {
+      incidents: [incident("mitigated", { recovery: [{ act: "invariants" }] })],
+      system: { invariants: { pairs: {} }, caches: { balances: { entries: [{}] } } } as never,
+    },
+    "blackstart recover cache",
+  ],
+  ["then it is resolved", { incidents: [incident("mitigated")] }, 'blackstart incident resolve i1 "what put it right"'],
+];
+
+for (const [name, facts, command] of table) {
+  test(`next: ${name}`, () => assert.equal(nextStep({ ...quiet, ...facts })?.command, command));
+}
