@@ -120,6 +120,17 @@ test("a standby whose receiver is down leads to its primary by its primary_conni
   assert.deepEqual(cluster?.nodes, ["-@10.0.0.1:5432 primary", "pg2@10.0.0.2:5432 standby"]);
 });
 
+test("a server of another cluster that stands where the primary was is not taken for it", async () => {
+  const clusters = await found(["postgres://10.0.0.2/d"], {
+    "10.0.0.1:5432": primary({ system: "other" }),
+    "10.0.0.2:5432": standby({ name: "pg2", conninfo: "host=10.0.0.1 application_name=pg2" }),
+  });
+  assert.deepEqual(
+    clusters.map(({ nodes }) => nodes),
+    [["pg2@10.0.0.2:5432 standby"]],
+  );
+});
+
 test("what streams and is no standby is told, and is no node", async () => {
   const [cluster] = await found(["postgres://10.0.0.1/d"], {
     "10.0.0.1:5432": primary({

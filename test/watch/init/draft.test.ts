@@ -96,6 +96,7 @@ test("synchronous is what commits really wait for, as far as it can be", async (
   for (const [some, value, said] of [
     [{ synchronous: "" }, 0, /synchronous_standby_names is empty/],
     [{ synchronous: "FIRST 1 (pg2)", synchronousCommit: "local" }, 0, /commits wait for no standby/],
+    [{ synchronous: "FIRST 1 (pg2)", synchronousCommit: "off" }, 0, /commits wait for no standby/],
     [{ synchronous: "FIRST 1 (pg2)", synchronousCommit: "remote_apply" }, 1, /the first 1 of pg2/],
     [{ synchronous: "*" }, 1, /the first 1 of all standbys/],
     [{ synchronous: "FIRST 2 (pg2, gone)" }, 1, /\(not seen: gone\)/],
