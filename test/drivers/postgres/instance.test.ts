@@ -319,7 +319,7 @@ function dyingRewind(lab: Lab, binaries: string): string {
 data=\${1#--target-pgdata=}
 echo 'pg_rewind: rewinding from last common checkpoint at 0/0 on timeline 1'
 rm -f "$data/standby.signal"
-echo "port = 1" >"$data/postgresql.conf"
+printf "%s\\n" "port = 19999" "listen_addresses = '127.0.0.1'" "unix_socket_directories = ''" >"$data/postgresql.conf"
 : >"$data/postgresql.auto.conf"
 kill -9 $$
 `;

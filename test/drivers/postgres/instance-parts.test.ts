@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { stateFrom } from "../../../src/drivers/postgres/instance/inspect.ts";
+import { parseControl } from "../../../src/drivers/postgres/instance/control.ts";
+import { withSettings } from "../../../src/drivers/postgres/instance/settings.ts";
+
+const stat = (pid: number, state: string, parent: number) => `${pid} (postgres) ${state} ${parent} 1 1 0`;
+
+describe("what the look at a data directory's processes means", () => {
+  const table: readonly [string, readonly string[], string | undefined][] = [
+    ["nothing there", ["pidfile "], "no-data"],
+    ["data, no process", ["data", "pidfile 7"], "down"],
+    [
+      "the postmaster of the file, and its children",
+      ["data", "pidfile 7", stat(7, "S", 1), stat(8, "S", 7)],
+      "running",
+    ],
+    ["the postmaster halted", ["data", "pidfile 7", stat(7, "T", 1), stat(8, "S", 7)], "stopped-processes"],
+    ["one backend halted", ["data", "pidfile 7", stat(7, "S", 1), stat(8, "T", 7)], "running"],
+    ["children without their postmaster", ["data", "pidfile 7", stat(8, "S", 1), stat(9, "S", 1)], "orphans"],
+    ["a postmaster whose file was lost", ["data", "pidfile ", stat(7, "S", 1), stat(8, "S", 7)], "running"],
+    ["only zombies", ["data", "pidfile 7", stat(7, "Z", 1)], "down"],
+    ["processes, but no data any more", ["pidfile ", stat(7, "S", 1), stat(8, "S", 7)], "running"],
+    ["single-user mode", ["data", "pidfile -7", stat(7, "S", 1)], "running"],
+    ["a way that is closed to us", ["closed", "pidfile "], undefined],
+    ["another account's, the postmaster seen", ["data", "readable", "pidfile 7", "seen 7 (postgres) S 1"], "running"],
+    ["another account's, its file closed to us", ["data", "pidfile ", "seen 7 (postgres) S 1"], undefined],
+    ["another account's, some server seen", ["data", "readable", "pidfile 6", "seen 7 (postgres) S 1"], undefined],
+    ["another account's, no server at all", ["data", "readable", "pidfile 6"], "down"],
+  ];
+  for (const [title, lines, expected] of table) {
+    test(title, () => assert.equal(stateFrom(`${lines.join("\n")}\n`)?.state, expected));
+  }
+});
+
+describe("postgresql.auto.conf", () => {
+  test("keeps what is not set, in its order, and has each set name once", () => {
+    const text = "# Do not edit\nwork_mem = '1MB'\nPort = 1\n\nshared_buffers = '2MB'\nwork_mem = '3MB'\n";
+    assert.equal(
+      withSettings(text, { work_mem: "4MB", port: "5" }),
+      "# Do not edit\nshared_buffers = '2MB'\nwork_mem = '4MB'\nport = '5'\n",
+    );
+  });
+
+  test("setting the same twice is setting it once, whatever the value", () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^[^\r\n\0]*$/), (value) => {
+        const once = withSettings("a = '1'\n", { b: value });
+        assert.equal(withSettings(once, { b: value }), once);
+        assert.ok(once.startsWith("a = '1'\n"));
+      }),
+    );
+  });
+});
+
+describe("pg_control", () => {
+  test("that is damaged is told from a whole one", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 1024 }), (bytes) => {
+        // Random bytes never hold the mark that every control file has.
+        assert.equal(parseControl(Buffer.from(bytes)), undefined);
+      }),
+    );
+  });
+});

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { pollUntil } from "../../../src/base/time.ts";
+import { withConnection } from "../../../src/drivers/postgres/connection.ts";
+import { lsnAhead } from "../../../src/drivers/postgres/lsn.ts";
+import { type NodeObservation, observeNode } from "../../../src/drivers/postgres/observe.ts";
+import type { Lab } from "../../../src/lab/lab.ts";
+import { withLab } from "../../support/lab.ts";
+import { postgresVersions } from "../../support/postgres-versions.ts";
+
+for (const { title, binaries, skip } of postgresVersions) {
+  describe(`the observation of ${title}`, { skip }, () => {
+    test("tells a primary and a standby, their timeline also right after a promotion, and hides a password", () =>
+      withLab({ binaries, standbys: ["asynchronous", "asynchronous"] }, async (lab) => {
+        const primary = await observe(lab, "pg1");
+        assert.equal(primary.role, "primary");
+        assert.equal(primary.timelineId, 1);
+        assert.equal(primary.receiver, null);
+        assert.equal(primary.replayedLsn, null);
+        assert.equal(primary.settings.dataDirectory, lab.node("pg1").dataDirectory);
+        assert.deepEqual(
+          primary.standbys.map(({ applicationName, state, clientAddress }) => [applicationName, state, clientAddress]),
+          [
+            ["pg2", "streaming", "127.0.0.1"],
+            ["pg3", "streaming", "127.0.0.1"],
+          ],
+        );
+
+        const standby = await observe(lab, "pg2");
+        assert.equal(standby.role, "standby");
+        assert.equal(standby.systemIdentifier, primary.systemIdentifier);
+        assert.equal(standby.receiver?.senderPort, lab.node("pg1").port);
+        assert.match(standby.settings.primaryConninfo, /application_name='pg2'/);
+        assert.ok(lsnAhead(standby.lsn, standby.replayedLsn ?? "") >= 0);
+
+        // No checkpoint has followed the promotion: pg_control still says 1.
+        await withConnection(lab.node("pg2").url, {}, (connection) => connection.query("select pg_promote()"));
+        assert.equal((await observe(lab, "pg2")).timelineId, 2);
+
+        await withConnection(lab.node("pg3").url, {}, async (connection) => {
+          await connection.query(
+            `alter system set primary_conninfo = 'host=127.0.0.1 port=${lab.node("pg2").port} user=replicator password=''hun ter2'' application_name=pg3'`,
+          );
+          await connection.query("select pg_reload_conf()");
+        });
+        const followed = await pollUntil(
+          async () => {
+            const seen = await observe(lab, "pg3");
+            return seen.timelineId === 2 && seen.receiver?.senderPort === lab.node("pg2").port ? seen : undefined;
+          },
+          { everyMs: 20, timeoutMs: 15_000 },
+        );
+        assert.ok(followed, "pg3 does not follow");
+        assert.doesNotMatch(JSON.stringify(followed), /hun ter2/);
+      }));
+
+    test("with pg_monitor sees all; without it what is closed is empty, and nothing fails", () =>
+      withLab({ binaries, standbys: ["asynchronous"] }, async (lab) => {
+        await withConnection(lab.node("pg1").url, {}, (connection) =>
+          connection.query("create role monitor login in role pg_monitor; create role weak login"),
+        );
+        const full = await observe(lab, "pg1");
+        const monitored = await observe(lab, "pg1", "monitor");
+        assert.deepEqual({ ...monitored, lsn: "", standbys: [] }, { ...full, lsn: "", standbys: [] });
+        assert.equal(monitored.standbys[0]?.state, "streaming");
+
+        const weak = await observe(lab, "pg1", "weak");
+        assert.equal(weak.role, "primary");
+        assert.equal(weak.systemIdentifier, full.systemIdentifier);
+        assert.equal(weak.settings.dataDirectory, "");
+        assert.equal(weak.standbys[0]?.state, "unknown");
+        const replicated = await pollUntil(
+          () =>
+            observe(lab, "pg2", "weak").catch((error) => {
+              if (/does not exist/.test(error.message)) return undefined;
+              throw error;
+            }),
+          { everyMs: 20, timeoutMs: 15_000 },
+        );
+        assert.equal(replicated?.receiver?.status, "unknown");
+        assert.equal(replicated?.settings.primaryConninfo, "");
+      }));
+  });
+}
+
+function observe(lab: Lab, node: string, user = "blackstart"): Promise<NodeObservation> {
+  return withConnection(lab.node(node).url.replace("blackstart@", `${user}@`), {}, (connection) =>
+    observeNode(connection),
+  );
+}
