@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Connection } from "../../src/drivers/postgres/connection.ts";
+import type { RecoveryFleet } from "../../src/recover/context.ts";
 import { lookAtInvariant, lookForViolations } from "../../src/recover/invariants.ts";
 import { withFolder } from "../support/folder.ts";
 import { creditInvariant, fleetOf, ledgerTables, servers, systemOf, withServer } from "./support.ts";
@@ -29,19 +31,26 @@ test("violations are found twice or not at all; wrong SQL is said clearly", { sk
         subject: { kind: "invariant", name: "one" },
       });
 
-      // One that is put right between the two looks is work in progress.
-      const settling = look({ one: { ...creditInvariant, settle: "700ms" } });
-      const client = await server.connect();
-      for (;;) {
-        // The first look is over when its connection is idle again.
-        const { rows } = await client.query(
-          "select 1 from pg_stat_activity where application_name like 'blackstart%' and state = 'idle' and query ilike 'rollback'",
-        );
-        if (rows.length > 0) break;
-      }
-      await client.query("insert into entries (transfer_id, amount) values (777, 5), (999, 1)");
-      await client.end();
-      const settled = await settling;
+      // One that is put right between the two looks is work in progress, and so is one that comes then.
+      let transactions = 0;
+      const between: RecoveryFleet = {
+        ...fleetOf(server.url),
+        connect: async (cluster, node, options) => {
+          const connection = await fleetOf(server.url).connect(cluster, node, options);
+          const query: Connection["query"] = async (text, values, queryOptions) => {
+            const rows = await connection.query(text, values, queryOptions);
+            // The first transaction asks for the columns; with the second the first look is over.
+            if (text === "rollback" && ++transactions === 2)
+              await server.query("insert into entries (transfer_id, amount) values (777, 5), (999, 1)");
+            return rows as never;
+          };
+          return { ...connection, query };
+        },
+      };
+      const settled = await lookAtInvariant(
+        { system: systemOf(server.url, { invariants: { one: creditInvariant } }), fleet: between },
+        "one",
+      );
       assert.equal(settled.count, 1);
       assert.equal(settled.samples[0]?.transfer_id, "778");
       assert.equal(settled.passing, 2);
