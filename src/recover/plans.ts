@@ -11,7 +11,7 @@ import { walkDefaults } from "./cache/walk.ts";
 import type { RecoveryContext } from "./context.ts";
 import type { RowChange } from "./repair/images.ts";
 import type { RepairParameters } from "./repair/step.ts";
-import { type RepairReport, repairInvariant, repairLimits } from "./repair/transaction.ts";
+import { repairInvariant, repairLimits } from "./repair/transaction.ts";
 import { repairStatements } from "./violations.ts";
 
 export const recoveryKinds: readonly string[] = ["repair-invariant", "purge-cache"];
@@ -55,16 +55,6 @@ async function draftOf(request: PlanRequest, context: RecoveryContext): Promise<
         next: "Ask for one of these.",
       });
   }
-}
-
-/** What a repair would do now, without doing it: for the dry run. */
-export async function dryRunRepair(
-  name: string,
-  context: RecoveryContext,
-  options: JsonObject = {},
-): Promise<RepairReport> {
-  const { parameters } = repairParameters(name, context, options);
-  return await repairInvariant(context, { plan: "dry-run", ...parameters });
 }
 
 function repairParameters(name: string, context: RecoveryContext, options: JsonObject) {

@@ -7,7 +7,6 @@ import { BlackstartError } from "../base/error.ts";
 export const shortHeaderBytes = 24;
 export const longHeaderBytes = 40;
 export const recordHeaderBytes = 24;
-export const defaultPageBytes = 8192;
 
 /** `XLogRecordMaxSize` of 16 and later; no record that a server wrote is longer. */
 export const recordBytesMax = 1020 * 1024 * 1024;
@@ -39,10 +38,6 @@ const otherMagics: ReadonlyMap<number, string> = new Map([
   [0xd098, "11"],
   [0xd101, "12"],
 ]);
-
-export function isKnownMagic(magic: number): boolean {
-  return versionByMagic.has(magic);
-}
 
 /** The major version that writes pages with this magic, or an error that names the version. */
 export function versionOfMagic(magic: number, file: string): number {

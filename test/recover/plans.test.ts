@@ -41,7 +41,8 @@ test("a repair is planned from its dry run, carried out, and told in the inciden
       assert.equal(result.outcome, "done", JSON.stringify(result));
       assert.equal((await server.query(creditInvariant.violations)).length, 0);
       const done = (await timeline.read({ stream: `plan/${plan.id}` })).find(({ kind }) => kind === "step.done");
-      const { outcome } = done?.data as { outcome: { violations: number; tables: object; samples: object[] } };
+      assert.ok(done);
+      const { outcome } = done.data as { outcome: { violations: number; tables: object; samples: object[] } };
       assert.equal(outcome.violations, 2);
       assert.deepEqual(outcome.tables, [{ table: '"public"."entries"', inserted: 0, updated: 0, deleted: 2 }]);
       const story = await timeline.read({ stream: "incident/20260101-0000-ledger" });

@@ -56,7 +56,8 @@ test("a damaged page is a clear error, on reading and on writing", async () => {
     for (let n = 0; n < 50; n += 1) await before.append("a", n, [event("x".repeat(500))]);
     await before.close();
     const bytes = readFileSync(file);
-    bytes.fill(0xff, 4096);
+    // The first quarter holds the schema, without which it does not even open.
+    bytes.fill(0xff, Math.floor(bytes.length / 4));
     writeFileSync(file, bytes);
     const after = await openSqliteTimeline(file);
     await fails("STORE_UNUSABLE", after.read());

@@ -33,24 +33,30 @@ for (const { title, binaries, skip } of postgresVersions) {
         assert.match(standby.settings.primaryConninfo, /application_name='pg2'/);
         assert.ok(lsnAhead(standby.lsn, standby.replayedLsn ?? "") >= 0);
 
-        // No checkpoint has followed the promotion: pg_control still says 1.
-        await withConnection(lab.node("pg2").url, {}, (connection) => connection.query("select pg_promote()"));
-        assert.equal((await observe(lab, "pg2")).timelineId, 2);
-
+        // Behind pg2 before the promotion, so that it can be no further than pg2 when the timelines part.
         await withConnection(lab.node("pg3").url, {}, async (connection) => {
           await connection.query(
             `alter system set primary_conninfo = 'host=127.0.0.1 port=${lab.node("pg2").port} user=replicator password=''hun ter2'' application_name=pg3'`,
           );
           await connection.query("select pg_reload_conf()");
         });
-        const followed = await pollUntil(
-          async () => {
+        const followsOn = async (timelineId: number) => {
+          const streams = async () => {
             const seen = await observe(lab, "pg3");
-            return seen.timelineId === 2 && seen.receiver?.senderPort === lab.node("pg2").port ? seen : undefined;
-          },
-          { everyMs: 20, timeoutMs: 15_000 },
-        );
-        assert.ok(followed, "pg3 does not follow");
+            const { senderPort, status } = seen.receiver ?? {};
+            if (senderPort !== lab.node("pg2").port || status !== "streaming") return undefined;
+            return seen.timelineId === timelineId ? seen : undefined;
+          };
+          const seen = await pollUntil(streams, { everyMs: 20, timeoutMs: 15_000 });
+          assert.ok(seen, `pg3 does not follow pg2 on timeline ${timelineId}`);
+          return seen;
+        };
+        await followsOn(1);
+
+        // No checkpoint has followed the promotion: pg_control still says 1.
+        await withConnection(lab.node("pg2").url, {}, (connection) => connection.query("select pg_promote()"));
+        assert.equal((await observe(lab, "pg2")).timelineId, 2);
+        const followed = await followsOn(2);
         assert.doesNotMatch(JSON.stringify(followed), /hun ter2/);
       }));
 
