@@ -21,7 +21,9 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
-process.stdout.write(`${cpus().length} × ${cpus()[0]?.model ?? "unknown processor"}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}\n\n`);
+process.stdout.write(
+  `${cpus().length} × ${cpus()[0]?.model ?? "unknown processor"}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}\n\n`,
+);
 let failures = 0;
 for (const name of wanted.length > 0 ? wanted : Object.keys(benches)) {
   process.stderr.write(`measuring ${name} …\n`);
@@ -36,5 +38,7 @@ process.exit(failures > 0 ? 1 : 0);
 
 function print(row: BenchRow): void {
   const ratio = row.ratio === undefined ? "" : `  (${row.ratio.toFixed(row.ratio < 10 ? 2 : 0)} ×)`;
-  process.stdout.write(`${row.met ? "✓" : "✗"} ${row.name}\n    measured  ${row.measured}${ratio}\n    against   ${row.against}\n    goal      ${row.goal}\n\n`);
+  process.stdout.write(
+    `${row.met ? "✓" : "✗"} ${row.name}\n    measured  ${row.measured}${ratio}\n    against   ${row.against}\n    goal      ${row.goal}\n\n`,
+  );
 }

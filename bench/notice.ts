@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { delay, pollUntil } from "../src/base/time.ts";
@@ -7,7 +7,7 @@ import { createLab } from "../src/lab/create.ts";
 import { findBinaries } from "../src/lab/binaries.ts";
 import type { Lab } from "../src/lab/lab.ts";
 import { serverProcessesIn } from "../src/lab/processes.ts";
-import { primaryReady, startServer } from "../src/lab/server-start.ts";
+import { logFileOf, primaryReady, startServer } from "../src/lab/server-start.ts";
 import { createResponder } from "../src/respond/responder.ts";
 import { loadSystem } from "../src/system/load.ts";
 import type { System } from "../src/system/schema.ts";
@@ -26,7 +26,10 @@ const idleMs = 6000;
  */
 export async function run(): Promise<BenchRow[]> {
   const home = await mkdtemp(join(process.env.BENCH_FOLDER ?? tmpdir(), "blackstart-bench-"));
-  const lab = await createLab({ home });
+  // The account that runs the servers, where we are root, must be able to enter it.
+  await chmod(home, 0o755);
+  // Its queries are counted in the servers' logs: their statistics are told with a delay of their own choice.
+  const lab = await createLab({ home, settings: { log_statement: "all" } });
   try {
     const loaded = await loadSystem(lab.systemFile);
     const system = { ...loaded, watch: { ...loaded.watch, heartbeat: 1000 } };
@@ -54,8 +57,13 @@ async function outage(lab: Lab, system: System, folder: string, signal: "SIGKILL
   const responder = createResponder({ system, timeline });
   const noticed = Promise.withResolvers<number>();
   const durable = Promise.withResolvers<number>();
+  // As in `up`: what is seen of the nodes at the beginning is stored, so the store is at work before the outage.
+  const stored: Promise<unknown>[] = [];
   const watcher = startWatcher({
     system,
+    observed({ kind, data }) {
+      stored.push(timeline.append(`cluster/${data.cluster}`, "any", [{ kind, by: "watch", data }]));
+    },
     report(change) {
       if (!change.raised.some(({ code }) => code === "cluster.no-primary")) return;
       noticed.resolve(performance.now());
@@ -65,6 +73,7 @@ async function outage(lab: Lab, system: System, folder: string, signal: "SIGKILL
   const poller = startPoller(lab.node("pg1").url);
   try {
     await watcher.looked();
+    await Promise.all(stored);
     // At any moment between two heartbeats, and between two polls.
     await delay(200 + Math.random() * 1000);
     const pids = pidsOf(lab);
@@ -185,17 +194,19 @@ async function idleRows(lab: Lab, system: System): Promise<BenchRow[]> {
   }
 }
 
-/** Transactions and sessions of the watch on each node, as the server counts them. */
+/** Sessions of the watch on each node, and what they have asked, as the server's log counts it. */
 async function countsOf(lab: Lab): Promise<readonly { queries: number; connections: number }[]> {
   return Promise.all(
-    lab.nodes.map(({ url }) =>
-      withConnection(url, {}, async (connection) => {
-        const [row] = await connection.query<{ queries: string; connections: string }>(`
-          select (select sum(xact_commit + xact_rollback) from pg_stat_database) as queries,
-            (select count(*) from pg_stat_activity where application_name = 'blackstart watch') as connections`);
-        return { queries: Number(row?.queries), connections: Number(row?.connections) };
-      }),
-    ),
+    lab.nodes.map(async ({ url, dataDirectory }) => {
+      const sessions = await withConnection(url, {}, (connection) =>
+        connection.query<{ pid: number }>(
+          "select pid from pg_stat_activity where application_name = 'blackstart watch'",
+        ),
+      );
+      const log = await readFile(logFileOf(dataDirectory), "utf8");
+      const asked = (pid: number) => log.match(new RegExp(`\\[${pid}\\] LOG:  (statement|execute)`, "g"))?.length ?? 0;
+      return { queries: sessions.reduce((sum, { pid }) => sum + asked(pid), 0), connections: sessions.length };
+    }),
   );
 }
 

@@ -20,14 +20,20 @@ export function createBatch(database: DatabaseSync, nowMs: () => number) {
   const begin = database.prepare("begin immediate");
   const commit = database.prepare("commit");
   const statements = prepare(database);
+  let dataVersion: number | undefined;
 
   return (operations: readonly Operation[]): Outcome[] => {
     begin.run();
     try {
+      const [current] = statements.dataVersion.get() as unknown as readonly [number];
+      // Another connection has committed: what is remembered of the streams may be old.
+      if (current !== dataVersion || statements.heads.size > headsMax) statements.heads.clear();
+      dataVersion = current;
       const outcomes = operations.map((operation) => apply(statements, operation, nowMs()));
       commit.run();
       return outcomes;
     } catch (error) {
+      statements.heads.clear();
       // SQLite itself has rolled back after some errors (sqlite.org/lang_transaction.html).
       if (database.isTransaction) database.exec("rollback");
       throw error;
@@ -35,14 +41,23 @@ export function createBatch(database: DatabaseSync, nowMs: () => number) {
   };
 }
 
-type Statements = Readonly<Record<"head" | "insert" | "lease" | "grant" | "renew" | "release", StatementSync>>;
+/** Of so many streams the version is remembered between transactions. */
+const headsMax = 10_000;
+
+type Statements = { readonly heads: Map<string, number> } & Readonly<
+  Record<"dataVersion" | "head" | "insert" | "lease" | "grant" | "renew" | "release", StatementSync>
+>;
 
 function prepare(database: DatabaseSync): Statements {
   const head = database.prepare("select max(version) from events where stream = ?");
   head.setReturnArrays(true);
   const lease = database.prepare("select token, expires_ms, process from leases where name = ?");
   lease.setReturnArrays(true);
+  const dataVersion = database.prepare("pragma data_version");
+  dataVersion.setReturnArrays(true);
   return {
+    heads: new Map(),
+    dataVersion,
     head,
     lease,
     insert: database.prepare("insert into events (stream, version, at, by, kind, data) values (?, ?, ?, ?, ?, ?)"),
@@ -73,8 +88,7 @@ function append(statements: Statements, operation: AppendOperation, nowMs: numbe
     const why = lossOf(leaseRow(statements, under.name), under.token, nowMs);
     if (why !== undefined) return { kind: "lost", why };
   }
-  const row = statements.head.get(stream) as unknown as readonly [number | null];
-  const actual = row[0] ?? 0;
+  const actual = headOf(statements, stream);
   if (expected >= 0 && expected !== actual) return { kind: "conflict", actual };
   let position = 0;
   for (let index = 0, version = actual + 1; index < fields.length; index += 4, version += 1) {
@@ -82,7 +96,15 @@ function append(statements: Statements, operation: AppendOperation, nowMs: numbe
     const added = statements.insert.run(stream, version, at as string, by as string, kind as string, data as string);
     if (index === 0) position = Number(added.lastInsertRowid);
   }
+  statements.heads.set(stream, actual + fields.length / 4);
   return { kind: "appended", position, version: actual + 1 };
+}
+
+function headOf(statements: Statements, stream: string): number {
+  const known = statements.heads.get(stream);
+  if (known !== undefined) return known;
+  const [head] = statements.head.get(stream) as unknown as readonly [number | null];
+  return head ?? 0;
 }
 
 function grant(statements: Statements, operation: GrantOperation, nowMs: number): Outcome {

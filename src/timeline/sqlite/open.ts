@@ -92,6 +92,8 @@ function isEmpty(database: DatabaseSync): boolean {
 
 /** Several processes may arrive here at once; one makes the tables, the others find them made. */
 function initialise(database: DatabaseSync, file: string, busyTimeoutMs: number): void {
+  // A commit writes whole pages, each with its checksum, and touches one for every stream: small ones are cheaper.
+  database.exec("pragma page_size = 1024");
   enterWalMode(database, busyTimeoutMs);
   database.exec("pragma synchronous = full; begin immediate");
   try {
