@@ -50,7 +50,7 @@ export async function carryOut(
   const tookMs = Math.round(performance.now() - started);
   await tellIncident(context, plan, {
     kind: "incident.plan-ended",
-    data: { plan: plan.id, planKind: plan.kind, outcome: result.outcome, state: result.state ?? "" },
+    data: { plan: plan.id, planKind: plan.kind, outcome: result.outcome, state: result.state },
   });
   return ended(out, result, tookMs);
 }
@@ -74,7 +74,7 @@ function ended(out: CommandContext["out"], result: PlanResult, tookMs: number): 
     plan: planId,
     outcome,
     tookMs,
-    ...(state === undefined ? {} : { state }),
+    state,
     ...(next === undefined ? {} : { next }),
   };
   switch (outcome) {
@@ -87,10 +87,7 @@ function ended(out: CommandContext["out"], result: PlanResult, tookMs: number): 
       out.progress(`Next: blackstart plan show ${planId}`);
       return { exitCode: 4, result: fields };
     case "stopped":
-      out.text(
-        out.style.red(`Stopped half-way, after ${durationText(tookMs)}.`),
-        ...(state === undefined ? [] : [`  state: ${state}`]),
-      );
+      out.text(out.style.red(`Stopped half-way, after ${durationText(tookMs)}.`), `  state: ${state}`);
       out.progress(`  next: ${next ?? `blackstart plan show ${planId}`}`);
       return { exitCode: 4, result: fields };
   }

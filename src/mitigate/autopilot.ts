@@ -27,7 +27,7 @@ import { makeMitigationPlan } from "./plans.ts";
  *
  *   seen ─► planned ─► proposed ─(policy: auto)─► running ─► ended ─(stopped; a few times)─► seen
  *     ▲        │           └─(policy: propose)─► left to a person
- *     └─(later; bounded)── refused, or the server is coming back by itself
+ *     └─(later; bounded)── refused, or the server is coming back by itself, or another plan works on the cluster
  */
 export interface Autopilot {
   close(): Promise<void>;
@@ -124,6 +124,11 @@ async function pursue(
   let [plans, refusals, startingMs] = [0, 0, 0];
   while (!signal.aborted && plans < plansMax && refusals < refusedAttemptsMax) {
     if (!(await isStillAsked(options, incident, remedy))) return;
+    // Another plan is changing the very facts that this one would be made of; it may settle this as well.
+    if ((await options.timeline.leaseState(placeOfRemedy(remedy)))?.held === true) {
+      await pause(heldPauseMs, signal);
+      continue;
+    }
     const made = await makeMitigationPlan(requestOf(remedy, incident, startingMs), options);
     if (isRefusal(made)) {
       const means = refusalMeans(made);
@@ -184,8 +189,7 @@ async function proposeAndRun(options: AutopilotOptions, incident: string, plan: 
 async function carryOut(options: AutopilotOptions, plan: Plan): Promise<PlanResult> {
   try {
     const result = await runWhenFree(options, plan);
-    if (plan.incident !== undefined)
-      await ended(options, plan.incident, plan, result.outcome, result.state ?? "Every step was done.");
+    if (plan.incident !== undefined) await ended(options, plan.incident, plan, result.outcome, result.state);
     return result;
   } catch (error) {
     if (plan.incident !== undefined) await ended(options, plan.incident, plan, "stopped", messageOf(error));

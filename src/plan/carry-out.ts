@@ -66,7 +66,7 @@ export async function carryOut(run: CarryOut): Promise<PlanResult> {
   }
   const outcome = failures === 0 ? "done" : "done-with-failures";
   await flush({ kind: "plan.finished", data: { outcome } });
-  return { planId: plan.id, outcome };
+  return { planId: plan.id, ...finished(outcome) };
 }
 
 const askAgain = "Look at the state of the cluster, then make a new plan: its checks find what was done already.";
@@ -117,6 +117,11 @@ function failed(step: Step, error: BlackstartError): RecordedEvent {
   const { code, message, why, next } = error;
   const data = { step: step.id, code, message: scrubbed(message), why: scrubbed(why), next: scrubbed(next) };
   return { kind: "step.failed", data };
+}
+
+/** What is said of a plan that came to its end. */
+export function finished(outcome: "done" | "done-with-failures"): Pick<PlanResult, "outcome" | "state"> {
+  return { outcome, state: outcome === "done" ? "Every step was done." : "Every step was done that had to be." };
 }
 
 /** What stands and what does not, for the person who takes over from here. */

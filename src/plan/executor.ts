@@ -1,7 +1,7 @@
 import { BlackstartError } from "../base/error.ts";
 import { type Clock, systemClock } from "../base/time.ts";
 import { type Actor, type Event, type NewEvent, type Timeline } from "../timeline/timeline.ts";
-import { carryOut } from "./carry-out.ts";
+import { carryOut, finished } from "./carry-out.ts";
 import type { PlanEvent } from "./events.ts";
 import type { HandlerRegistry } from "./handler.ts";
 import { takeHold } from "./hold.ts";
@@ -27,8 +27,9 @@ export type ExecutorOptions = Readonly<{
 export type PlanResult = Readonly<{
   planId: string;
   outcome: "done" | "done-with-failures" | "stopped";
-  /** When stopped: in what state things are, and what to do next. */
-  state?: string;
+  /** In what state things are. */
+  state: string;
+  /** When stopped: what to do next. */
   next?: string;
 }>;
 
@@ -109,7 +110,7 @@ export function resultOf(plan: PlanStatus): PlanResult | undefined {
   switch (plan.state) {
     case "done":
     case "done-with-failures":
-      return { planId: plan.id, outcome: plan.state };
+      return { planId: plan.id, ...finished(plan.state) };
     case "stopped":
       return { planId: plan.id, outcome: "stopped", state: plan.stopped?.state ?? "", next: plan.stopped?.next ?? "" };
     case "proposed":

@@ -62,7 +62,7 @@ function mayStart({ state }: PlanStatus): boolean {
 }
 
 function ended(plan: Plan, { outcome, state }: PlanResult): IncidentEvent {
-  const data = { plan: plan.id, planKind: plan.kind, outcome, state: state ?? "Every step was done." };
+  const data = { plan: plan.id, planKind: plan.kind, outcome, state };
   return { kind: "incident.plan-ended", data };
 }
 

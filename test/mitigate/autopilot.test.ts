@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Finding } from "../../src/finding/finding.ts";
+import { startAutopilot } from "../../src/mitigate/autopilot.ts";
+import { listPlans } from "../../src/plan/status.ts";
+import { createResponder } from "../../src/respond/responder.ts";
+import type { Timeline } from "../../src/timeline/timeline.ts";
+import { signal, until } from "./servers.ts";
+import { type World, withWorld } from "./world.ts";
+
+/* Incidents as the watch would open them; the autopilot answers with plans. */
+
+function findingOf(code: string, kind: string, node?: string): Finding {
+  const subject = { kind: node === undefined ? "cluster" : "node", name: node ?? "ledger" } as const;
+  const seenAt = new Date().toISOString();
+  return { code, severity: "critical", subject, title: code, evidence: [], remedy: { kind, subject }, seenAt };
+}
+
+async function withAutopilot(
+  world: World,
+  failover: "propose" | "auto",
+  timeline: Timeline,
+  use: (raise: (...findings: Finding[]) => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const system = { ...world.system, mitigation: { ...world.system.mitigation, failover } };
+  const problems: unknown[] = [];
+  const { fleet, executor } = world;
+  const autopilot = startAutopilot({ system, timeline, fleet, executor, onProblem: (one) => problems.push(one) });
+  const responder = createResponder({ system, timeline });
+  try {
+    await use((...raised) => responder.take({ at: new Date().toISOString(), raised, cleared: [] }));
+  } finally {
+    await autopilot.close();
+  }
+  assert.deepEqual(problems, []);
+}
+
+async function statesOf({ timeline }: World): Promise<readonly string[]> {
+  return (await listPlans(timeline)).map(({ plan, state }) => `${plan.kind} ${state}`);
+}
+
+test("a plan is proposed once and left to a person; under the policy it is carried out", async () => {
+  await withWorld({}, async (world) => {
+    await signal(world, "pg1", "SIGKILL");
+    await withAutopilot(world, "propose", world.timeline, async (raise) => {
+      await raise(findingOf("cluster.no-primary", "failover"));
+      await until("it is proposed", async () => (await statesOf(world)).includes("failover proposed"));
+      await raise(findingOf("cluster.no-primary", "failover"));
+    });
+    assert.deepEqual(await statesOf(world), ["failover proposed"]);
+  });
+  await withWorld({}, async (world) => {
+    await signal(world, "pg1", "SIGKILL");
+    await withAutopilot(world, "auto", world.timeline, async (raise) => {
+      await raise(findingOf("cluster.no-primary", "failover"));
+      await until("it is done", async () => (await statesOf(world)).includes("failover done"));
+    });
+  });
+});
+
+test("while another plan works on the cluster nothing is proposed for it; afterwards what is still asked for", async () => {
+  await withWorld({}, async (world) => {
+    await signal(world, "pg1", "SIGKILL");
+    let asked = 0;
+    const timeline = new Proxy(world.timeline, {
+      get(target, name) {
+        if (name === "leaseState") asked += 1;
+        const member: unknown = Reflect.get(target, name);
+        return typeof member === "function" ? member.bind(target) : member;
+      },
+    });
+    const lease = await world.timeline.lease("cluster/ledger", 60_000);
+    await withAutopilot(world, "propose", timeline, async (raise) => {
+      await raise(findingOf("cluster.no-primary", "failover"));
+      await until("it was looked at twice", async () => asked >= 2);
+      assert.deepEqual(await statesOf(world), []);
+      await lease?.release();
+      await until("it is proposed", async () => (await statesOf(world)).includes("failover proposed"));
+    });
+  });
+});
