@@ -27,6 +27,12 @@ export async function settleMoney(scene: Scene, incident: string): Promise<Recov
   tell.line(
     `${counted(flight.inFlight.length, "transaction")} in flight at the crash, read from the old primary's write-ahead log (${flight.records} records)`,
   );
+  for (const { xid, records, relations } of flight.inFlight.slice(0, 3)) {
+    const tables = [...new Set(relations.map(({ table, name }) => table ?? name))];
+    tell.line(
+      `  transaction ${xid} had written ${counted(records, "record")} to ${tables.join(", ")}: none of it exists now`,
+    );
+  }
   const violationsFound = await repairAll(scene, incident, room);
   const staleCacheFound = await purgeAll(scene, incident, room);
 

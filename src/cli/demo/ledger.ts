@@ -14,6 +14,7 @@ export const schema = `
     booked_at   timestamptz not null default clock_timestamp(),
     primary key (transfer_id, account_id)
   );
+  create table statements (account_id bigint not null references accounts, balance bigint not null, as_of timestamptz);
   insert into accounts select id, ${openingBalance} from generate_series(1, ${accountCount}) id;
 `;
 
@@ -25,6 +26,12 @@ export const bookEntry = {
 
 export const halfDoneTransfers =
   "select transfer_id, sum(amount) as missing from entries group by transfer_id having sum(amount) <> 0";
+
+/** One page of the monthly statements, of which the service writes many in one transaction. */
+export const bookStatements = {
+  pages: 50,
+  page: "insert into statements select id, balance, now() from accounts where id % 50 = $1 limit 20",
+} as const;
 
 /** A half-done transfer is taken back: the money returns to the account that it was debited from. */
 export const takeBackTransfer = `

@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { createClient } from "redis";
 import { delay } from "../../base/time.ts";
 import { messageOf } from "../../base/error.ts";
-import { bookEntry } from "./ledger.ts";
+import { bookEntry, bookStatements } from "./ledger.ts";
 import { createPool, type Pool } from "./service-pool.ts";
 
 const { values } = parseArgs({
@@ -51,9 +51,23 @@ const server = createServer((request, response) => {
 server.listen(Number(values.port), "127.0.0.1", () =>
   process.stdout.write(`listening ${(server.address() as { port: number }).port}\n`),
 );
+void writeStatements();
 // Whoever started the service holds its standard input; when they are gone, so is the service.
 process.stdin.on("end", () => process.exit(0)).resume();
 process.on("SIGTERM", () => process.exit(0));
+
+/** In the background, the monthly statements: one long transaction after the other, as such jobs are. */
+async function writeStatements(): Promise<never> {
+  for (;;) {
+    const written = pool.transaction(async (query) => {
+      for (let page = 0; page < bookStatements.pages; page += 1) {
+        await query(bookStatements.page, [page]);
+        await delay(20);
+      }
+    });
+    await written.catch(() => delay(100) /* no database: begin again */);
+  }
+}
 
 /** Well while the last word from the database was a success. */
 function healthy(): boolean {
@@ -69,7 +83,7 @@ async function transfer(pool: Pool, parameters: URLSearchParams): Promise<void> 
     number,
   ];
   await book(pool, id, from, -amount);
-  await delay(2); // the fraud check, say
+  await delay(20); // the fraud check, say
   await book(pool, id, to, amount);
 }
 
