@@ -34,7 +34,9 @@ export async function proposeOrApply(
     kind: "incident.plan-proposed",
     data: { plan: plan.id, planKind: plan.kind, title: planTitle(plan) },
   });
-  return carryOut(context, plan, how);
+  const outcome = await carryOut(context, plan, how);
+  if (outcome.exitCode === undefined) out.progress("Next: blackstart status");
+  return outcome;
 }
 
 /** Carries out a stored plan, live. `how`: undefined where it was approved before. */
@@ -80,7 +82,6 @@ function ended(out: CommandContext["out"], result: PlanResult, tookMs: number): 
   switch (outcome) {
     case "done":
       out.text(out.style.green(`Done in ${durationText(tookMs)}.`));
-      out.progress("Next: blackstart status");
       return { result: fields };
     case "done-with-failures":
       out.text(out.style.yellow(`Done in ${durationText(tookMs)}, but for the steps marked ✗.`));

@@ -20,7 +20,7 @@ export function hostAndPort(url: string): { host: string; port: number } | undef
 
 export function parsedUrl(url: string): URL | undefined {
   try {
-    const parsed = new URL(url);
+    const parsed = new URL(withHost(url));
     decodeURIComponent(parsed.username + parsed.password + parsed.hostname);
     return parsed;
   } catch {
@@ -28,10 +28,14 @@ export function parsedUrl(url: string): URL | undefined {
   }
 }
 
+/** `postgres://u@/d` is a url for libpq (the host stands in the query part, or is this machine), but not for the parser. */
+export function withHost(url: string): string {
+  return url.replace(/^([a-z]+:\/\/[^/?#]*@)(?=[/?#]|$)/i, "$1localhost");
+}
+
 /** The same url to another server. What named the old one in the query part is left out. */
 export function withServer(url: string, host: string, port: number): string {
-  // `postgres://u@/d` is a url for libpq, but not for the parser.
-  const parsed = new URL(url.replace(/^([a-z]+:\/\/[^/?#]*@)(?=[/?#]|$)/i, "$1localhost"));
+  const parsed = new URL(withHost(url));
   for (const name of ["host", "hostaddr", "port"]) parsed.searchParams.delete(name);
   if (host.startsWith("/")) {
     parsed.searchParams.set("host", host);

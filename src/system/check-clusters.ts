@@ -1,4 +1,4 @@
-import { serverOf } from "./address.ts";
+import { parsedUrl, serverOf } from "./address.ts";
 import { type Mapping, mapping, mappings, text } from "./loose.ts";
 import type { Report } from "./problem.ts";
 
@@ -47,6 +47,10 @@ function checkServers(clusters: unknown, report: Report): void {
       if (address === undefined || !/^postgres(ql)?:\/\//.test(address)) continue;
       const path = ["clusters", cluster, "nodes", node, "url"];
       const server = serverOf(address);
+      if (namesSeveral(address)) {
+        report(path, "names several servers; a node is one of them, each with a name of its own");
+        continue;
+      }
       if (server === undefined) {
         report(path, "cannot be read as a url; in a password, @ : / ? # % must be percent-encoded, or come from ${…}");
         continue;
@@ -55,6 +59,12 @@ function checkServers(clusters: unknown, report: Report): void {
       if (other !== undefined) report(path, `is the same server as ${other} (${server})`);
       else owner.set(server, `${cluster}/${node}`);
     }
+}
+
+/** libpq takes `a:1,b:2` and tries them in turn. */
+function namesSeveral(url: string): boolean {
+  const authority = /^[a-z]+:\/\/(?:.*@)?([^/?#@]*)/i.exec(url)?.[1] ?? "";
+  return authority.includes(",") || (parsedUrl(url)?.searchParams.get("host") ?? "").includes(",");
 }
 
 /** The nodes, also those given as their url alone. */

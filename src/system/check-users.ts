@@ -1,3 +1,4 @@
+import { parsedUrl } from "./address.ts";
 import { checkKnown } from "./check-names.ts";
 import { list, mapping, mappings } from "./loose.ts";
 import type { Report } from "./problem.ts";
@@ -6,10 +7,16 @@ import type { Report } from "./problem.ts";
 export function checkUsers(data: unknown, report: Report): void {
   const { clusters, caches, services, features, invariants } = mapping(data);
   const clusterNames = Object.keys(mapping(clusters));
+  for (const [cache, { redis }] of mappings(caches)) checkUrl(redis, ["caches", cache, "redis"], report);
+  for (const [service, { probe, counts }] of mappings(services)) {
+    checkUrl(probe, ["services", service, "probe"], report);
+    checkUrl(mapping(counts).url, ["services", service, "counts", "url"], report);
+  }
   for (const [cache, { entries }] of mappings(caches))
     for (const [index, entry] of list(entries).entries()) {
       const path = ["caches", cache, "entries", index];
       checkKnown("cluster", mapping(entry).cluster, clusterNames, [...path, "cluster"], report);
+      checkEntryKeys(mapping(entry).keys, path, report);
       checkEntryQuery(mapping(entry).query, path, report);
     }
   for (const [service, { restart, host }] of mappings(services))
@@ -19,6 +26,23 @@ export function checkUsers(data: unknown, report: Report): void {
     checkKnown("service", of, Object.keys(mapping(services)), ["features", feature, "of"], report);
   for (const [invariant, { cluster }] of mappings(invariants))
     checkKnown("cluster", cluster, clusterNames, ["invariants", invariant, "cluster"], report);
+}
+
+/** Of what the schema takes for a url; what it does not is told by it. */
+function checkUrl(url: unknown, path: readonly (string | number)[], report: Report): void {
+  if (typeof url !== "string" || !/^(rediss?|https?|tcp):\/\//.test(url)) return;
+  const parsed = parsedUrl(url);
+  if (parsed === undefined || parsed.hostname === "")
+    report(path, "cannot be read as a url; in a password, @ : / ? # % must be percent-encoded, or come from ${…}");
+  else if (parsed.protocol === "tcp:" && parsed.port === "") report(path, "needs a port: tcp://address:port");
+}
+
+function checkEntryKeys(keys: unknown, path: readonly (string | number)[], report: Report): void {
+  if (typeof keys === "string" && (keys.match(/\{\w+\}/g) ?? []).length > 1)
+    report(
+      [...path, "keys"],
+      "has more than one {column}: $1 is a list of single values; let the query give them joined as they stand in the key",
+    );
 }
 
 function checkEntryQuery(query: unknown, path: readonly (string | number)[], report: Report): void {

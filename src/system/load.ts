@@ -35,8 +35,8 @@ export async function loadSystem(path?: string, environment: Environment = proce
 /** The system that the text describes, or one error that names all that is wrong with it, each with line and column. */
 export function parseSystem(text: string, context: ParseContext): System {
   if (Buffer.byteLength(text) > fileBytesMax) throw invalidAsAWhole(context.path, tooLarge);
-  const control = notTextPattern.exec(text);
-  if (control !== null) throw invalidAsAWhole(context.path, `is no text: a control character at ${control.index}`);
+  const strange = notTextPattern.exec(text);
+  if (strange !== null) throw problemsError("SYSTEM_FILE_INVALID", context.path, [notText(text, strange)]);
 
   const problems: Problem[] = [];
   const tree = readYamlTree(text, (...what) => problems.push(problemOf(undefined, ...what)));
@@ -117,6 +117,13 @@ function placeOf(tree: YamlTree | undefined, path: Path, on: "key" | "value" | "
 
 // Everything below U+0020 but tab, line feed and carriage return; and U+FFFD, which stands for bytes that are no UTF-8.
 const notTextPattern = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFD]/;
+
+function notText(text: string, { 0: character, index }: RegExpExecArray): Problem {
+  const before = text.slice(0, index).split("\n");
+  const message =
+    character === "\uFFFD" ? "is not UTF-8 from here on; save the file as UTF-8" : "is no text: a control character";
+  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1, path: "", message };
+}
 
 const tooLarge = `is larger than ${fileBytesMax / 1024 / 1024} MiB; this cannot be a description of a system`;
 

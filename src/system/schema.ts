@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { durationMs } from "./duration.ts";
+import { thresholdsSchema } from "./thresholds.ts";
 
 /**
  * `blackstart.yaml`: what should be. This one schema gives the check, the types, the JSON Schema for editors and the
@@ -196,12 +197,7 @@ export const systemSchema = z.strictObject({
       settle: duration
         .default(600_000)
         .describe("What is wrong again within this time belongs to the same incident; nobody is paged twice."),
-      thresholds: z
-        .record(z.string(), z.number().min(0))
-        .default({})
-        .describe(
-          "Where a health check begins to complain, by the names in docs/checks.md: `connections.usedPercent: 90`.",
-        ),
+      thresholds: thresholdsSchema,
       ignore: z
         .array(z.string())
         .default([])

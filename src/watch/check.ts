@@ -15,7 +15,6 @@ import { conditionOf } from "./node/classify.ts";
 import { momentOf, unknownFacts } from "./node/node-watch.ts";
 import { persisting } from "./node/persisting.ts";
 import { askIdentity, askPulse } from "./node/pulse.ts";
-import { thresholdsOf } from "./thresholds.ts";
 
 export type CheckOptions = Readonly<{
   clock?: Clock;
@@ -28,7 +27,6 @@ export type CheckOptions = Readonly<{
 /** Looks at everything once: every node with every health check, every service, every cache. Changes nothing. */
 export async function runChecks(system: System, options: CheckOptions = {}): Promise<readonly Finding[]> {
   const { clock = systemClock, statementTimeoutMs = 5000 } = options;
-  thresholdsOf(system.watch.thresholds);
   const [nodes, services, caches] = await Promise.all([
     Promise.all(
       Object.entries(system.clusters).flatMap(([cluster, { nodes }]) =>

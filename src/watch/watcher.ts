@@ -16,7 +16,6 @@ import { beatEveryMs, momentOf, type NodeWatch, startNodeWatch } from "./node/no
 import { createPositionHistory } from "./node/position-history.ts";
 import { observationOf } from "./observed.ts";
 import { type NodeStatus, statusOf } from "./status.ts";
-import { thresholdsOf } from "./thresholds.ts";
 
 /** Looks at a system without a pause, and changes nothing. */
 export interface Watcher {
@@ -42,8 +41,6 @@ export type WatcherOptions = Readonly<{
 
 export function startWatcher(options: WatcherOptions): Watcher {
   const { system, clock = systemClock } = options;
-  // A wrong name is told before the first connection.
-  thresholdsOf(system.watch.thresholds);
   const looked = Promise.withResolvers<void>();
   const observations = createObservationFilter(system, options.observed);
   const counts = new Map<string, CountHistory>();

@@ -8,6 +8,9 @@ for (const [url, server] of [
   ["postgres://[::1]:5433/d", "[::1]:5433"],
   ["postgres:///d?host=/run/pg&port=5433", "/run/pg:5433"],
   ["postgres://h:1/d?host=other", "other:1"],
+  ["postgres://u@/d?host=/run/pg", "/run/pg:5432"],
+  ["postgres://u:p@%2Frun%2Fpg/d", "/run/pg:5432"],
+  ["postgres://u@/d", "localhost:5432"],
   ["postgres://u:p/w@h/d", undefined],
   ["postgres://u:%zz@h/d", undefined],
 ] as const)

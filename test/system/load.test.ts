@@ -110,8 +110,8 @@ describe("each of these is refused", () => {
     ["a name without a value", "system:\n", ["1:8 system: has no value"]],
     ["a number for a name", "system: 42\n", ['1:9 system: must be a text, not a number (write it in quotes: "42")']],
     ["a list for a mapping", "system: s\nclusters: [a]\n", ["2:11 clusters: must be a mapping (name: …), not a list"]],
-    ["binary", "system: s\u0000\u0001", ["1:1 : is no text: a control character at 9"]],
-    ["bytes that are no UTF-8", "system: \uFFFD", ["1:1 : is no text: a control character at 8"]],
+    ["binary", "system: s\u0000\u0001", ["1:10 : is no text: a control character"]],
+    ["bytes that are no UTF-8", "# ä\nsystem: \uFFFD", ["2:9 : is not UTF-8 from here on; save the file as UTF-8"]],
     ["a key twice", "system: a\nsystem: b\n", ["2:1 : this key stands here for the second time"]],
     ["a tab", "system: a\nclusters:\n\tl: 1\n", ["3:1 : indented with a tab; YAML takes blanks only"]],
     [
@@ -171,6 +171,39 @@ describe("each of these is refused", () => {
       ],
     ],
     [
+      "several servers in one url",
+      "system: s\nclusters: { l: { nodes: { a: 'postgres://u@a:1,b:2/d', b: 'postgres:///d?host=x,y' } } }\n",
+      [
+        "2:30 clusters.l.nodes.a.url: names several servers; a node is one of them, each with a name of its own",
+        "2:59 clusters.l.nodes.b.url: names several servers; a node is one of them, each with a name of its own",
+      ],
+    ],
+    [
+      "other urls that cannot be read",
+      `${small}caches: { c: { redis: "redis://:p/w@h" } }
+services: { a: { probe: "tcp://h" }, b: { probe: "http://[x", counts: { url: "http://", requests: r, failed: f } } }
+`,
+      [
+        "8:23 caches.c.redis: cannot be read as a url; in a password, @ : / ? # % must be percent-encoded, or come from ${…}",
+        "9:25 services.a.probe: needs a port: tcp://address:port",
+        "9:50 services.b.probe: cannot be read as a url; in a password, @ : / ? # % must be percent-encoded, or come from ${…}",
+        "9:78 services.b.counts.url: cannot be read as a url; in a password, @ : / ? # % must be percent-encoded, or come from ${…}",
+      ],
+    ],
+    [
+      "a threshold of another name, and one that is none",
+      `${small}watch: { thresholds: { replication.lagByte: 1, locks.waitSeconds: long } }\n`,
+      [
+        "8:24 watch.thresholds.replication.lagByte: unknown key [replication.lagBytes]",
+        "8:67 watch.thresholds.locks.waitSeconds: must be a number, not a text",
+      ],
+    ],
+    [
+      "a critical threshold below the warning's",
+      `${small}watch: { thresholds: { connections.usedPercentCritical: 50 } }\n`,
+      ["8:60 watch.thresholds.connections.usedPercentCritical: lies below the warning's threshold, 85"],
+    ],
+    [
       "the same server twice, written otherwise",
       "system: s\nclusters: { l: { nodes: { a: 'postgres://H/d', b: 'postgresql://u@h:5432/other' } } }\n",
       ["2:51 clusters.l.nodes.b.url: is the same server as l/a (h:5432)"],
@@ -184,6 +217,13 @@ describe("each of these is refused", () => {
       "keys without a brace",
       `${small}caches: { c: { redis: "redis://h", entries: [{ keys: "balance:", cluster: ledger, query: "select $1" }] } }\n`,
       ["8:54 caches.c.entries[0].keys: `keys` needs one {column} of the query in braces"],
+    ],
+    [
+      "keys with two braces",
+      `${small}caches: { c: { redis: "redis://h", entries: [{ keys: "b:{a}:{b}", cluster: ledger, query: "select $1" }] } }\n`,
+      [
+        "8:54 caches.c.entries[0].keys: has more than one {column}: $1 is a list of single values; let the query give them joined as they stand in the key",
+      ],
     ],
     [
       "a cache query without $1",

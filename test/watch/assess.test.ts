@@ -381,11 +381,6 @@ test("what the system file ignores is not told, by its code or by code and subje
   assert.deepEqual(seen(facts, system), ["warning node.down node:ledger/pg3 -> restart ledger/pg3"]);
 });
 
-test("a threshold of an unknown name is refused with the nearest right one", () => {
-  const system = systemOf({ watch: { thresholds: { "replication.lagByte": 1 } } });
-  assert.throws(() => assess(system, factsOf(...healthy), now), /Did you mean “replication.lagBytes”/);
-});
-
 const withService = systemOf({
   caches: { balances: { redis: "redis://:secret@10.0.0.5" } },
   services: {

@@ -66,7 +66,11 @@ async function look(
   const system: System = {
     ...loaded,
     clusters: { ledger: { ...cluster, nodes } },
-    watch: { ...loaded.watch, thresholds, ignore: ["settings.unsafe", "settings.pending-restart"] },
+    watch: {
+      ...loaded.watch,
+      thresholds: { ...loaded.watch.thresholds, ...thresholds },
+      ignore: ["settings.unsafe", "settings.pending-restart"],
+    },
   };
   return runChecks(system);
 }

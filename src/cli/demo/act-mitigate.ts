@@ -6,7 +6,11 @@ import { carryOut } from "../carry-out.ts";
 import { eventAfter, type Kill, type Scene } from "./story.ts";
 
 /** Somebody takes it, reads the plan that Blackstart proposes, and applies it. Answers when customers are served again. */
-export async function stopTheBleeding(scene: Scene, incident: string, kill: Kill): Promise<Instant> {
+export async function stopTheBleeding(
+  scene: Scene,
+  incident: string,
+  kill: Kill,
+): Promise<{ servedAgainAt: Instant; readingMs: number }> {
   const { context, timeline, tell, stage } = scene;
   const proposed = await eventAfter(timeline, kill.position, "incident.plan-proposed", context.signal);
   await acknowledgeIncident({ timeline, by: context.actor }, incident);
@@ -15,15 +19,15 @@ export async function stopTheBleeding(scene: Scene, incident: string, kill: Kill
   tell.act("mitigate", "what Blackstart proposes; nothing is changed until you say so");
   const plan = await planOf(scene, (proposed.data as { plan: string }).plan);
   context.out.plan(plan);
-  await tell.enter("Press Enter to apply it.");
+  const readingMs = await tell.enter("Press Enter to apply it.");
   await carryOut(context, plan, "person");
-  const served = await pollUntil(async () => stage.customers.servedAgainAt(kill.at), {
+  const servedAgainAt = await pollUntil(async () => stage.customers.servedAgainAt(kill.at), {
     everyMs: 5,
     timeoutMs: 15_000,
     signal: context.signal,
   });
-  if (served === undefined) throw new Error("customers are not served again, although the plan was carried out");
-  return served;
+  if (servedAgainAt === undefined) throw new Error("customers are not served again, although the plan was carried out");
+  return { servedAgainAt, readingMs };
 }
 
 async function planOf({ timeline }: Scene, id: string): Promise<Plan> {

@@ -48,12 +48,12 @@ export async function tellStory(scene: Scene, timelineFile: string): Promise<Dem
   tell.act("watch", "Blackstart has noticed");
   tell.after(kill.at, opened.at, `incident ${incident} is open: ${(opened.data as { title: string }).title}`);
 
-  const servedAgainAt = await stopTheBleeding(scene, incident, kill);
+  const { servedAgainAt, readingMs } = await stopTheBleeding(scene, incident, kill);
   const downtimeMs = Date.parse(servedAgainAt) - Date.parse(kill.at);
   tell.after(
     kill.at,
     servedAgainAt,
-    `the first transfer is booked again: customers waited ${durationText(downtimeMs)}`,
+    `the first transfer is booked again: customers waited ${durationText(downtimeMs)}${readingMs > 0 ? `, ${durationText(readingMs)} of it for you to press Enter` : ""}`,
   );
 
   const recovered = await settleMoney(scene, incident);

@@ -1,3 +1,5 @@
+import { withHost } from "../../system/address.ts";
+
 /**
  * A libpq connection string (`host=10.0.0.1 port=5432 user=replicator …`), as `primary_conninfo` holds it. May hold a
  * password: it goes into settings only, never into an event, a plan or a message.
@@ -37,7 +39,7 @@ export function addressOf(url: string): { host: string; port: number } {
 }
 
 function fromUrl(text: string): Conninfo {
-  const url = new URL(text);
+  const url = new URL(withHost(text));
   const found: Record<string, string> = {};
   if (url.hostname !== "") found.host = decodeURIComponent(url.hostname.replace(/^\[|\]$/g, ""));
   if (url.port !== "") found.port = url.port;

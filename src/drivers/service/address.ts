@@ -1,3 +1,5 @@
+import { withHost } from "../../system/address.ts";
+
 /** Where to open a socket: a host and port, or the path of a Unix socket. */
 export type SocketAddress = Readonly<{ host: string; port: number } | { path: string }>;
 
@@ -6,8 +8,7 @@ export type SocketAddress = Readonly<{ host: string; port: number } | { path: st
  * to the Unix socket in it.
  */
 export function socketAddressOf(url: string): SocketAddress {
-  // `postgres://u@/d` is a url for libpq, but not for the parser.
-  const parsed = new URL(url.replace(/^([a-z]+:\/\/[^/?#]*@)(?=[/?#]|$)/i, "$1localhost"));
+  const parsed = new URL(withHost(url));
   const port = Number(parsed.port || parsed.searchParams.get("port") || defaultPorts[parsed.protocol]);
   const host = parsed.searchParams.get("host") ?? decodeURIComponent(parsed.hostname);
   if (host.startsWith("/")) return { path: `${host}/.s.PGSQL.${port}` };

@@ -2,7 +2,7 @@ import { findingKey, type Finding } from "../../finding/finding.ts";
 import type { System } from "../../system/schema.ts";
 import { judgeChecks } from "../checks/judge.ts";
 import type { Facts, Found, Moment } from "../facts.ts";
-import { thresholdsOf, type Thresholds } from "../thresholds.ts";
+import type { Thresholds } from "../../system/thresholds.ts";
 import { assessEndpoints } from "./endpoints.ts";
 import { assessNodes } from "./nodes.ts";
 import { assessRoles } from "./roles.ts";
@@ -16,7 +16,7 @@ import { viewOf } from "./view.ts";
  * standbys' broken streams are silent.
  */
 export function assess(system: System, facts: Facts, now: Moment): readonly Finding[] {
-  const thresholds = thresholdsOf(system.watch.thresholds);
+  const { thresholds } = system.watch;
   const clusters = Object.entries(system.clusters).flatMap(([name, cluster]) =>
     assessCluster(system, facts, now, thresholds, name, cluster),
   );

@@ -1,6 +1,6 @@
 import { lsnAhead } from "../../drivers/postgres/lsn.ts";
 import type { Found, Moment, NodeFacts } from "../facts.ts";
-import type { Thresholds } from "../thresholds.ts";
+import type { Thresholds } from "../../system/thresholds.ts";
 import { nodeRef, request } from "./roles.ts";
 import type { ClusterView } from "./view.ts";
 import { bytesText, durationText } from "./words.ts";

@@ -4,7 +4,16 @@ import { type HealthCheck, numberIn, textIn } from "./health-check.ts";
 /** Whether WAL reaches the archive: without it there is no restore to a point in time, and the disk fills up. */
 export const archiver: HealthCheck = {
   name: "archiver",
-  codes: ["archive.failing", "archive.waiting"],
+  finds: {
+    "archive.failing": {
+      severities: ["warning", "critical"],
+      when: "The last attempt to archive failed; critical when `archive.readySegmentsCritical` segments wait.",
+    },
+    "archive.waiting": {
+      severities: ["warning", "critical"],
+      when: "`archive.readySegments` segments wait; critical from `archive.readySegmentsCritical`.",
+    },
+  },
   title: "The archiver: failing, or falling behind",
   advice:
     "See the server's log for what archive_command says; run it by hand as the server's user; look at the archive's disk.",

@@ -3,7 +3,16 @@ import { type HealthCheck, type Judgement, numberIn, textIn } from "./health-che
 /** Pages that were read and found damaged, and whether damage would be noticed at all. */
 export const checksums: HealthCheck = {
   name: "checksums",
-  codes: ["checksums.failed", "checksums.off"],
+  finds: {
+    "checksums.failed": {
+      severities: ["critical"],
+      when: "The server has counted a page whose checksum is wrong.",
+    },
+    "checksums.off": {
+      severities: ["info"],
+      when: "`data_checksums` is off.",
+    },
+  },
   title: "Page checksums: failures, or none kept",
   advice:
     "After a failure: no VACUUM, no restart into the dark. Compare with a standby or a backup, fail over to a node without it. pg_checksums --enable turns them on while the server is down.",

@@ -3,7 +3,12 @@ import { type HealthCheck, textIn } from "./health-check.ts";
 /** The operating system's sort order changed under an index: rows that are there are no longer found. */
 export const collations: HealthCheck = {
   name: "collations",
-  codes: ["collations.changed"],
+  finds: {
+    "collations.changed": {
+      severities: ["warning"],
+      when: "A database was made with another version of its sort order than the operating system has now.",
+    },
+  },
   title: "Sort orders that changed with the operating system (PostgreSQL 15 and later)",
   advice:
     "REINDEX every index on text, then ALTER DATABASE … REFRESH COLLATION VERSION. Until then unique keys may be violated.",

@@ -3,7 +3,16 @@ import { type HealthCheck, numberIn, textIn } from "./health-check.ts";
 /** How many of the connections that ordinary roles may have are in use. */
 export const connections: HealthCheck = {
   name: "connections",
-  codes: ["connections.used", "connections.exhausted"],
+  finds: {
+    "connections.used": {
+      severities: ["warning"],
+      when: "`connections.usedPercent` of the connections that are not reserved are in use.",
+    },
+    "connections.exhausted": {
+      severities: ["critical"],
+      when: "`connections.usedPercentCritical` of them are in use, or the server refuses us with 53300.",
+    },
+  },
   title: "Connections in use, of those not reserved",
   advice: "Close idle sessions, put a pooler in front, or raise max_connections (needs a restart).",
   appliesTo: "every",

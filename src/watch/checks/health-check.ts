@@ -1,9 +1,12 @@
 import type { Evidence, Severity } from "../../finding/finding.ts";
 import type { NodeFacts } from "../facts.ts";
-import type { Thresholds, ThresholdName } from "../thresholds.ts";
+import type { Thresholds, ThresholdName } from "../../system/thresholds.ts";
 import type { ClusterView } from "../assess/view.ts";
 
 export type Row = Readonly<Record<string, unknown>>;
+
+/** `severities`: how grave it may be, the least first; `when`: in which case, in words. */
+export type Finds = Readonly<{ severities: readonly Severity[]; when: string }>;
 
 /**
  * One health check: a query that only looks, and a pure judgement on its rows.
@@ -16,8 +19,8 @@ export type Row = Readonly<Record<string, unknown>>;
 export type HealthCheck = Readonly<{
   /** `connections` */
   name: string;
-  /** The codes of what it may find. */
-  codes: readonly string[];
+  /** Everything that it may find, by code. The reference page is made of it; a test holds the findings against it. */
+  finds: Readonly<Record<string, Finds>>;
   /** For the reference page: what it looks at, and what to do about what it finds. */
   title: string;
   advice: string;

@@ -3,7 +3,12 @@ import { type HealthCheck, textIn } from "./health-check.ts";
 /** Indexes that a failed CREATE INDEX CONCURRENTLY left behind: written at every change, used by no query. */
 export const indexes: HealthCheck = {
   name: "indexes",
-  codes: ["indexes.invalid"],
+  finds: {
+    "indexes.invalid": {
+      severities: ["warning"],
+      when: "An index is invalid, and nobody is building it.",
+    },
+  },
   title: "Invalid indexes, in the database of the node's url",
   advice:
     "REINDEX INDEX CONCURRENTLY, or drop it and create it again. A unique one does not keep its promise meanwhile.",

@@ -6,7 +6,16 @@ import { type HealthCheck, type Judgement, numberIn, type Row, textIn } from "./
  */
 export const integers: HealthCheck = {
   name: "integers",
-  codes: ["integers.overflow", "integers.unreadable"],
+  finds: {
+    "integers.overflow": {
+      severities: ["warning", "critical"],
+      when: "A sequence, or the column that it fills, has used `integers.usedPercent` of its numbers; critical from `integers.usedPercentCritical`.",
+    },
+    "integers.unreadable": {
+      severities: ["info"],
+      when: "Our role may not read a sequence.",
+    },
+  },
   title: "Sequences and identity columns near the end of their numbers, in the database of the node's url",
   advice:
     "Change the column to bigint before that day: a rewrite under an exclusive lock, so plan it, or copy through a second column.",

@@ -1,7 +1,7 @@
 import { clusterRef, nodeRef } from "../assess/roles.ts";
 import type { ClusterView } from "../assess/view.ts";
 import type { Found, NodeFacts } from "../facts.ts";
-import type { Thresholds } from "../thresholds.ts";
+import type { Thresholds } from "../../system/thresholds.ts";
 import { listText } from "../assess/words.ts";
 import type { HealthCheck, Row } from "./health-check.ts";
 import { healthChecks } from "./list.ts";

@@ -4,7 +4,12 @@ import { type HealthCheck, numberIn, textIn } from "./health-check.ts";
 /** Who waits for a lock, and who at the head of the queue holds it. */
 export const locks: HealthCheck = {
   name: "locks",
-  codes: ["locks.waiting"],
+  finds: {
+    "locks.waiting": {
+      severities: ["warning"],
+      when: "A session waits for a lock for `locks.waitSeconds`.",
+    },
+  },
   title: "Sessions that wait for locks, and who blocks them",
   advice: "Ask the owner of the blocking session; pg_terminate_backend() on it lets the others go on.",
   appliesTo: "every",

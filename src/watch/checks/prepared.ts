@@ -4,7 +4,12 @@ import { type HealthCheck, numberIn, textIn } from "./health-check.ts";
 /** Two-phase commits that nobody has finished: they hold locks and the vacuum horizon, also over a restart. */
 export const prepared: HealthCheck = {
   name: "prepared",
-  codes: ["prepared.old"],
+  finds: {
+    "prepared.old": {
+      severities: ["warning"],
+      when: "A transaction was prepared `prepared.ageSeconds` ago and neither committed nor rolled back.",
+    },
+  },
   title: "Prepared transactions left behind",
   advice: "Ask their transaction manager; COMMIT PREPARED or ROLLBACK PREPARED, in the database where they were made.",
   appliesTo: "primary",

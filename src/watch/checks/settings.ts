@@ -5,14 +5,32 @@ import { type CheckContext, type HealthCheck, type Judgement, type Row, textIn }
 /** Settings on which the data's safety and a failover depend, changes that wait for a restart, and differences. */
 export const settings: HealthCheck = {
   name: "settings",
-  codes: [
-    "settings.unsafe",
-    "settings.no-standbys-possible",
-    "settings.archive-off",
-    "settings.pending-restart",
-    "settings.differ",
-    "settings.standby-too-small",
-  ],
+  finds: {
+    "settings.unsafe": {
+      severities: ["info", "warning", "critical"],
+      when: "`fsync` or `full_page_writes` is off (critical; of an `expendable` node: info), `autovacuum` is off, or `synchronous_commit` is off on the primary (warning).",
+    },
+    "settings.no-standbys-possible": {
+      severities: ["warning"],
+      when: "`wal_level` is minimal in a cluster of several nodes.",
+    },
+    "settings.archive-off": {
+      severities: ["warning"],
+      when: "The system file names `backups`, and the primary's `archive_mode` is off.",
+    },
+    "settings.pending-restart": {
+      severities: ["info"],
+      when: "A changed setting waits for a restart.",
+    },
+    "settings.differ": {
+      severities: ["info"],
+      when: "The nodes differ in a setting that clients would notice after a failover.",
+    },
+    "settings.standby-too-small": {
+      severities: ["warning"],
+      when: "A standby has a smaller `max_connections` (or a setting like it) than the primary: its replay would stop.",
+    },
+  },
   title: "Settings: unsafe ones, those that wait for a restart, those that differ between nodes",
   advice:
     "ALTER SYSTEM and a reload, or a restart where the setting needs one; keep the nodes' configuration in one place.",

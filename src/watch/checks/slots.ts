@@ -4,7 +4,20 @@ import { type HealthCheck, type Judgement, numberIn, type Row, textIn } from "./
 /** Replication slots: they keep WAL for somebody who may never come to fetch it. */
 export const slots: HealthCheck = {
   name: "slots",
-  codes: ["slots.lost", "slots.retaining", "slots.inactive"],
+  finds: {
+    "slots.lost": {
+      severities: ["critical"],
+      when: "The WAL that the slot needs is gone.",
+    },
+    "slots.retaining": {
+      severities: ["warning", "critical"],
+      when: "A slot keeps `slots.retainedBytes`; critical from `slots.retainedBytesCritical`, and when the next checkpoint may remove its WAL.",
+    },
+    "slots.inactive": {
+      severities: ["info"],
+      when: "Nobody reads the slot, although every node of the cluster is up.",
+    },
+  },
   title: "Replication slots: lost, keeping too much WAL, used by nobody",
   advice:
     "Bring back whoever reads the slot; if nobody will, pg_drop_replication_slot(). A lost slot needs a new standby. max_slot_wal_keep_size limits what a slot may keep.",

@@ -4,7 +4,16 @@ import { type HealthCheck, type Judgement, numberIn, type Row, textIn } from "./
 /** Transactions that stay open: they hold locks, and on a primary they keep vacuum from cleaning up. */
 export const transactions: HealthCheck = {
   name: "transactions",
-  codes: ["transactions.idle", "transactions.long"],
+  finds: {
+    "transactions.idle": {
+      severities: ["warning"],
+      when: "A transaction is open and idle for `transactions.idleSeconds`.",
+    },
+    "transactions.long": {
+      severities: ["warning"],
+      when: "A transaction is open for `transactions.longSeconds`.",
+    },
+  },
   title: "Transactions left idle, and long ones",
   advice:
     "Find the client by its application name; pg_terminate_backend() ends it. idle_in_transaction_session_timeout prevents it.",

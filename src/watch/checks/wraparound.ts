@@ -6,7 +6,20 @@ const refusedAt = 2 ** 31 - 3_000_000;
 /** How old the oldest transaction and multixact numbers are, and who keeps vacuum from freezing them. */
 export const wraparound: HealthCheck = {
   name: "wraparound",
-  codes: ["wraparound.transactions", "wraparound.multixacts", "wraparound.horizon"],
+  finds: {
+    "wraparound.transactions": {
+      severities: ["warning", "critical"],
+      when: "A database's oldest transaction number is `wraparound.transactions` old; critical from `wraparound.transactionsCritical`.",
+    },
+    "wraparound.multixacts": {
+      severities: ["warning", "critical"],
+      when: "The same of multixact numbers, by the same two thresholds.",
+    },
+    "wraparound.horizon": {
+      severities: ["warning"],
+      when: "A session, slot, prepared transaction or standby has kept vacuum back for `wraparound.horizonTransactions`.",
+    },
+  },
   title: "Wraparound: the age of the oldest transaction, and who holds it",
   advice:
     "End what holds the horizon (session, slot, prepared transaction, standby with feedback), then VACUUM (FREEZE) the oldest tables. No need for single-user mode.",

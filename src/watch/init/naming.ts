@@ -1,5 +1,5 @@
 import type { DiscoveredCluster, DiscoveredNode } from "../../drivers/postgres/discover-standbys.ts";
-import { hostAndPort } from "../../system/address.ts";
+import { hostAndPort, withHost } from "../../system/address.ts";
 
 /** What the schema takes for a name. */
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
@@ -16,7 +16,7 @@ export function nameClusters(clusters: readonly DiscoveredCluster[]): readonly s
       );
       const [only] = shared;
       if (nodes.length > 1 && shared.size === 1 && only !== undefined && namePattern.test(only)) return only;
-      const database = decodeURIComponent(new URL(nodes[0]?.url ?? "postgres://").pathname.slice(1));
+      const database = decodeURIComponent(new URL(withHost(nodes[0]?.url ?? "postgres://")).pathname.slice(1));
       return namePattern.test(database) && !/^(postgres|template[01])$/.test(database) ? database : "main";
     }),
   );

@@ -1,3 +1,5 @@
+import { withHost } from "../../system/address.ts";
+
 /** How the passwords of the given urls are referred to. */
 export type Passwords = Readonly<{
   /** The url with a reference in the place of its password, and with the user that it leads to. */
@@ -31,12 +33,12 @@ export function passwordsOf(nodes: readonly Readonly<{ url: string; name: string
 }
 
 function passwordOf(url: string): string {
-  const parsed = new URL(url);
+  const parsed = new URL(withHost(url));
   return parsed.searchParams.get("password") ?? decodeURIComponent(parsed.password);
 }
 
 function referring(url: string, user: string | undefined, variable: string | undefined): string {
-  const parsed = new URL(url);
+  const parsed = new URL(withHost(url));
   const name = parsed.username || encodeURIComponent(parsed.searchParams.get("user") ?? user ?? "");
   for (const secret of ["user", "password", "sslpassword"]) parsed.searchParams.delete(secret);
   const query = parsed.searchParams.size === 0 ? "" : `?${parsed.searchParams}`;

@@ -52,4 +52,5 @@ test("a wrong string is refused without being shown", () => {
 
 test("the address of a url", () => {
   assert.deepEqual(addressOf("postgres://blackstart@10.0.0.1/ledger"), { host: "10.0.0.1", port: 5432 });
+  assert.deepEqual(addressOf("postgres://u@/d?host=/run/pg&port=5433"), { host: "/run/pg", port: 5433 });
 });
