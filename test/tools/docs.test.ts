@@ -7,6 +7,8 @@ import { z } from "zod";
 import { catalogue } from "../../src/base/catalogue.ts";
 import { parseSystem } from "../../src/system/load.ts";
 import { systemWarnings } from "../../src/system/warnings.ts";
+import { thresholdsSchema } from "../../src/system/thresholds.ts";
+import { healthChecks } from "../../src/watch/checks/list.ts";
 import { exampleFile, generatedFiles } from "../../tools/docs/generated.ts";
 
 const root = join(import.meta.dirname, "..", "..");
@@ -37,6 +39,18 @@ test("the JSON Schema takes what the check takes, and refuses what an editor sho
     "system: s\nclusters: { l: { synchronous: -1, nodes: { a: 'postgres://h' } } }",
   ])
     assert.ok(!takes(wrong), wrong);
+});
+
+test("every threshold and every finding of a health check is explained where it is used", () => {
+  const { "docs/checks.md": page = "" } = generatedFiles(root);
+  for (const threshold of Object.keys(thresholdsSchema.parse(undefined)).filter((name) => !/^replication\./.test(name)))
+    assert.ok(page.includes(`\`${threshold}\` `), threshold);
+  for (const { finds, thresholds } of healthChecks)
+    for (const threshold of thresholds)
+      assert.ok(
+        Object.values(finds).some(({ when }) => when.includes(`\`${threshold}\``)),
+        threshold,
+      );
 });
 
 test("every key is explained, and every error", () => {

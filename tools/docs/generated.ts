@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemJsonSchema } from "../../src/system/json-schema.ts";
+import { checksPage } from "./checks-page.ts";
 import { errorsPage } from "./errors-page.ts";
 import { systemFilePage } from "./system-file-page.ts";
 
@@ -12,6 +13,7 @@ export function generatedFiles(root: string): Readonly<Record<string, string>> {
   return {
     "docs/system-file.md": systemFilePage(schema, readFileSync(join(root, exampleFile), "utf8")),
     "docs/errors.md": errorsPage(),
+    "docs/checks.md": checksPage(),
     "schema/blackstart.schema.json": `${JSON.stringify(schema, null, 2)}\n`,
   };
 }

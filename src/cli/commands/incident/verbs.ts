@@ -42,7 +42,7 @@ export async function changeSeverity(
 ): Promise<Outcome> {
   const asked = { severity: severityOf(severity), reason: reason.join(" ") };
   const state = await setSeverity(await by(context), id, asked);
-  return said(context, state, `is ${state.severity} now.`);
+  return said(context, state, `${state.severity} now.`);
 }
 
 export async function raise(context: CommandContext, id: string, words: readonly string[]): Promise<Outcome> {
@@ -85,7 +85,7 @@ export async function resolve(
 ): Promise<Outcome> {
   const state = await resolveIncident(await by(context), id, { resolution: words.join(" "), despiteOpenFindings });
   context.out.progress(`Next: blackstart postmortem draft ${state.id}`);
-  return said(context, state, "is resolved.");
+  return said(context, state, "resolved.");
 }
 
 async function by(context: CommandContext): Promise<ActionContext> {

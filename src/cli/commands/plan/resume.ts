@@ -5,6 +5,12 @@ import { findPlan, stateText } from "./find.ts";
 
 /** The executor knows what was done already; a plan that was approved once needs no second confirmation. */
 export async function resumeCommand(context: CommandContext, options: { yes?: boolean }, id: string): Promise<Outcome> {
+  const outcome = await resume(context, options, id);
+  if (outcome.exitCode === undefined) context.out.progress("Next: blackstart status");
+  return outcome;
+}
+
+async function resume(context: CommandContext, options: { yes?: boolean }, id: string): Promise<Outcome> {
   const { out } = context;
   const plan = await findPlan(context, id);
   if (plan.approved !== undefined) {
