@@ -10,7 +10,7 @@ export function renderError(error: unknown, style: Style, layout: Layout): strin
     ...wrapped(what, layout.width, style.red("error: ")),
     ...(why === "" ? [] : wrapped(why, layout.width, "  why: ")),
     ...(next === "" ? [] : wrapped(next, layout.width, "  next: ")),
-    ...(code === "BUG" && error instanceof Error ? [style.dim(error.stack ?? "")] : []),
+    ...(code === "INTERNAL" && error instanceof Error ? [style.dim(error.stack ?? "")] : []),
   ];
 }
 
@@ -29,7 +29,7 @@ function sayings(error: unknown): Readonly<{ code: string; what: string; why: st
     return { code: error.code, what: error.message, why: error.why, next: error.next };
   }
   return {
-    code: "BUG",
+    code: "INTERNAL",
     what: messageOf(error),
     why: "Blackstart did not expect this: it is a fault of its own.",
     next: "See `blackstart status` for how things are, and report this with what you typed.",
