@@ -9,12 +9,13 @@ export type NodeReference = string | Readonly<{ from: string; field: string }>;
 export const electedNode: NodeReference = { from: "elect", field: "node" };
 
 /** The steps of which the plans are made; the handlers of the same kinds are in `steps/`. */
-export function fenceStep(cluster: string, node: string): Step {
+/** @param keeps the primary that remains, where there are two; otherwise nobody may take writes when it is carried out */
+export function fenceStep(cluster: string, node: string, keeps?: string): Step {
   return {
     id: "fence",
     kind: "postgres.fence",
     title: `Make sure that ${node} takes no more writes, and cannot come back as a primary`,
-    parameters: { cluster, node },
+    parameters: { cluster, node, ...(keeps === undefined ? {} : { keeps }) },
     destructive: true,
   };
 }

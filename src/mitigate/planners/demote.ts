@@ -98,7 +98,7 @@ function draft(cluster: Cluster, facts: ClusterFacts, stale: AnsweringNode, kept
       ],
     },
     steps: [
-      steps.fenceStep(facts.cluster, stale.node),
+      steps.fenceStep(facts.cluster, stale.node, kept.node),
       ...back,
       ...(promised.count > 0
         ? [steps.setSynchronousStep("set-synchronous-as-meant", facts.cluster, kept.node, promised, "as-meant")]

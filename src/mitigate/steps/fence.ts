@@ -1,10 +1,11 @@
 import { messageOf } from "../../base/error.ts";
 import type { JsonObject } from "../../base/json.ts";
 import type { Instance, InstanceState } from "../../drivers/postgres/instance.ts";
-import type { StepContext, StepHandler } from "../../plan/handler.ts";
+import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.ts";
 import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
 import { stepFailed, text } from "./parameters.ts";
+import { takingWrites } from "./roles.ts";
 import { declaredNode, endServer } from "./servers.ts";
 
 /**
@@ -15,7 +16,9 @@ export function fenceHandler(context: MitigationContext): StepHandler {
   return {
     kind: "postgres.fence",
     async check(step) {
-      const seen = await look(context, step);
+      const [seen, primaries] = await Promise.all([look(context, step), takingWrites(context, text(step, "cluster"))]);
+      const refused = outdated(step, primaries);
+      if (refused !== undefined) return refused;
       // A supervisor may be about to start it again: its stop command has to be given in any case.
       const supervised = declaredNode(context, text(step, "cluster"), text(step, "node")).stop !== undefined;
       if (seen !== undefined && isFenced(seen.state) && !supervised)
@@ -27,7 +30,12 @@ export function fenceHandler(context: MitigationContext): StepHandler {
       return seen === undefined ? cutOff(context, step) : end(context, step, seen.instance, seen.state);
     },
     async verify(step, outcome) {
-      if (outcome.how === "cut-off") return;
+      if (outcome.how === "cut-off") {
+        // A command that ends with 0 and cuts nothing off is how two primaries come about.
+        const still = await takingWrites(context, text(step, "cluster"));
+        if (!still.includes(text(step, "node"))) return;
+        throw notFenced(step, "The fence command ended with 0, and yet it takes writes.");
+      }
       const seen = await look(context, step);
       if (seen !== undefined && isFenced(seen.state)) return;
       throw notFenced(
@@ -38,6 +46,20 @@ export function fenceHandler(context: MitigationContext): StepHandler {
       );
     },
   };
+}
+
+/** The world is not the one that the plan was made for: to end this server would do harm. */
+function outdated(step: StepContext, primaries: readonly string[]): CheckResult | undefined {
+  const { keeps } = step.parameters;
+  const next = "Nothing was changed. See `blackstart status`, and make a new plan if one is needed still.";
+  if (typeof keeps !== "string") {
+    if (primaries.length === 0) return undefined;
+    const why = `${primaries.join(" and ")} takes writes; none did when this plan was made.`;
+    return { state: "refused", why, next };
+  }
+  if (primaries.includes(keeps)) return undefined;
+  const why = `${keeps}, which is to remain the primary, takes no writes; without ${text(step, "node")} there would be none.`;
+  return { state: "refused", why, next };
 }
 
 function isFenced(state: InstanceState): boolean {

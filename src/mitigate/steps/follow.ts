@@ -6,6 +6,7 @@ import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
 import { stepFailed, text, texts } from "./parameters.ts";
+import { refusedUnlessPrimary } from "./roles.ts";
 import { alterSystem, isStandby, replicationAddress, sessions, streamsFrom } from "./servers.ts";
 
 const followTimeoutMs = 5000;
@@ -18,7 +19,7 @@ const pollMs = 3;
 export function followHandler(context: MitigationContext): StepHandler {
   return {
     kind: "postgres.follow",
-    check: async () => ({ state: "ready" }),
+    check: async (step) => (await refusedUnlessPrimary(context, step)) ?? { state: "ready" },
     async do(step) {
       const others = texts(step, "nodes").filter((node) => node !== text(step, "primary"));
       const results = await Promise.all(others.map((node) => follow(context, step, node)));

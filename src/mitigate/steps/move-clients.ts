@@ -1,9 +1,11 @@
+import { messageOf } from "../../base/error.ts";
 import { addressOf } from "../../drivers/postgres/conninfo.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import { clusterOf } from "../../system/names.ts";
 import { readClientsAddress, writeClientsAddress } from "../clients-address.ts";
 import type { MitigationContext } from "../context.ts";
 import { stepFailed, text, texts } from "./parameters.ts";
+import { refusedUnlessPrimary } from "./roles.ts";
 import { declaredNode } from "./servers.ts";
 
 /** The address file names the new primary. */
@@ -11,6 +13,8 @@ export function moveClientsHandler(context: MitigationContext): StepHandler {
   return {
     kind: "clients.move",
     async check(step) {
+      const refused = await refusedUnlessPrimary(context, step);
+      if (refused !== undefined) return refused;
       const { file, address } = placeOf(context, step);
       return (await readClientsAddress(file)) === address
         ? { state: "done", outcome: { address } }
@@ -20,7 +24,16 @@ export function moveClientsHandler(context: MitigationContext): StepHandler {
       const { file, address } = placeOf(context, step);
       const previous = (await readClientsAddress(file)) ?? null;
       await step.assertHeld();
-      await writeClientsAddress(file, address);
+      try {
+        await writeClientsAddress(file, address);
+      } catch (error) {
+        throw stepFailed(
+          `${text(step, "primary")} is the primary and takes writes, but the clients are pointed to ${previous ?? "nowhere"} still.`,
+          messageOf(error),
+          `Write ${address} into ${file} by hand: the clients work again then. Then bring the last primary back: \`blackstart mitigate rejoin\`.`,
+          error,
+        );
+      }
       return { address, previous };
     },
     async verify(step) {
@@ -53,7 +66,7 @@ function placeOf(context: MitigationContext, step: StepContext): { file: string;
 export function moveClientsByHandHandler(context: MitigationContext): StepHandler {
   return {
     kind: "clients.by-hand",
-    check: async () => ({ state: "ready" }),
+    check: async (step) => (await refusedUnlessPrimary(context, step)) ?? { state: "ready" },
     async do(step) {
       const { host, port } = addressOf(declaredNode(context, text(step, "cluster"), text(step, "primary")).url);
       const todo = texts(step, "ways").map((way) => `Point ${way} to ${host}:${port}.`);

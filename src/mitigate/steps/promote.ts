@@ -1,10 +1,10 @@
-import { BlackstartError } from "../../base/error.ts";
 import type { JsonObject } from "../../base/json.ts";
 import { pollUntil } from "../../base/time.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import { stepFailed, text } from "./parameters.ts";
+import { takingWrites } from "./roles.ts";
 import { isStandby, sessions } from "./servers.ts";
 
 /** A standby first replays what it has received; one that lagged far behind takes its time. */
@@ -21,10 +21,11 @@ export function promoteHandler(context: MitigationContext): StepHandler {
   return {
     kind: "postgres.promote",
     async check(step) {
-      if (await takesWrites(context, step, text(step, "old")))
+      const others = await takingWrites(context, text(step, "cluster"), text(step, "node"));
+      if (others.length > 0)
         return {
           state: "refused",
-          why: `${text(step, "old")} takes writes again: somebody started it as a primary after it was fenced.`,
+          why: `${others.join(", ")} takes writes: somebody started or promoted it since ${text(step, "old")} was fenced. ${text(step, "node")} would be a second primary.`,
           next: "Stop it, or keep it as the primary and let the others follow it; then make a new plan.",
         };
       const standby = await on(step, isStandby);
@@ -60,22 +61,4 @@ async function timelineOf(connection: Connection): Promise<JsonObject> {
     "select ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int as timeline",
   );
   return { timeline: rows[0]?.timeline ?? 0 };
-}
-
-/** The fence holds: whoever was fenced does not answer, or answers as a standby. */
-async function takesWrites(context: MitigationContext, step: StepContext, node: string): Promise<boolean> {
-  const cluster = text(step, "cluster");
-  // A node that was cut off swallows the call: it is asked only where a host says at once that nothing runs.
-  if (context.system.clusters[cluster]?.nodes[node]?.host === undefined) return false;
-  try {
-    const connection = await context.fleet.connect(cluster, node, { timeoutMs: 300, queryTimeoutMs: 300 });
-    try {
-      return !(await isStandby(connection));
-    } finally {
-      await connection.close();
-    }
-  } catch (error) {
-    if (error instanceof BlackstartError) return false;
-    throw error;
-  }
 }

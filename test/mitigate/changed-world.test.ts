@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { createExecutor } from "../../src/plan/executor.ts";
+import { registryOf } from "../../src/plan/handler.ts";
+import { isRefusal, type Plan } from "../../src/plan/plan.ts";
+import { readPlan } from "../../src/plan/status.ts";
+import { mitigationHandlers } from "../../src/mitigate/handlers.ts";
+import { assertWhole, on, onlyPrimary, signal } from "./servers.ts";
+import { type World, withWorld } from "./world.ts";
+
+/* A plan is carried out later than it was made, or is resumed after somebody else mended the same outage. */
+
+test("a failover that was planned yesterday does not end a primary that takes writes today", async () => {
+  await withWorld({}, async (world) => {
+    await signal(world, "pg1", "SIGKILL");
+    const plan = await stored(world, "failover", "ledger");
+    assert.equal((await world.act("restart", "ledger/pg1")).outcome, "done");
+    const result = await world.executor.run(plan.id, "person:test", "person");
+    assert.equal(result.outcome, "stopped");
+    assert.match(result.state ?? "", /pg1 takes writes/);
+    assert.equal(await assertWhole(world), "pg1");
+  });
+});
+
+test("a failover that was planned before another one changes nothing after it", async () => {
+  await withWorld({}, async (world) => {
+    await signal(world, "pg1", "SIGKILL");
+    const plan = await stored(world, "failover", "ledger");
+    assert.equal((await world.act("failover", "ledger")).outcome, "done");
+    const primary = await assertWhole(world);
+    const result = await world.executor.run(plan.id, "person:test", "person");
+    assert.equal(result.outcome, "stopped");
+    assert.match(result.state ?? "", new RegExp(`${primary} takes writes`));
+    assert.equal(await assertWhole(world), primary);
+  });
+});
+
+for (const step of ["promote", "move-clients"])
+  test(`a failover interrupted before ${step} promotes and moves nothing once another has been carried out`, async () => {
+    await withWorld({}, async (world) => {
+      await signal(world, "pg1", "SIGKILL");
+      const plan = await stored(world, "failover", "ledger");
+      await interruptBefore(world, plan, step);
+      assert.equal((await readPlan(world.timeline, plan.id))?.state, "interrupted");
+      const first = electedBy(await world.events(plan.id));
+      const other = first === "pg2" ? "pg3" : "pg2";
+      const kind = step === "promote" ? "failover" : "switchover";
+      assert.notEqual((await world.act(kind, "ledger", { node: other })).outcome, "stopped");
+      assert.equal(await onlyPrimary(world), other);
+      const address = readFileSync(world.lab.addressFile, "utf8");
+      const result = await world.executor.run(plan.id, "person:test");
+      assert.equal(result.outcome, "stopped", "it went on");
+      assert.equal(await onlyPrimary(world), other);
+      assert.equal(readFileSync(world.lab.addressFile, "utf8"), address);
+    });
+  });
+
+test("a demotion that was planned yesterday does not stop the only node that takes writes today", async () => {
+  await withWorld({}, async (world) => {
+    const { promoted, plan } = await twoPrimaries(world);
+    await signal(world, promoted, "SIGKILL");
+    const result = await world.executor.run(plan.id, "person:test", "person");
+    assert.equal(result.outcome, "stopped");
+    assert.match(result.state ?? "", new RegExp(`${promoted}.* takes no writes`));
+    assert.equal(await onlyPrimary(world), "pg1");
+  });
+});
+
+async function stored(world: World, kind: string, subject: string, options?: { node: string }): Promise<Plan> {
+  const plan = await world.plan(kind, subject, options);
+  if (isRefusal(plan)) assert.fail(`refused (${plan.rule}): ${plan.missing}`);
+  await world.executor.store(plan, "person:test");
+  return plan;
+}
+
+async function twoPrimaries(world: World): Promise<{ promoted: string; plan: Plan }> {
+  await on(world, "pg3", (connection) => connection.query("select pg_promote(true)"));
+  return { promoted: "pg3", plan: await stored(world, "demote", "ledger", { node: "pg1" }) };
+}
+
+/** Carried out up to here by an executor whose store fails as a dead one's would: nothing of this step is recorded. */
+async function interruptBefore(world: World, plan: Plan, step: string): Promise<void> {
+  const died = new Error("the executor died");
+  const timeline = {
+    ...world.timeline,
+    append: ((stream, version, events, under) => {
+      const intends = events.some(
+        (one) => one.kind === "step.intended" && (one.data as { step: string }).step === step,
+      );
+      if (!intends) return world.timeline.append(stream, version, events, under);
+      const before = events.filter((one) => one.kind === "step.done");
+      return world.timeline.append(stream, version, before, under).then(() => Promise.reject(died));
+    }) as World["timeline"]["append"],
+    read: world.timeline.read.bind(world.timeline),
+    lease: world.timeline.lease.bind(world.timeline),
+    leaseState: world.timeline.leaseState.bind(world.timeline),
+  };
+  const handlers = registryOf(...mitigationHandlers({ system: world.system, fleet: world.fleet, timeline }));
+  await assert.rejects(createExecutor({ timeline, handlers }).run(plan.id, "person:test", "person"), died);
+}
+
+function electedBy(events: Awaited<ReturnType<World["events"]>>): string {
+  const done = events.find((one) => one.kind === "step.done" && (one.data as { step: string }).step === "elect");
+  return (done?.data as { outcome: { node: string } }).outcome.node;
+}
