@@ -5,6 +5,7 @@ import type { System } from "../system/schema.ts";
 import type { IncidentEvent } from "../timeline/incident.ts";
 import type { IncidentState } from "../timeline/incident-fold.ts";
 import { type Draft, draftOf, newDraft, type PendingDrafts, say, sayRaised } from "./draft.ts";
+import { graveIn, needsSomebody } from "./grave.ts";
 import { mitigationOf, type PlanFact } from "./mitigation-of.ts";
 import { causesFirst, type Relation, relationOf, relationsInOrder, scopeOf } from "./relation.ts";
 
@@ -22,8 +23,8 @@ export type IntendedAppend = Readonly<{
  * What a change of the findings means for the incidents. Pure: the same facts give the same answer, and once the answer
  * is appended, the same change means nothing any more. So it can be asked again after a crash or a conflict.
  *
- * Holds afterwards, of the incidents that the watch opened: one is open if and only if a critical finding is open in it,
- * no finding is open in two, and no two are open about the same subject.
+ * Holds afterwards, of the incidents that the watch opened: one is open if and only if something in it is grave enough
+ * (see `graveIn`), no finding is open in two, and no two are open about the same subject.
  */
 export function decide(
   incidents: readonly IncidentState[],
@@ -54,12 +55,12 @@ function place(drafts: PendingDrafts, finding: Finding, facts: DecisionFacts): v
   if (finding.severity === "info") return;
   if (open !== undefined) return attach(open.draft, finding, open.relation, facts);
   const recent = nearest(drafts, finding, facts, ({ state }) => isRecent(state, finding, facts));
-  if (finding.severity === "warning") {
-    if (recent !== undefined) say(recent.draft, { kind: "incident.finding-raised", data: { finding } }, facts.now);
-    return;
-  }
-  if (recent !== undefined) return recur(recent.draft, finding, recent.relation, facts);
-  drafts.push(newDraft(drafts, finding, scopeOf(finding.subject), facts.now));
+  if (recent === undefined) {
+    if (finding.severity === "critical" || needsSomebody(finding))
+      drafts.push(newDraft(drafts, finding, scopeOf(finding.subject), facts.now));
+  } else if (graveIn(recent.draft.state)(finding)) recur(recent.draft, finding, recent.relation, facts);
+  else if (recent.draft.state.status !== "resolved")
+    say(recent.draft, { kind: "incident.finding-raised", data: { finding } }, facts.now);
 }
 
 /** It is known already: only what changed is said. */
@@ -88,16 +89,20 @@ function recur(draft: Draft, finding: Finding, relation: Relation, facts: Decisi
   widen(draft, finding, relation, facts);
 }
 
+/** What is the cause of it gives it its name; so does what takes the place of what had (no primary, then no node). */
 function widen(draft: Draft, finding: Finding, relation: Relation, facts: DecisionFacts): void {
-  if (relation !== "cause") return;
+  const named = (state: IncidentState | undefined) => state?.open.some(({ title }) => title === draft.state.title);
+  const takesPlace = relation === "same" && named(draft.before) === true && named(draft.state) === false;
+  if (relation !== "cause" && !takesPlace) return;
   const data = { title: finding.title, subject: scopeOf(finding.subject) };
   say(draft, { kind: "incident.retitled", data }, facts.now);
 }
 
 function mitigateIfOver(draft: Draft, facts: DecisionFacts): void {
-  const isOver = draft.state.status === "open" && !hasCritical(draft.state.open);
-  // One that was opened by hand, and in which nothing critical ever was found, is the people's to end.
-  if (!isOver || draft.expectedVersion === 0 || !draft.hadCritical) return;
+  if (draft.before === undefined || draft.state.status !== "open") return;
+  // One that was opened by hand, and in which nothing grave ever was found, is the people's to end.
+  const isGrave = graveIn(draft.before);
+  if (!draft.before.open.some(isGrave) || draft.state.open.some(isGrave)) return;
   say(draft, { kind: "incident.mitigated", data: { how: mitigationOf(draft.state, facts.plans) } }, facts.now);
 }
 
@@ -133,17 +138,10 @@ function isRecent(state: IncidentState, finding: Finding, facts: DecisionFacts):
     case "mitigated":
       return within(state.times.mitigatedAt) || within(state.past.at(-1)?.clearedAt);
     case "resolved":
-      return (
-        finding.severity === "critical" &&
-        state.past.some((past) => findingKey(past.finding) === findingKey(finding) && within(past.clearedAt))
-      );
+      return state.past.some((past) => findingKey(past.finding) === findingKey(finding) && within(past.clearedAt));
   }
 }
 
 function openIn(state: IncidentState, which: Pick<Finding, "code" | "subject">): Finding | undefined {
   return state.open.find((finding) => findingKey(finding) === findingKey(which));
-}
-
-function hasCritical(findings: readonly Finding[]): boolean {
-  return findings.some((finding) => finding.severity === "critical");
 }

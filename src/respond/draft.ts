@@ -15,15 +15,13 @@ export type Draft = {
   /** As it would be with the events. */
   state: IncidentState;
   readonly expectedVersion: number;
-  readonly hadCritical: boolean;
   readonly events: IncidentEvent[];
 };
 
 export type PendingDrafts = Draft[];
 
 export function draftOf(state: IncidentState): Draft {
-  const hadCritical = state.open.some((finding) => finding.severity === "critical");
-  return { before: state, state, expectedVersion: state.version, hadCritical, events: [] };
+  return { before: state, state, expectedVersion: state.version, events: [] };
 }
 
 /** An incident that does not exist yet. */
@@ -31,7 +29,7 @@ export function newDraft(drafts: readonly Draft[], finding: Finding, subject: Re
   const id = incidentId(now, subject, (candidate) => drafts.some(({ state }) => state.id === candidate));
   const event = openedBy([finding], finding.title, subject);
   const state = fold(undefined, id, event, now);
-  return { before: undefined, state, expectedVersion: 0, hadCritical: true, events: [event] };
+  return { before: undefined, state, expectedVersion: 0, events: [event] };
 }
 
 export function say(draft: Draft, event: IncidentEvent, now: Instant): void {
@@ -55,8 +53,10 @@ export function sayRaised(draft: Draft, finding: Finding, now: Instant): void {
 
 function openedBy(findings: readonly Finding[], title: string, subject: Ref): IncidentEvent {
   const critical = findings.filter((finding) => finding.severity === "critical");
-  const outageStart = earliest(critical.map((finding) => finding.lastGoodAt));
-  return { kind: "incident.opened", data: { title, severity: "critical", subject, findings, outageStart } };
+  const gravest = critical.length > 0 ? critical : findings;
+  const outageStart = earliest(gravest.map((finding) => finding.lastGoodAt));
+  const severity = critical.length > 0 ? "critical" : "warning";
+  return { kind: "incident.opened", data: { title, severity, subject, findings, outageStart } };
 }
 
 function fold(state: IncidentState | undefined, id: string, event: IncidentEvent, now: Instant): IncidentState {

@@ -1,6 +1,7 @@
 import { type Finding, type Ref, refText } from "../finding/finding.ts";
 import { dependenciesOf } from "../system/graph.ts";
 import type { System } from "../system/schema.ts";
+import { needsSomebody } from "./grave.ts";
 
 /**
  * How something that was seen stands to what an incident is about. In the order in which an incident is chosen for it:
@@ -29,9 +30,9 @@ export function scopeOf(ref: Ref): Ref {
   return ref.kind === "node" ? { kind: "cluster", name: ref.name.split("/", 1)[0] as string } : ref;
 }
 
-/** Critical before the rest; causes before what needs them; otherwise as they came. */
+/** Critical before what needs somebody, and that before the rest; causes before what needs them; otherwise as they came. */
 export function causesFirst(system: System, findings: readonly Finding[]): readonly Finding[] {
-  const rank = (finding: Finding) => (finding.severity === "critical" ? 0 : 1);
+  const rank = (finding: Finding) => (finding.severity === "critical" ? 0 : needsSomebody(finding) ? 1 : 2);
   // Whoever needs something needs all that it needs as well, and so more.
   const depth = (finding: Finding) => neededBy(system, scopeOf(finding.subject)).size;
   return findings.toSorted((one, other) => rank(one) - rank(other) || depth(one) - depth(other));

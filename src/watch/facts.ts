@@ -45,6 +45,8 @@ export type NodeFacts = Readonly<{
   goodBefore?: Moment;
   /** The last time it answered as a primary. */
   lastPrimary?: Moment;
+  /** When it was seen to become a primary out of a standby. */
+  promoted?: Moment;
   /** What it is, as it said when the connection was made. */
   identity?: NodeIdentity;
   /** The last answer to the heartbeat; kept when the node is gone. */

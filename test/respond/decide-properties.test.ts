@@ -27,8 +27,12 @@ const someFinding = fc
     subject: fc.constantFrom(...subjects),
     severity: fc.constantFrom("critical" as const, "critical" as const, "warning" as const, "info" as const),
     title: fc.constantFrom("one", "other"),
+    remedy: fc.constantFrom(
+      {},
+      { remedy: { kind: "restart", subject: { kind: "node", name: "ledger/pg1" } } as const },
+    ),
   })
-  .map(({ code, subject, severity, title }) => finding(code, subject, { severity, title }));
+  .map(({ code, subject, severity, title, remedy }) => finding(code, subject, { severity, title, ...remedy }));
 const someStep = fc.record({
   raised: fc.array(someFinding, { maxLength: 4 }),
   /** Of what is open: which clear, by their place modulo their number. */
@@ -96,8 +100,12 @@ function resolved(incident: IncidentState, seconds: number): IncidentState {
 function assertTrue(incidents: readonly IncidentState[], world: ReadonlyMap<string, Finding>): void {
   const open = incidents.filter((incident) => incident.status === "open");
   for (const incident of incidents) {
-    const critical = incident.open.some(({ severity }) => severity === "critical");
-    assert.equal(incident.status === "open", critical, `${incident.id} is ${incident.status}`);
+    const grave = incident.open.some(
+      ({ severity, subject, remedy }) =>
+        severity === "critical" ||
+        (incident.severity === "warning" && severity === "warning" && subject.kind === "node" && remedy !== undefined),
+    );
+    assert.equal(incident.status === "open", grave, `${incident.id} is ${incident.status}`);
     for (const one of incident.open)
       assert.equal(
         world.get(findingKey(one))?.severity,

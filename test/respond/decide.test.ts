@@ -15,6 +15,12 @@ const balances = finding("cache.down", "cache:balances");
 const reports = finding("service.down", "service:reports");
 const debit = finding("invariant.violated", "invariant:debit-credit");
 const lag = finding("replication.lag", "node:ledger/pg3", { severity: "warning" });
+const hang = finding("replication.synchronous-missing", "cluster:ledger");
+const standbyDown = finding("node.down", "node:ledger/pg2", {
+  severity: "warning",
+  lastGoodAt: at(-2),
+  remedy: { kind: "restart", subject: { kind: "node", name: "ledger/pg2" } },
+});
 const info = finding("settings.differ", "cluster:ledger", { severity: "info" });
 
 /** Takes changes one after the other, as the responder does, and keeps the incidents. */
@@ -137,9 +143,24 @@ describe("what a change of the findings means", () => {
       said: ["opened", "finding-raised", "mitigated"],
     },
     {
-      name: "one cleared while another is raised in the same moment: still open",
+      name: "one takes the place of another in the same moment: still open, and named after what is wrong now",
       changes: [raised(down), { at: at(1), raised: [noPrimary], cleared: [down] }],
+      said: ["opened", "finding-cleared", "finding-raised", "retitled"],
+    },
+    {
+      name: "what comes when something else is over does not give it another name",
+      changes: [raised(down, noPrimary), cleared(down), raised(finding("node.hanging", "node:ledger/pg2"))],
       said: ["opened", "finding-cleared", "finding-raised"],
+    },
+    {
+      name: "a dead standby opens one, though nothing critical is found, and it ends when the standby is back",
+      changes: [raised(standbyDown), raised(lag), cleared(standbyDown)],
+      said: ["opened", "finding-raised", "finding-cleared", "mitigated"],
+    },
+    {
+      name: "a dead standby after which commits hang makes it critical; it ends when they go on, with the standby dead",
+      changes: [raised(standbyDown), raised(hang), cleared(hang)],
+      said: ["opened", "finding-raised", "severity-set", "finding-cleared", "mitigated"],
     },
     {
       name: "raised and cleared in the same moment: raised",
@@ -248,6 +269,17 @@ describe("what a change of the findings means", () => {
     assert.deepEqual(told.take(raised(lag), 60), ["finding-raised"]);
     assert.equal(told.only().status, "mitigated");
     assert.deepEqual(told.take(raised({ ...lag, severity: "critical" }), 61), ["recurred"]);
+  });
+
+  it("tells nobody twice of a standby that comes and goes", () => {
+    const told = story();
+    assert.deepEqual(told.take(raised(standbyDown)), ["opened"]);
+    assert.equal(told.only().severity, "warning");
+    assert.equal(told.only().times.outageStart, at(-2));
+    for (const seconds of [1, 60, 300]) {
+      assert.deepEqual(told.take(cleared(standbyDown), seconds), ["finding-cleared", "mitigated"]);
+      assert.deepEqual(told.take(raised(standbyDown), seconds), ["recurred"]);
+    }
   });
 
   it("joins one that was opened by hand, and makes it critical", () => {

@@ -33,7 +33,7 @@ export function at(seconds: number): string {
 export function finding(
   code: string,
   subject: string | Ref,
-  options: Partial<Pick<Finding, "severity" | "seenAt" | "lastGoodAt" | "title">> = {},
+  options: Partial<Pick<Finding, "severity" | "seenAt" | "lastGoodAt" | "title" | "remedy">> = {},
 ): Finding {
   const ref = typeof subject === "string" ? refFromText(subject) : subject;
   return {
@@ -43,6 +43,7 @@ export function finding(
     title: options.title ?? `${ref.name}: ${code}`,
     evidence: [{ label: "seen", value: code }],
     seenAt: options.seenAt ?? at(0),
+    ...(options.remedy === undefined ? {} : { remedy: options.remedy }),
     ...(options.lastGoodAt === undefined ? {} : { lastGoodAt: options.lastGoodAt }),
   };
 }

@@ -217,6 +217,20 @@ const table: readonly (readonly [what: string, facts: Facts, expected: readonly 
     ["critical roles.two-primaries cluster:ledger -> demote ledger/pg1"],
   ],
   [
+    "two primaries: a standby promoted beside a living primary that is followed is not to cost the primary its writes",
+    factsOf(pg1, pg2, node("pg3", primaryPulse({ timelineId: 2, senders: [] }), { promoted: moment(99_000) })),
+    ["critical roles.two-primaries cluster:ledger"],
+  ],
+  [
+    "two primaries: the older one came back after the promotion and is stale, whoever follows it",
+    factsOf(
+      node("pg1", primaryPulse(), { since: moment(99_500) }),
+      node("pg2", primaryPulse({ timelineId: 2, senders: [] }), { promoted: moment(99_000) }),
+      pg3,
+    ),
+    ["critical roles.two-primaries cluster:ledger -> demote ledger/pg1"],
+  ],
+  [
     "two primaries on the same timeline: the one that nobody follows is stale",
     factsOf(node("pg1", primaryPulse({ senders: [] })), node("pg2", primaryPulse({ senders: [sender("pg3")] })), pg3),
     ["critical roles.two-primaries cluster:ledger -> demote ledger/pg1"],

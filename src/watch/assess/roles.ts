@@ -99,33 +99,47 @@ function everythingDown(view: ClusterView): Found {
 function twoPrimaries(view: ClusterView): Found {
   const { name, primaries } = view;
   const stale = staleOf(primaries);
-  const which = stale === undefined ? "which one is stale cannot be told" : `${stale.node} is the stale one`;
+  const which = stale === undefined ? "a person must say which one is stale" : `${stale.node} is the stale one`;
   return {
     code: "roles.two-primaries",
     severity: "critical",
     subject: clusterRef(view),
     title: `${name} has ${primaries.length} primaries, ${listText(primaries.map((one) => one.node))}: writes go apart; ${which}.`,
-    evidence: primaries.map((one) => ({
-      label: one.node,
-      value: `timeline ${one.pulse?.timelineId}, at ${one.pulse?.lsn}, ${one.pulse?.senders.length} streaming from it`,
-    })),
+    evidence: [
+      ...primaries.map((one) => ({
+        label: one.node,
+        value: `timeline ${one.pulse?.timelineId}, at ${one.pulse?.lsn}, ${followers(one)} streaming from it`,
+      })),
+      ...(stale === undefined
+        ? [{ label: "to stop the wrong one", value: `blackstart mitigate demote ${name} --node NAME` }]
+        : []),
+    ],
     ...(stale === undefined ? {} : { remedy: request("demote", nodeRef(stale)) }),
     ...lastGood(latest(primaries.map((one) => one.goodBefore?.at))),
   };
 }
 
 /**
- * Of two that were one: the lower timeline is the older history, for a promotion always begins a new one. On the same
- * timeline, the one nobody streams from, if the other has somebody; otherwise a person must decide. More than two: the
- * most stale one first.
+ * Of two that were one: the lower timeline is the older history, for a promotion always begins a new one. But where the
+ * standbys follow the older one, and it has not come back since the promotion, a standby may have been promoted beside
+ * a living primary by mistake: to stop the older one would throw away what it acknowledged. A person must decide then.
+ * On the same timeline, the one nobody streams from, if the other has somebody. More than two: the most stale one first.
  */
 function staleOf(primaries: readonly NodeFacts[]): NodeFacts | undefined {
   const [a, b] = primaries.toSorted((one, other) => timelineOf(one) - timelineOf(other));
-  if (a === undefined || b === undefined || timelineOf(a) < timelineOf(b)) return a;
-  const alone = primaries.filter((one) => timelineOf(one) === timelineOf(a) && one.pulse?.senders.length === 0);
-  const followed = primaries.filter((one) => (one.pulse?.senders.length ?? 0) > 0);
+  if (a === undefined || b === undefined) return a;
+  if (timelineOf(a) < timelineOf(b)) {
+    const cameBack = b.promoted !== undefined && a.since.ms > b.promoted.ms;
+    return followers(a) > 0 && followers(b) === 0 && !cameBack ? undefined : a;
+  }
+  const alone = primaries.filter((one) => timelineOf(one) === timelineOf(a) && followers(one) === 0);
+  const followed = primaries.filter((one) => followers(one) > 0);
   if (followed.length === 0) return undefined;
   return alone.toSorted((one, other) => lsnAhead(one.pulse?.lsn ?? "0/0", other.pulse?.lsn ?? "0/0"))[0];
+}
+
+function followers(one: NodeFacts): number {
+  return one.pulse?.senders.length ?? 0;
 }
 
 function timelineOf(one: NodeFacts): number {

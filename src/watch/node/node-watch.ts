@@ -161,6 +161,7 @@ export function startNodeWatch(options: NodeWatchOptions): NodeWatch {
       pulse,
       persisting: persisting(facts.persisting, facts.pulse, pulse, now),
       ...(pulse.role === "primary" ? { lastPrimary: now } : {}),
+      ...(pulse.role === "primary" && facts.pulse?.role === "standby" ? { promoted: now } : {}),
       ...delayOf(pulse, now),
     };
   }

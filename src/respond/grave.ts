@@ -1,0 +1,19 @@
+import type { Finding } from "../finding/finding.ts";
+import type { IncidentState } from "../timeline/incident-fold.ts";
+
+/**
+ * What keeps an incident open. In most of them: what is critical. In one that never was (an asynchronous standby is
+ * dead, and no client notices): a warning that needs somebody. So an outage is over when the service works again,
+ * although its dead node is still to be brought back.
+ */
+export function graveIn({ severity, open, past }: IncidentState): (finding: Finding) => boolean {
+  const isCritical = (finding: Finding) => finding.severity === "critical";
+  const wasCritical =
+    severity === "critical" || open.some(isCritical) || past.some(({ finding }) => isCritical(finding));
+  return wasCritical ? isCritical : (finding) => isCritical(finding) || needsSomebody(finding);
+}
+
+/** A node no longer does its work: what it did is missing now, and somebody has to see to it. */
+export function needsSomebody({ severity, subject, remedy, lastGoodAt }: Finding): boolean {
+  return severity === "warning" && subject.kind === "node" && (remedy !== undefined || lastGoodAt !== undefined);
+}
