@@ -35,7 +35,7 @@ export type NodeFacts = Readonly<{
   hostProblem?: string;
   /** Of a server that does not answer and whose host does. */
   control?: ControlData;
-  /** The synchronous settings in the configuration files of a server that does not answer, where its host does. */
+  /** The synchronous settings in the configuration files of a server that did not answer at once, where its host does. */
   configured?: Readonly<{ synchronousStandbyNames: string; synchronousCommit: string }>;
   /** The end of the log of a server that does not answer, where its host can read it. */
   writtenLsn?: Lsn;
@@ -62,23 +62,46 @@ function answeringOf(facts: ClusterFacts): readonly AnsweringNode[] {
 }
 
 /**
- * The node that was the primary last, while none answers as one. What the standbys followed says more than what is
- * remembered: the memory may be older than the last failover.
+ * The node that was the primary last, while none answers as one. What is remembered may be older than the last failover;
+ * whom the standbys followed may be a standby itself (a cascade), or a primary of long ago. Only a standby on a newer
+ * timeline than what is remembered knows of a promotion that the memory does not.
  */
 export function lastPrimaryOf(facts: ClusterFacts): NodeFacts | undefined {
+  const remembered = rememberedPrimary(facts);
+  const knownTimeline = remembered?.remembered?.timelineId ?? 0;
   const followed = standbysOf(facts)
+    .filter((standby) => standby.observation.timelineId > knownTimeline)
+    .sort((a, b) => b.observation.timelineId - a.observation.timelineId)
     .map((standby) => upstreamOf(facts, standby))
     .filter((node) => node !== undefined && node.observation?.role !== "standby");
   const counts = new Map<NodeFacts, number>();
   for (const node of followed) if (node) counts.set(node, (counts.get(node) ?? 0) + 1);
   const byStandbys = [...counts].sort((a, b) => b[1] - a[1])[0]?.[0];
-  return byStandbys ?? rememberedPrimary(facts);
+  return byStandbys ?? remembered;
 }
 
 function rememberedPrimary(facts: ClusterFacts): NodeFacts | undefined {
   return facts.nodes
     .filter((one) => one.remembered?.role === "primary" && one.observation === undefined)
     .sort((a, b) => (b.remembered?.timelineId ?? 0) - (a.remembered?.timelineId ?? 0))[0];
+}
+
+/**
+ * Those besides this one that may be the last primary for all that is known: they do not answer, were never seen, and
+ * nothing says that they are standbys. None, where it is remembered who the primary was.
+ */
+export function otherSuspects(facts: ClusterFacts, primary: NodeFacts): readonly NodeFacts[] {
+  if (primary.remembered?.role === "primary") return [];
+  const isKnown = (one: NodeFacts) => one.remembered !== undefined || one.instance?.standbySignal === true;
+  return facts.nodes.filter((one) => one.node !== primary.node && one.observation === undefined && !isKnown(one));
+}
+
+/** The answering standbys that are on the newest timeline, and not on an older one than the primary was seen on. */
+export function currentStandbysOf(facts: ClusterFacts, primary: NodeFacts): readonly AnsweringNode[] {
+  const standbys = standbysOf(facts);
+  const seen = primary.remembered?.role === "primary" ? primary.remembered.timelineId : 0;
+  const newest = Math.max(seen, ...standbys.map((one) => one.observation.timelineId));
+  return standbys.filter((one) => one.observation.timelineId === newest);
 }
 
 /** The declared node from which this standby is set to replicate. */

@@ -7,37 +7,50 @@ import { localWalFiles } from "../wal/files.ts";
 import { lsnNumberOf, lsnTextOf } from "../wal/format.ts";
 import { readWal } from "../wal/reader.ts";
 import { openWalDirectory } from "../wal/segments.ts";
-import { type ClusterFacts, type NodeFacts, receivedLsn, standbysOf } from "./cluster-facts.ts";
+import { type ClusterFacts, currentStandbysOf, type NodeFacts, receivedLsn } from "./cluster-facts.ts";
 
 /* What can be read of a server that does not answer, from its files. */
 
 const readTimeoutMs = 3000;
 
 /**
- * The synchronous settings in its configuration files; the last line wins, and postgresql.auto.conf is read last.
- * Undefined where the files cannot be read. `include` is not followed: then what was promised may be more than what is
- * found here, which is why nothing found counts as nothing promised.
+ * Its files in the order in which the server reads them, so that the last line wins: postgresql.conf, what it includes
+ * (one level deep), postgresql.auto.conf, and last the command line.
  */
+const readSettings = String.raw`
+conf=$1 data=$2
+cat -- "$conf" && echo || exit 1
+cd "$(dirname "$conf")" || exit 1
+sed -n "s/^[[:space:]]*include[a-z_]*[[:space:]=]*'\([^']*\)'.*/\1/p" "$conf" | while IFS= read -r included; do
+  if [ -d "$included" ]; then cat -- "$included"/*.conf; else cat -- "$included"; fi 2>/dev/null
+  echo
+done
+cat -- "$data/postgresql.auto.conf" && echo || exit 1
+cat -- "$data/postmaster.opts" 2>/dev/null
+exit 0
+`;
+
+/** In postmaster.opts: "-c" "synchronous_commit=off", or "--synchronous_commit=off". */
+const onCommandLine = /"(?:--)?(synchronous_\w+)=([^"]*)"/g;
+
+/** The synchronous settings in its files; undefined where they cannot be read. */
 export async function configuredSynchronous(
   host: Host,
-  instance: Instance,
-  node: NodeFacts,
+  dataDirectory: string,
+  configFile: string | undefined,
 ): Promise<NodeFacts["configured"] | undefined> {
-  const files = [
-    node.remembered?.configFile ?? join(instance.dataDirectory, "postgresql.conf"),
-    join(instance.dataDirectory, "postgresql.auto.conf"),
-  ];
   try {
     const { code, stdout } = await host.run({
-      script: 'cat -- "$1" && echo && cat -- "$2"',
-      args: files,
-      as: instance.dataDirectory,
+      script: readSettings,
+      args: [configFile || join(dataDirectory, "postgresql.conf"), dataDirectory],
+      as: dataDirectory,
       timeoutMs: readTimeoutMs,
     });
     if (code !== 0) return undefined;
+    const settings = stdout.replace(onCommandLine, "\n$1 = '$2'\n");
     return {
-      synchronousStandbyNames: settingIn(stdout, "synchronous_standby_names") ?? "",
-      synchronousCommit: settingIn(stdout, "synchronous_commit") ?? "on",
+      synchronousStandbyNames: settingIn(settings, "synchronous_standby_names") ?? "",
+      synchronousCommit: settingIn(settings, "synchronous_commit") ?? "on",
     };
   } catch (error) {
     // The host went away meanwhile: what was promised stays unknown, and a plan that needs it is refused.
@@ -57,14 +70,20 @@ export function settingIn(configuration: string, name: string): string | undefin
  * Where its log ends, read from where the furthest standby is. Only on this machine, and only of a server without any
  * process; undefined where it cannot be told.
  */
-export async function writtenUpTo(host: Host, instance: Instance, facts: ClusterFacts): Promise<Lsn | undefined> {
-  const received = standbysOf(facts)
-    .map(receivedLsn)
-    .sort((a, b) => lsnAhead(b, a))[0];
+export async function writtenUpTo(
+  host: Host,
+  instance: Instance,
+  facts: ClusterFacts,
+  primary: NodeFacts,
+): Promise<Lsn | undefined> {
+  const standbys = currentStandbysOf(facts, primary);
+  const received = standbys.map(receivedLsn).sort((a, b) => lsnAhead(b, a))[0];
   if (host.reference !== "local:" || received === undefined) return undefined;
   const files = localWalFiles(join(instance.dataDirectory, "pg_wal"));
   try {
     const directory = await openWalDirectory(files);
+    // Places in the logs of two timelines cannot be compared.
+    if (standbys.some((one) => one.observation.timelineId !== directory.timeline)) return undefined;
     const end = await readWal(
       directory,
       { from: lsnNumberOf(received), signal: AbortSignal.timeout(readTimeoutMs) },

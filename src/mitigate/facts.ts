@@ -1,6 +1,7 @@
 import { BlackstartError, messageOf } from "../base/error.ts";
 import { delay } from "../base/time.ts";
 import { addressOf, parseConninfo } from "../drivers/postgres/conninfo.ts";
+import type { Connection } from "../drivers/postgres/connection.ts";
 import type { Instance } from "../drivers/postgres/instance.ts";
 import { type NodeObservation, observeNode } from "../drivers/postgres/observe.ts";
 
@@ -12,7 +13,7 @@ import { readClientsAddress } from "./clients-address.ts";
 import { type ClusterFacts, lastPrimaryOf, type NodeFacts, type Reach } from "./cluster-facts.ts";
 import type { MitigationContext } from "./context.ts";
 import { configuredSynchronous, writtenUpTo } from "./dead-server.ts";
-import { lossVerdict, promiseOf } from "./loss.ts";
+import { lossVerdict } from "./loss.ts";
 import { sessionsOf } from "./sessions.ts";
 
 /** Longer than any healthy answer; a person waits for it, and so do clients. */
@@ -31,7 +32,8 @@ export async function gatherFacts(
   const cluster = clusterOf(context.system, clusterName);
   const remembered = await rememberedOf(context.timeline, clusterName);
   const [clientsAddress, ...nodes] = await Promise.all([
-    readClientsAddress(cluster.clients?.file),
+    // One that cannot be read keeps nobody from bringing the database back; the step that writes it says what is wrong.
+    readClientsAddress(cluster.clients?.file).catch(() => undefined),
     ...Object.keys(cluster.nodes).map((node) => factsOf(context, clusterName, node, remembered.get(node), hosts)),
   ]);
   const facts: ClusterFacts = {
@@ -66,7 +68,7 @@ async function factsOf(
   const asked = askDatabase(context, cluster, node);
   const [database, host] = await Promise.all([
     asked,
-    hosts === "all" || !(await answersSoon(asked)) ? askHost(context, cluster, node) : {},
+    hosts === "all" || !(await answersSoon(asked)) ? askHost(context, cluster, node, remembered) : {},
   ]);
   return {
     node,
@@ -107,12 +109,32 @@ async function askDatabase(
   node: string,
 ): Promise<Pick<NodeFacts, "reach" | "problem" | "observation">> {
   try {
-    const observation = await sessionsOf(context.fleet).useNew(cluster, node, observeNode);
+    const observation = await sessionsOf(context.fleet).useNew(cluster, node, observed);
     return { reach: "answers", observation };
   } catch (error) {
     return { reach: reachOf(error), problem: messageOf(error) };
   }
 }
+
+/**
+ * A standby's control file falls behind when it follows to a new timeline, and its receiver, which knows better, has
+ * stopped with the primary; its log itself tells.
+ */
+async function observed(connection: Connection): Promise<NodeObservation> {
+  const observation = await observeNode(connection);
+  if (observation.role === "primary") return observation;
+  try {
+    const [row] = await connection.query<{ timeline: number | null }>(newestTimelineQuery);
+    return { ...observation, timelineId: Math.max(observation.timelineId, row?.timeline ?? 0) };
+  } catch (error) {
+    // Without pg_monitor the log's directory cannot be listed: then what it says of itself has to do.
+    if (error instanceof BlackstartError && error.code === "QUERY_FAILED") return observation;
+    throw error;
+  }
+}
+
+const newestTimelineQuery = `
+  select max(('x' || substr(name, 1, 8))::bit(32)::int) as timeline from pg_ls_waldir() where name ~ '^[0-9A-F]{24}$'`;
 
 function reachOf(error: unknown): Reach {
   if (!(error instanceof BlackstartError)) return "silent";
@@ -128,11 +150,18 @@ async function askHost(
   context: MitigationContext,
   cluster: string,
   node: string,
-): Promise<Pick<NodeFacts, "instance" | "hostProblem">> {
+  remembered: ObservationEvent["data"] | undefined,
+): Promise<Pick<NodeFacts, "instance" | "hostProblem" | "configured">> {
   try {
     const instance = await context.fleet.instance(cluster, node);
     if (instance === undefined) return { hostProblem: noInstanceText(context, cluster, node) };
-    return { instance: await withLimit(instance.inspect(), hostTimeoutMs) };
+    const host = context.fleet.host(clusterOf(context.system, cluster).nodes[node]?.host ?? "local:");
+    // At the same time: clients wait.
+    const [state, configured] = await Promise.all([
+      withLimit(instance.inspect(), hostTimeoutMs),
+      configuredSynchronous(host, instance.dataDirectory, remembered?.configFile),
+    ]);
+    return { instance: state, ...(configured === undefined ? {} : { configured }) };
   } catch (error) {
     return { hostProblem: messageOf(error) };
   }
@@ -153,13 +182,10 @@ async function withDeadServers(context: MitigationContext, facts: ClusterFacts):
   const instance = await context.fleet.instance(facts.cluster, primary.node);
   if (instance === undefined) return facts;
   const host = context.fleet.host(clusterOf(context.system, facts.cluster).nodes[primary.node]?.host ?? "local:");
-  const configured =
-    promiseOf(primary) === undefined ? await configuredSynchronous(host, instance, primary) : undefined;
-  const known: NodeFacts = { ...primary, ...(configured === undefined ? {} : { configured }) };
-  const verdict = lossVerdict(clusterOf(context.system, facts.cluster), replaced(facts, known), known);
+  const verdict = lossVerdict(clusterOf(context.system, facts.cluster), facts, primary);
   const measurable = verdict.kind !== "none" && primary.instance.pids.length === 0;
-  const writtenLsn = measurable ? await writtenUpTo(host, instance, replaced(facts, known)) : undefined;
-  return replaced(facts, { ...known, ...(writtenLsn === undefined ? {} : { writtenLsn }) });
+  const writtenLsn = measurable ? await writtenUpTo(host, instance, facts, primary) : undefined;
+  return replaced(facts, { ...primary, ...(writtenLsn === undefined ? {} : { writtenLsn }) });
 }
 
 function replaced(facts: ClusterFacts, node: NodeFacts): ClusterFacts {

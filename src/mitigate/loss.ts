@@ -20,30 +20,34 @@ export type LossVerdict =
   | Readonly<{ kind: "possible"; why: string; missing: readonly string[] }>
   | Readonly<{ kind: "unknown"; why: string }>;
 
-/** What the last primary promised to its clients, as far as it is known. */
-export type SynchronousPromise = Readonly<{ names: SynchronousNames | undefined; from: "remembered" | "configured" }>;
+/** What the last primary promised to its clients, as far as it is known; `names` undefined: to wait for nobody. */
+export type SynchronousPromise = Readonly<{ names: SynchronousNames | undefined }>;
 
 export function promiseOf(primary: NodeFacts): SynchronousPromise | undefined {
+  return promisesOf(primary)[0];
+}
+
+/**
+ * What it said when it was last seen, and what its files say now: they may have been changed since. What cannot be
+ * understood is left out: PostgreSQL took it, and what was promised is not known.
+ */
+function promisesOf(primary: NodeFacts): readonly SynchronousPromise[] {
   const remembered = primary.remembered?.role === "primary" ? primary.remembered.synchronousStandbyNames : undefined;
-  const setting = primary.observation?.settings.synchronousStandbyNames ?? remembered;
-  try {
-    if (setting !== undefined) return { names: parseSynchronousNames(setting), from: "remembered" };
-    if (primary.configured === undefined) return undefined;
-    return { names: parseSynchronousNames(primary.configured.synchronousStandbyNames), from: "configured" };
-  } catch (error) {
-    // PostgreSQL took it and we cannot read it: what was promised is not known.
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  const settings = [
+    primary.observation?.settings.synchronousStandbyNames ?? remembered,
+    primary.observation === undefined ? primary.configured?.synchronousStandbyNames : undefined,
+  ];
+  return settings.flatMap((setting) => {
+    try {
+      return setting === undefined ? [] : [{ names: parseSynchronousNames(setting) }];
+    } catch (error) {
+      if (error instanceof SyntaxError) return [];
+      throw error;
+    }
+  });
 }
 
 export function lossVerdict(cluster: Cluster, facts: ClusterFacts, primary: NodeFacts): LossVerdict {
-  const promise = promiseOf(primary);
-  if (promise === undefined)
-    return {
-      kind: "unknown",
-      why: `It is not known which standbys ${primary.node} waited for: no earlier observation is stored, and its configuration cannot be read.`,
-    };
   const commit = primary.observation?.settings.synchronousCommit ?? primary.configured?.synchronousCommit;
   if (commit === "off" || commit === "local")
     return {
@@ -51,7 +55,23 @@ export function lossVerdict(cluster: Cluster, facts: ClusterFacts, primary: Node
       why: `${primary.node} ran with synchronous_commit = ${commit}: it did not wait for a standby.`,
       missing: [],
     };
-  const names = promise.names;
+  // Where what is remembered and what its files say differ, it may have run with either.
+  const verdicts = promisesOf(primary).map((promise) => verdictOf(promise, cluster, facts, primary));
+  return (
+    verdicts.find((one) => one.kind !== "none") ??
+    verdicts[0] ?? {
+      kind: "unknown",
+      why: `It is not known which standbys ${primary.node} waited for: no earlier observation is stored, and its configuration cannot be read.`,
+    }
+  );
+}
+
+function verdictOf(
+  { names }: SynchronousPromise,
+  cluster: Cluster,
+  facts: ClusterFacts,
+  primary: NodeFacts,
+): LossVerdict {
   if (names === undefined) return { kind: "possible", why: asynchronousText(cluster, primary), missing: [] };
   const unreachable = unreachableMembers(names, facts, primary);
   const setting = formatSynchronousNames(names);
@@ -85,6 +105,8 @@ export function unreachableMembers(
 /** With `*`, a standby that the file does not declare counted too, if the primary had one. */
 function undeclaredStandbys(names: SynchronousNames, facts: ClusterFacts, primary: NodeFacts): readonly string[] {
   if (!names.names.includes("*")) return [];
+  // Never seen: whether others counted as well nobody can tell.
+  if (primary.remembered === undefined && primary.observation === undefined) return ["any other standby"];
   const known = (name: string) => facts.nodes.some((one) => one.node === name || one.applicationName === name);
   return (primary.remembered?.standbys ?? []).map((one) => one.node).filter((name) => !known(name));
 }

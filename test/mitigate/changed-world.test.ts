@@ -102,5 +102,6 @@ async function interruptBefore(world: World, plan: Plan, step: string): Promise<
 
 function electedBy(events: Awaited<ReturnType<World["events"]>>): string {
   const done = events.find((one) => one.kind === "step.done" && (one.data as { step: string }).step === "elect");
-  return (done?.data as { outcome: { node: string } }).outcome.node;
+  assert.ok(done);
+  return (done.data as { outcome: { node: string } }).outcome.node;
 }

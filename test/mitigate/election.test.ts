@@ -61,3 +61,16 @@ test("somebody still has to hold what one had received", () => {
   assert.match(unmetNeed([candidate("pg2", "0/10")], { received: "0/20" }) ?? "", /0\/20/);
   assert.equal(unmetNeed([candidate("pg2", "0/20")], { received: "0/20" }), undefined);
 });
+
+test("who holds no log of the timeline on which the last primary wrote has nothing of it", () => {
+  const stale = candidate("pg2", "0/90");
+  assert.match(unmetNeed([stale], { timeline: 2 }) ?? "", /timeline 2/);
+  assert.match(
+    unmetNeed([stale, candidate("pg3", "0/10", { timeline: 2 })], { of: ["pg2"], missingMax: 0, timeline: 2 }) ?? "",
+    /pg2/,
+  );
+  assert.equal(
+    unmetNeed([stale, candidate("pg3", "0/10", { timeline: 2 })], { of: ["pg3"], missingMax: 0, timeline: 2 }),
+    undefined,
+  );
+});

@@ -92,6 +92,48 @@ test("what the standbys followed says more than an old memory", () => {
   assert.equal(parametersOf(planned(seen), "fence")?.node, "pg2");
 });
 
+test("whom a standby followed may be a standby itself: the primary that is remembered is fenced", () => {
+  const cascading = {
+    settings: { ...alive("pg3", "standby").observation!.settings, primaryConninfo: "host=127.0.0.1 port=2" },
+  };
+  const seen = facts(
+    dead("pg1", { remembered: remembered("pg1", { synchronousStandbyNames: "pg3" }) }),
+    dead("pg2", { remembered: remembered("pg2", { role: "standby" }) }),
+    alive("pg3", "standby", cascading),
+  );
+  assert.equal(parametersOf(planned(seen), "fence")?.node, "pg1");
+});
+
+test("a standby that was left behind by an earlier failover does not tell who the primary was", () => {
+  const seen = facts(
+    dead("pg1", { remembered: remembered("pg1", { role: "standby" }) }),
+    dead("pg2", { remembered: remembered("pg2", { timelineId: 2 }) }),
+    alive("pg3", "standby"),
+  );
+  assert.equal(parametersOf(planned(seen, { acceptLoss: true }), "fence")?.node, "pg2");
+});
+
+test("a promotion that was not seen is known from the newer timeline of whoever followed it", () => {
+  const followsTwo = {
+    timelineId: 2,
+    receiver: null,
+    settings: { ...alive("pg3", "standby").observation!.settings, primaryConninfo: "host=127.0.0.1 port=2" },
+  };
+  const seen = facts(
+    dead("pg1", { remembered: remembered("pg1") }),
+    dead("pg2", { remembered: remembered("pg2", { role: "standby" }) }),
+    alive("pg3", "standby", followsTwo),
+  );
+  assert.equal(parametersOf(planned(seen, { acceptLoss: true }), "fence")?.node, "pg2");
+});
+
+test("what was accepted was said of the furthest standby: it has to be there still", () => {
+  const plan = planned(primaryDead({ remembered: remembered("pg1", { synchronousStandbyNames: "" }) }), {
+    acceptLoss: true,
+  });
+  assert.deepEqual(parametersOf(plan, "elect")?.needs, { timeline: 0, received: "0/3000100" });
+});
+
 type Refused = readonly [name: string, rule: string, seen: ClusterFacts, choice?: Partial<Choice>, declared?: System];
 
 const silentHost = (): NodeFacts => {
@@ -174,6 +216,49 @@ const refused: readonly Refused[] = [
     }),
   ],
   [
+    "a standby on an older timeline is further in a log of its own",
+    "acknowledged-writes",
+    facts(
+      dead("pg1", {
+        remembered: remembered("pg1", { synchronousStandbyNames: "", timelineId: 2 }),
+        writtenLsn: "0/2000000",
+      }),
+      alive("pg2", "standby"),
+      dead("pg3"),
+    ),
+  ],
+  [
+    "synchronous_commit = off in its files, while it is remembered that a standby was waited for",
+    "acknowledged-writes",
+    primaryDead({ configured: { synchronousStandbyNames: "pg2", synchronousCommit: "off" } }),
+  ],
+  [
+    "its files no longer name the standby that is remembered",
+    "acknowledged-writes",
+    primaryDead({ configured: { synchronousStandbyNames: "", synchronousCommit: "on" } }),
+  ],
+  [
+    "* in its files, and nobody ever saw who streamed",
+    "acknowledged-writes",
+    facts(
+      dead("pg1", { configured: { synchronousStandbyNames: "*", synchronousCommit: "on" } }),
+      alive("pg2", "standby"),
+      alive("pg3", "standby"),
+    ),
+  ],
+  [
+    "whom a standby followed may be a standby itself, and nobody ever saw the others",
+    "primary-unknown",
+    facts(
+      dead("pg1"),
+      dead("pg2"),
+      alive("pg3", "standby", {
+        settings: { ...alive("pg3", "standby").observation!.settings, primaryConninfo: "host=127.0.0.1 port=2" },
+        receiver: null,
+      }),
+    ),
+  ],
+  [
     "synchronous_commit = local",
     "acknowledged-writes",
     facts(
@@ -207,7 +292,7 @@ test("an asynchronous primary whose log ends where a standby's does has lost not
 test("two of three that must be waited for: one may be missing", () => {
   const names = { remembered: remembered("pg1", { synchronousStandbyNames: "ANY 2 (pg2, pg3)" }) };
   const seen = facts(dead("pg1", names), dead("pg2"), alive("pg3", "standby"));
-  assert.deepEqual(parametersOf(planned(seen), "elect")?.needs, { of: ["pg3"], missingMax: 0 });
+  assert.deepEqual(parametersOf(planned(seen), "elect")?.needs, { of: ["pg3"], missingMax: 0, timeline: 1 });
 });
 
 test("a primary that is starting for too long may be replaced on request", () => {

@@ -9,7 +9,13 @@ import type { World } from "./world.ts";
 /** To every process of a node. */
 export async function signal(world: World, node: string, name: NodeJS.Signals): Promise<void> {
   const instance = await world.fleet.instance("ledger", node);
-  for (const pid of (await instance?.inspect())?.pids ?? []) process.kill(pid, name);
+  for (const pid of (await instance?.inspect())?.pids ?? []) {
+    try {
+      process.kill(pid, name);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error; // A worker that ended in between.
+    }
+  }
 }
 
 export function on<T>(world: World, node: string, work: (connection: Connection) => Promise<T>): Promise<T> {

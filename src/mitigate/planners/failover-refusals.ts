@@ -1,6 +1,13 @@
 import type { Refusal } from "../../plan/plan.ts";
 import type { Cluster } from "../../system/schema.ts";
-import { type ClusterFacts, type NodeFacts, nodeFacts, primariesOf, standbysOf } from "../cluster-facts.ts";
+import {
+  type ClusterFacts,
+  type NodeFacts,
+  nodeFacts,
+  otherSuspects,
+  primariesOf,
+  standbysOf,
+} from "../cluster-facts.ts";
 import { type Choice, refuse, refuseOld } from "../planning.ts";
 
 /* When a failover would not be safe, or would be of no use. */
@@ -28,6 +35,13 @@ export function refusePrimary(
       "primary-unknown",
       "It is not known which node was the primary: none is remembered, and no standby says whom it followed.",
       "Start the servers that can be started: `blackstart mitigate restart`.",
+    );
+  const suspects = otherSuspects(facts, primary).map((one) => one.node);
+  if (suspects.length > 0)
+    return refuse(
+      "primary-unknown",
+      `${primary.node} was followed by a standby, but that may have been a cascade: ${suspects.join(", ")} cannot be asked, was never seen, and may be the primary.`,
+      `Start or reach ${suspects.join(", ")} (\`host:\`), or, if it is a standby and down, put \`standby.signal\` into its data directory; then ask again.`,
     );
   if (primary.reach === "denied")
     return refuse(

@@ -5,6 +5,7 @@ import type { Cluster, System } from "../../system/schema.ts";
 import {
   type AnsweringNode,
   type ClusterFacts,
+  currentStandbysOf,
   lastPrimaryOf,
   type NodeFacts,
   receivedLsn,
@@ -143,21 +144,32 @@ function electStep(facts: ClusterFacts, old: NodeFacts, candidates: readonly Ans
       old: old.node,
       candidates: names,
       ...(choice.node === undefined ? {} : { chosen: choice.node }),
-      ...(choice.acceptLoss ? {} : { needs: needsOf(facts, old, candidates) }),
+      needs: needsOf(facts, old, candidates, choice),
     },
   };
 }
 
-/** What has to hold still at the moment of the election, so that nothing acknowledged is lost. */
-function needsOf(facts: ClusterFacts, old: NodeFacts, candidates: readonly AnsweringNode[]): JsonObject {
+/**
+ * What has to hold still at the moment of the election, so that nothing acknowledged is lost, or no more than what was
+ * stated and accepted.
+ */
+function needsOf(
+  facts: ClusterFacts,
+  old: NodeFacts,
+  candidates: readonly AnsweringNode[],
+  choice: Choice,
+): JsonObject {
   const names = promiseOf(old)?.names;
   const unreachable = names === undefined ? [] : unreachableMembers(names, facts, old);
+  const timeline = old.remembered?.role === "primary" && !choice.acceptLoss ? old.remembered.timelineId : 0;
   if (names !== undefined && unreachable.length < names.count) {
     const members = candidates.filter((one) => isMeant(names, one)).map((one) => one.node);
-    return { of: members, missingMax: names.count - 1 - unreachable.length };
+    return { of: members, missingMax: names.count - 1 - unreachable.length, timeline };
   }
-  const furthest = candidates.map(receivedLsn).sort((a, b) => lsnAhead(b, a))[0];
-  return furthest === undefined ? {} : { received: furthest };
+  const furthest = currentStandbysOf(facts, old)
+    .map(receivedLsn)
+    .sort((a, b) => lsnAhead(b, a))[0];
+  return { timeline, ...(furthest === undefined ? {} : { received: furthest }) };
 }
 
 /** The standbys that are there to be waited for before the last primary is back: all candidates but the elected one. */

@@ -1,6 +1,6 @@
 import { lsnAhead } from "../../drivers/postgres/lsn.ts";
 import type { Risk } from "../../plan/plan.ts";
-import { type ClusterFacts, type NodeFacts, receivedLsn, standbysOf } from "../cluster-facts.ts";
+import { type ClusterFacts, currentStandbysOf, type NodeFacts, receivedLsn } from "../cluster-facts.ts";
 import type { LossVerdict } from "../loss.ts";
 
 /** Seconds for which a failover keeps clients from writing once it runs; measured on a lab: 0.1–0.3. */
@@ -25,7 +25,7 @@ export function lossRisk(verdict: LossVerdict, facts: ClusterFacts, primary: Nod
 function bytesBehind(facts: ClusterFacts, primary: NodeFacts): number | null {
   const written = primary.writtenLsn;
   if (written === undefined) return null;
-  const ahead = standbysOf(facts).map((standby) => lsnAhead(written, receivedLsn(standby)));
+  const ahead = currentStandbysOf(facts, primary).map((standby) => lsnAhead(written, receivedLsn(standby)));
   return ahead.length === 0 ? null : Math.max(0, Math.min(...ahead));
 }
 

@@ -14,6 +14,8 @@ import { alterSystem, sessions } from "./servers.ts";
 /** A receiver notices the death of its primary at once, unless the network to it was cut. */
 const receiverStopTimeoutMs = 1000;
 const receiverCutTimeoutMs = 5000;
+/** One that was started anew reads its own log first, and a busy one has much of it. */
+const replayTimeoutMs = 60_000;
 const pollMs = 2;
 
 /** Nothing listens there: a receiver that is aimed at it stops. */
@@ -67,16 +69,31 @@ function outcomeOf(elected: Candidate, candidates: readonly Candidate[], step: S
 
 type Problem = Readonly<{ node: string; problem: string }>;
 
-/** What the candidate holds, once it receives nothing more. */
+/** What the candidate holds, once it receives nothing more and has looked through all that it holds. */
 async function settled(context: MitigationContext, step: StepContext, node: string): Promise<Candidate | Problem> {
   const cluster = text(step, "cluster");
   try {
     return await sessions(context).use(cluster, node, async (connection) => {
       const others = cascadeAddresses(context, cluster, texts(step, "candidates"), node);
-      const ask = (timeoutMs: number) =>
-        pollUntil(() => stoppedReceiver(connection, node, others), { everyMs: pollMs, timeoutMs, signal: step.signal });
+      let seen: Seen = "receives";
+      const ask = (timeoutMs: number) => {
+        const look = async () => {
+          seen = await stateOf(connection, node, others);
+          return typeof seen === "string" ? undefined : seen;
+        };
+        return pollUntil(look, { everyMs: pollMs, timeoutMs, signal: step.signal });
+      };
       const settledAlone = await ask(receiverStopTimeoutMs);
       if (settledAlone !== undefined) return settledAlone;
+      if ((seen as Seen) === "replays") {
+        step.progress(`${node} was started anew and still reads its own log.`);
+        return (
+          (await ask(replayTimeoutMs)) ?? {
+            node,
+            problem: "it still replays its own log; how much it holds is not known",
+          }
+        );
+      }
       step.progress(`${node} still waits for the last primary; its receiver is stopped.`);
       await step.assertHeld();
       await aimAtNowhere(connection);
@@ -112,8 +129,15 @@ function cascadeAddresses(
     .map(({ host, port }) => `${host}:${port}`);
 }
 
+/**
+ * Until a standby has received anything since its start, only what it has replayed is known of its log, and there may be
+ * more: all of it is read when the startup process waits for the primary (or cannot be seen, for want of pg_monitor).
+ */
 const candidateQuery = `
 select pg_is_in_recovery() as standby,
+  pg_is_in_recovery() and pg_last_wal_receive_lsn() is null and exists (
+    select from pg_stat_activity where backend_type = 'startup'
+      and coalesce(wait_event, '') not in ('RecoveryWalStream', 'RecoveryRetrieveRetryInterval')) as replaying,
   coalesce(greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()), '0/0')::text as lsn,
   (select sender_host || ':' || sender_port from pg_stat_wal_receiver where pid is not null limit 1) as sender,
   exists (select from pg_stat_wal_receiver where pid is not null) as receiving,
@@ -124,17 +148,17 @@ type CandidateRow = Readonly<{
   lsn: Lsn;
   sender: string | null;
   receiving: boolean;
+  replaying: boolean;
   timeline: number;
 }>;
 
-async function stoppedReceiver(
-  connection: Connection,
-  node: string,
-  cascades: readonly string[],
-): Promise<Candidate | undefined> {
+type Seen = Candidate | "receives" | "replays";
+
+async function stateOf(connection: Connection, node: string, cascades: readonly string[]): Promise<Seen> {
   const row = (await connection.query<CandidateRow>(candidateQuery))[0];
-  if (row === undefined) return undefined;
-  if (row.receiving && !(row.sender !== null && cascades.includes(row.sender))) return undefined;
+  if (row === undefined) return "receives";
+  if (row.receiving && !(row.sender !== null && cascades.includes(row.sender))) return "receives";
+  if (row.replaying) return "replays";
   // Promoted already, by this plan before it was interrupted: nobody may be promoted beside it.
   return { node, lsn: row.lsn, timeline: row.timeline, promoted: !row.standby };
 }

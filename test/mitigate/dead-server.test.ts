@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { localHost } from "../../src/drivers/host/local.ts";
+import { configuredSynchronous } from "../../src/mitigate/dead-server.ts";
+import { withFolder } from "../support/folder.ts";
+
+type Files = Readonly<Record<string, string>>;
+
+const cases: readonly (readonly [name: string, files: Files, names: string, commit: string])[] = [
+  ["nothing is set", { "postgresql.conf": "#synchronous_commit = off\n" }, "", "on"],
+  [
+    "the last line wins",
+    { "postgresql.conf": "synchronous_standby_names = 'a'\nSynchronous_Standby_Names 'b' # c\n" },
+    "b",
+    "on",
+  ],
+  [
+    "an included folder and file",
+    {
+      "postgresql.conf": "synchronous_commit = on\ninclude_dir = 'conf.d'\ninclude 'more.conf'\n",
+      "conf.d/x.conf": "synchronous_standby_names = 'pg2'",
+      "more.conf": "synchronous_commit = local",
+    },
+    "pg2",
+    "local",
+  ],
+  [
+    "ALTER SYSTEM over the file, the command line over both",
+    {
+      "postgresql.conf": "synchronous_commit = off\nsynchronous_standby_names = 'a'\n",
+      "postgresql.auto.conf": "synchronous_commit = 'remote_write'\nsynchronous_standby_names = 'b'\n",
+      "postmaster.opts": '/usr/lib/postgres "-D" "/x" "-c" "synchronous_standby_names=ANY 1 (a, b)"\n',
+    },
+    "ANY 1 (a, b)",
+    "remote_write",
+  ],
+];
+
+for (const [name, files, names, commit] of cases)
+  test(`the synchronous settings in a dead server's files: ${name}`, () =>
+    withFolder(async (folder) => {
+      mkdirSync(join(folder, "conf.d"));
+      for (const [file, text] of Object.entries({ "postgresql.auto.conf": "", ...files }))
+        writeFileSync(join(folder, file), text);
+      assert.deepEqual(await configuredSynchronous(localHost(), folder, undefined), {
+        synchronousStandbyNames: names,
+        synchronousCommit: commit,
+      });
+    }));
+
+test("files that are not there say nothing", () =>
+  withFolder(async (folder) => {
+    assert.equal(await configuredSynchronous(localHost(), folder, undefined), undefined);
+  }));
