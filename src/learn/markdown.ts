@@ -1,3 +1,5 @@
+import { withoutPasswords } from "../system/secrets.ts";
+
 /*
  * Markdown from what people and machines said: nothing of it may become a heading, a link, a table column or HTML
  * (CommonMark 0.31 and the tables of GitHub Flavored Markdown).
@@ -29,11 +31,4 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 
 export function list(items: readonly string[]): string {
   return items.map((item) => `- ${item}`).join("\n");
-}
-
-/** Addresses that a person pasted may hold a password: it is nobody's to read here. */
-function withoutPasswords(text: string): string {
-  return text
-    .replace(/\b([a-z][a-z0-9+.-]*:\/\/[^\s:/?#@]*):[^\s/?#]*@/gi, "$1@")
-    .replace(/\b(password|passwd|pgpassword|token|secret)(\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s&'"]+)/gi, "$1$2…");
 }

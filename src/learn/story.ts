@@ -28,6 +28,12 @@ export async function readStory(timeline: Timeline, idOrPrefix: string): Promise
   };
 }
 
+/** False where all that was ever found were warnings: the service went on, as far as the timeline shows. */
+export function stoppedService({ severity, open, past }: IncidentState): boolean {
+  const found = [...open, ...past.map(({ finding }) => finding)];
+  return severity === "critical" || found.length === 0 || found.some((finding) => finding.severity === "critical");
+}
+
 function belongs(events: readonly Event[], incident: string, named: ReadonlySet<string>): boolean {
   const stored = events[0] as unknown as PlanEvent | undefined;
   return stored?.kind === "plan.stored" && (stored.data.plan.incident === incident || named.has(stored.data.plan.id));

@@ -15,9 +15,11 @@ export function withoutPassword(address: string): string {
   return address.slice(0, start) + (user === "" ? "" : `${user}@`) + withoutQuerySecrets(address.slice(at + 1));
 }
 
-/** The same for prose with addresses in it: the output of a command, a message of a library. */
+/** The same for prose with addresses in it: what a person wrote, the output of a command, a message of a library. */
 export function withoutPasswords(text: string): string {
-  return withoutKeywordSecrets(text.replace(/[a-z][a-z0-9+.-]*:\/\/[^\s"'<>`]+/gi, withoutPassword));
+  return withoutNamedSecrets(
+    withoutKeywordSecrets(text.replace(/[a-z][a-z0-9+.-]*:\/\/[^\s"'<>`]+/gi, withoutPassword)),
+  );
 }
 
 const secretName = /^(?:pg|ssl)?(?:password|passwd|pass|pwd)$|secret|token/i;
@@ -42,6 +44,15 @@ function decoded(text: string): string {
   } catch {
     return text; // Not percent-encoded after all: it stands for itself.
   }
+}
+
+/** `password: x`, and `"password": "x"` of JSON and YAML. */
+function withoutNamedSecrets(text: string): string {
+  return text.replace(
+    /(?<!\w)(["']?)(\w+)\1(\s*:(?!\/\/)\s*)("[^"]*"?|'[^']*'?|[^\s"'][^\s,;}]*)/g,
+    (whole, quote: string, name: string, colon: string) =>
+      secretName.test(name) ? `${quote}${name}${quote}${colon}…` : whole,
+  );
 }
 
 /** libpq's grammar (conninfo_parse in fe-connect.c): blanks around `=`; a value in '…' or up to a blank; `\` escapes. */

@@ -6,7 +6,7 @@ import { readStory } from "../../src/learn/story.ts";
 import { durationText, instantText, times } from "../../src/learn/times.ts";
 import { findIncident } from "../../src/timeline/incident-state.ts";
 import { memoryTimeline } from "../respond/memory-timeline.ts";
-import { at } from "../respond/world.ts";
+import { at, finding } from "../respond/world.ts";
 import { storyLength, storyTimeline } from "./story.ts";
 
 const snapshot = new URL("./postmortem.snapshot.md", import.meta.url);
@@ -57,6 +57,36 @@ describe("the draft of a postmortem", () => {
     assert.match(text, /No hypothesis was recorded\./);
     assert.match(text, /No plan was made\./);
     assert.match(text, /Nothing is recorded: neither what was in flight/);
+  });
+
+  it("does not say of a service that it was down where only warnings were found", async () => {
+    const timeline = memoryTimeline();
+    const standby = finding("node.down", "node:ledger/pg3", { severity: "warning", lastGoodAt: at(1) });
+    const told = [
+      {
+        kind: "incident.opened",
+        data: {
+          title: standby.title,
+          severity: "warning",
+          subject: { kind: "cluster", name: "ledger" },
+          findings: [standby],
+          outageStart: at(1),
+        },
+      },
+      { kind: "incident.finding-cleared", data: { code: standby.code, subject: standby.subject } },
+      { kind: "incident.mitigated", data: { how: "by itself" } },
+      { kind: "incident.recurred", data: { findings: [standby] } },
+      { kind: "incident.mitigated", data: { how: "by itself" } },
+    ];
+    await timeline.append(
+      "incident/20261120-0307-ledger",
+      0,
+      told.map((event, second) => ({ ...event, by: "watch", at: at(second + 2) })) as never,
+    );
+    const text = await draftPostmortem(timeline, "latest");
+    assert.doesNotMatch(text, /the service (worked|was down)/i);
+    assert.match(text, /The cluster ledger worked again at/);
+    assert.match(text, /It came back: it was wrong 2 times/);
   });
 
   it("says where we were lucky: the asynchronous standby was ahead", async () => {

@@ -28,7 +28,7 @@ type Said = readonly [seconds: number, stream: string, by: string, kind: string,
 const incident = "incident/20261120-0307-ledger";
 const plans = "plan/failover-ledger-k3f";
 const hostile =
-  "see [here](http://evil.example) <script>alert(1)</script> | `x` **bold**\n# not a heading postgres://ada:hunter2@10.0.0.1/ledger";
+  "see [here](http://evil.example) <script>alert(1)</script> | `x` **bold**\n# not a heading postgres://ada:hunter2/x@10.0.0.1/ledger";
 
 /** One outage with everything in it. */
 const said: readonly Said[] = [

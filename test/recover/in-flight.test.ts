@@ -3,7 +3,9 @@ import { spawnSync } from "node:child_process";
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import type { BlackstartError } from "../../src/base/error.ts";
 import type { Host } from "../../src/drivers/host/host.ts";
+import type { Instance } from "../../src/drivers/postgres/instance.ts";
 import { lookInFlight } from "../../src/recover/in-flight.ts";
 import { openSqliteTimeline } from "../../src/timeline/sqlite/store.ts";
 import { withFolder } from "../support/folder.ts";
@@ -95,6 +97,25 @@ for (const [version, binaries] of servers)
             directory: kept,
           });
           assert.deepEqual(viaHost.inFlight, look.inFlight);
+
+          // Nothing was kept: a dead standby's log is not taken for the old primary's, unless it was the primary.
+          await cp(kept, join(folder, "data", "pg_wal"), { recursive: true });
+          const instance = {
+            dataDirectory: join(folder, "data"),
+            inspect: async () => ({ state: "down", pids: [], standbySignal: true }),
+          } as unknown as Instance;
+          const found = {
+            ...context,
+            fleet: { ...context.fleet, instance: async () => instance },
+            timeline: await openSqliteTimeline(join(folder, "other.db")),
+          };
+          const observed = (role: string) => ({ kind: "node.observed", by: "watch", data: { node: "pg1", role } });
+          await assert.rejects(lookInFlight({ ...found, cluster: "ledger" }), (error: BlackstartError) =>
+            /its server was a standby/.test(error.why),
+          );
+          await found.timeline.append("cluster/ledger", "any", [observed("standby"), observed("primary")]);
+          assert.equal((await lookInFlight({ ...found, cluster: "ledger" })).inFlight.length, 1);
+          await found.timeline.close();
 
           await assert.rejects(
             lookInFlight({ ...context, cluster: "ledger", directory: folder }),

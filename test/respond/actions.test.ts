@@ -102,6 +102,13 @@ describe("what people do to an incident", () => {
     assert.equal((await noteOnIncident(ada, id, "afterwards")).notes.length, 2);
   });
 
+  it("note: kept without the passwords that were pasted with it", async () => {
+    const { ada, id, timeline } = await opened();
+    await noteOnIncident(ada, id, "psql postgres://u:hunter2/x@h/d says: password=hunter2, PGPASSWORD: hunter2");
+    assert.doesNotMatch(JSON.stringify(timeline.events), /hunter2/);
+    assert.match(JSON.stringify(timeline.events.at(-1)), /psql postgres:\/\/u@h\/d says/);
+  });
+
   it("assign: a role, once", async () => {
     const { ada, id, timeline } = await opened();
     await assignRole(ada, id, { who: "bob", role: "commander" });

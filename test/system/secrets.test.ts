@@ -81,6 +81,13 @@ test("whatever is given, nothing is thrown, and what is shown is shown the same 
   );
 });
 
+test("passwords named in prose, in YAML and in JSON are left out", () => {
+  assert.equal(
+    withoutPasswords('its password: p, then {"password": "a b", "user":"u"}; secretName: x and passage: y at 12:30'),
+    'its password: …, then {"password": …, "user":"u"}; secretName: … and passage: y at 12:30',
+  );
+});
+
 test("addresses in prose lose their passwords as well", () => {
   assert.equal(
     withoutPasswords('cannot reach postgres://u:p@h/d (password=x y), tried redis://:q@r:1 and "http://a:b@c"'),

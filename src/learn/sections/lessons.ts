@@ -1,6 +1,6 @@
 import type { IncidentEvent } from "../../timeline/incident.ts";
 import { code, inline, list } from "../markdown.ts";
-import type { Story } from "../story.ts";
+import { type Story, stoppedService } from "../story.ts";
 import { durationText, times } from "../times.ts";
 import { toBeFilledIn } from "./causes.ts";
 
@@ -117,7 +117,13 @@ function aheadOfTheRest(name: string, steps: Story["plans"][number]["steps"]): r
 function ofCourse({ incident }: Story): readonly Lesson[] {
   const { status, mitigation, outages, open, times: at, recovery } = incident;
   return [
-    ...(outages.length > 1 ? [badly(`It came back: the service was down ${outages.length} times.`)] : []),
+    ...(outages.length > 1
+      ? [
+          badly(
+            `It came back: ${stoppedService(incident) ? "the service was down" : "it was wrong"} ${outages.length} times.`,
+          ),
+        ]
+      : []),
     ...(mitigation === "by itself"
       ? [lucky("It ended by itself: nothing that was done is recorded as the reason.")]
       : []),

@@ -1,16 +1,19 @@
 import type { Json } from "../../base/json.ts";
 import type { PlanStatus, StepStatus } from "../../plan/status.ts";
 import { code, inline, list, table } from "../markdown.ts";
-import type { Story } from "../story.ts";
+import { type Story, stoppedService } from "../story.ts";
 import { durationText, instantText } from "../times.ts";
 
 /** What was done about it: the plans, their steps, what was verified and what failed. */
 export function resolution({ incident, plans }: Story): string {
   const { mitigatedAt, resolvedAt } = incident.times;
+  const what = stoppedService(incident)
+    ? "the service"
+    : `the ${incident.subject.kind} ${inline(incident.subject.name)}`;
   const state = [
     mitigatedAt === null
-      ? "The timeline does not show that the service works again."
-      : `The service worked again at ${instantText(mitigatedAt)} UTC, ${inline(incident.mitigation ?? "")}.`,
+      ? `The timeline does not show that ${what} works again.`
+      : `${what[0]?.toUpperCase()}${what.slice(1)} worked again at ${instantText(mitigatedAt)} UTC, ${inline(incident.mitigation ?? "")}.`,
     ...(resolvedAt === null
       ? []
       : [`Resolved at ${instantText(resolvedAt)} UTC: ${inline(incident.resolution ?? "")}`]),

@@ -1,6 +1,6 @@
 import { refText } from "../../finding/finding.ts";
 import { code, inline, list, table } from "../markdown.ts";
-import type { Story } from "../story.ts";
+import { type Story, stoppedService } from "../story.ts";
 import { durationText, instantText, times } from "../times.ts";
 
 /** What it was, how long it lasted, what it cost. */
@@ -10,7 +10,7 @@ export function summary({ incident }: Story): string {
     ["What", `${inline(incident.title)} (${code(refText(incident.subject))})`],
     ["Severity", incident.severity],
     ["State", incident.status],
-    ["Duration", duration({ incident })],
+    [stoppedService(incident) ? "Duration" : "Duration (nothing critical was found)", duration({ incident })],
     ["Impact", impact({ incident })],
     ["People", people({ incident })],
   ];
@@ -49,7 +49,7 @@ function duration({ incident }: Pick<Story, "incident">): string {
   if (spans.length === 1) return `${total} (${spans[0]} UTC)`;
   // A service that flapped for hours: the first and the last say enough here.
   const shown = spans.length <= 5 ? spans : [...spans.slice(0, 2), "…", ...spans.slice(-2)];
-  return `${total} in ${spans.length} outages (${shown.join("; ")} UTC)`;
+  return `${total} in ${spans.length} spans (${shown.join("; ")} UTC)`;
 }
 
 function impact({ incident }: Pick<Story, "incident">): string {

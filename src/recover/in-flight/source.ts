@@ -1,5 +1,7 @@
 import { BlackstartError, messageOf } from "../../base/error.ts";
 import type { PlanEvent } from "../../plan/events.ts";
+import type { ObservationEvent } from "../../timeline/observation.ts";
+import { readAll } from "../../timeline/read-all.ts";
 import type { Event, Timeline } from "../../timeline/timeline.ts";
 import { localWalFiles, type WalFiles } from "../../wal/files.ts";
 import { openWalDirectory, type WalDirectory } from "../../wal/segments.ts";
@@ -35,8 +37,15 @@ export async function findWal(
       tried.push(`${node}: its host or its data directory is not known`);
       continue;
     }
-    const { state } = await instance.inspect();
+    const { state, standbySignal } = await instance.inspect();
     if (state === "running") tried.push(`${node}: its server runs`);
+    // What a standby has of the log is a copy; it tells when the standby ended, not what was lost.
+    else if (
+      request.node === undefined &&
+      standbySignal &&
+      (await lastRole(context.timeline, cluster, node)) !== "primary"
+    )
+      tried.push(`${node}: its server was a standby`);
     else return await openAt(context, cluster, node, `${instance.dataDirectory}/pg_wal`);
   }
   throw new BlackstartError("NOT_POSSIBLE_NOW", {
@@ -44,6 +53,12 @@ export async function findWal(
     why: tried.join("; ") || "No plan has kept it.",
     next: "Name the directory in which it lies: --directory <…/pg_wal>, with --node where it is on another machine.",
   });
+}
+
+/** What the watch last saw it be. A dead primary may have been marked as a standby, so that it does not come back as one. */
+async function lastRole(timeline: Timeline, cluster: string, node: string): Promise<string | undefined> {
+  const events = (await readAll(timeline, { stream: `cluster/${cluster}` })) as readonly (Event & ObservationEvent)[];
+  return events.findLast((event) => event.kind === "node.observed" && event.data.node === node)?.data.role;
 }
 
 /** The directories that `host.keep` steps of this cluster's plans have recorded, newest first. */

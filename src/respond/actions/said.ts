@@ -1,15 +1,18 @@
 import { BlackstartError } from "../../base/error.ts";
+import { withoutPasswords } from "../../system/secrets.ts";
 
 const textMax = 10_000;
 const nameMax = 80;
 
 /**
- * What a person wrote, without what would move the cursor of a terminal it is shown on. Throws USAGE where nothing is
+ * What a person wrote, without what would move the cursor of a terminal it is shown on, and without the passwords that
+ * were pasted with it: the timeline keeps it for ever. Throws USAGE where nothing is
  * left, or too much.
  * @param what how the text is called in the message: `a note`
  */
 export function textOf(what: string, text: string): string {
-  return checked(what, text.replace(ansiSequence, "").replace(controlExceptLines, "").trim(), textMax);
+  const visible = text.replace(ansiSequence, "").replace(controlExceptLines, "").trim();
+  return checked(what, withoutPasswords(visible), textMax);
 }
 
 /** A name or a role: one line. */

@@ -55,10 +55,10 @@ function notStreaming(view: ClusterView, primary: NodeFacts, one: NodeFacts): re
       code: "replication.not-streaming",
       severity: "warning",
       subject: nodeRef(one),
-      title: `${one.node} is up but receives nothing from ${primary.node}: its data grows old.`,
+      title: `${one.node} is up but receives no WAL: its data grows old.`,
       evidence: [
         { label: "WAL receiver", value: one.pulse?.receiver?.status ?? "none" },
-        { label: "behind", value: bytesText(Math.max(0, behind)) },
+        { label: `behind ${primary.node}`, value: bytesText(Math.max(0, behind)) },
         { label: "since", value: since.at },
       ],
       remedy: request("rejoin", nodeRef(one)),
