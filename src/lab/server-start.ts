@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
-import { chownSync, closeSync, openSync, readFileSync } from "node:fs";
+import { chownSync, closeSync, openSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { BlackstartError } from "../base/error.ts";
 import { pollUntil } from "../base/time.ts";
 import { serverAccount, spawnAs } from "./account.ts";
+import { serverProcessesIn } from "./processes.ts";
 
 /** Where a server's stderr goes: beside its data directory, so that nothing that rewinds or clones it takes the log. */
 export function logFileOf(dataDirectory: string): string {
@@ -20,6 +21,9 @@ export async function startServer(
   options: { timeoutMs: number; signal: AbortSignal },
 ): Promise<void> {
   const account = serverAccount();
+  // A killed postmaster that its parent has not waited for yet still has its pid, and PostgreSQL takes it for alive.
+  if (serverProcessesIn(server.dataDirectory).length === 0)
+    rmSync(join(server.dataDirectory, "postmaster.pid"), { force: true });
   const logFile = logFileOf(server.dataDirectory);
   const log = openSync(logFile, "a");
   if (account !== undefined) chownSync(logFile, account.uid, account.gid);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { pollUntil } from "../../src/base/time.ts";
+import { finished } from "../../src/plan/carry-out.ts";
 import { createExecutor } from "../../src/plan/executor.ts";
 import { registryOf } from "../../src/plan/handler.ts";
 import { readPlan } from "../../src/plan/status.ts";
@@ -69,7 +70,7 @@ test("killed at every step boundary and inside every step, a plan ends done, eac
         assert.equal(state, "running", holdAt);
         assert.equal((await readPlan(timeline, planId))?.state, "interrupted", holdAt);
         // Approved before: resuming needs no second approval.
-        assert.deepEqual(await executor.run(planId, "person:bob"), { planId, outcome: "done" }, holdAt);
+        assert.deepEqual(await executor.run(planId, "person:bob"), { planId, ...finished("done") }, holdAt);
         assert.deepEqual(linesIn(file), effects, holdAt);
         const status = await readPlan(timeline, planId);
         assert.deepEqual(
@@ -102,7 +103,7 @@ test("an executor that was stopped for longer than its lease changes nothing mor
         everyMs: 20,
         timeoutMs: 10_000,
       });
-      assert.deepEqual(resumed, { planId: "slow", outcome: "done" });
+      assert.deepEqual(resumed, { planId: "slow", ...finished("done") });
       const before = await timeline.read({ stream: "plan/slow" });
       const said = once(lines, "line");
       child.kill("SIGCONT");

@@ -4,6 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { BlackstartError } from "../../src/base/error.ts";
 import { discardPlan } from "../../src/plan/discard.ts";
+import { finished } from "../../src/plan/carry-out.ts";
 import { createExecutor, type ExecutorOptions } from "../../src/plan/executor.ts";
 import { registryOf, type StepHandler } from "../../src/plan/handler.ts";
 import type { Step } from "../../src/plan/plan.ts";
@@ -65,7 +66,7 @@ test("a step that is done already is verified and not done again", async () => {
   const check: StepHandler["check"] = async ({ stepId }) =>
     stepId === "a" ? { state: "done", outcome: { node: "pg2" } } : { state: "ready" };
   await withWorld({ check }, async ({ timeline, calls, execute }) => {
-    assert.deepEqual(await execute("p", [step("a"), step("b")]), { planId: "p", outcome: "done" });
+    assert.deepEqual(await execute("p", [step("a"), step("b")]), { planId: "p", ...finished("done") });
     assert.deepEqual(calls, ["check a", "verify a", "check b", "do b", "verify b"]);
     const [a, b] = (await readPlan(timeline, "p"))?.steps ?? [];
     assert.ok(a?.state === "done" && a.already && a.outcome.node === "pg2");
@@ -78,7 +79,7 @@ test("a plan that has ended answers what is recorded and is not carried out agai
     await execute("p", [step("a")]);
     const before = calls.length;
     const again = createExecutor({ timeline, handlers: registryOf() });
-    assert.deepEqual(await again.run("p", "person:bob", "person"), { planId: "p", outcome: "done" });
+    assert.deepEqual(await again.run("p", "person:bob", "person"), { planId: "p", ...finished("done") });
     assert.equal(calls.length, before);
   });
 });

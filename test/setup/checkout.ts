@@ -42,7 +42,9 @@ export async function makeCheckout(folder: string): Promise<Checkout> {
   );
   const npm = join(folder, "bin", "npm");
   await mkdir(join(folder, "bin"));
-  await writeFile(npm, npmThatInstalls);
+  await writeFile(`${npm}.cjs`, npmThatInstalls);
+  // Not as the interpreter in its first line: that may not hold a space.
+  await writeFile(npm, `#!/bin/sh\nexec '${process.execPath.replaceAll("'", "'\\''")}' "$0.cjs" "$@"\n`);
   await chmod(npm, 0o755);
   const environment = { ...process.env, PATH: `${join(folder, "bin")}:${process.env.PATH}`, NPM_LOG: npmLog };
   return {
@@ -64,7 +66,7 @@ export async function install(root: string): Promise<void> {
   await writeFile(join(modules, ".package-lock.json"), JSON.stringify({ packages }));
 }
 
-const npmThatInstalls = `#!${process.execPath}
+const npmThatInstalls = `
 const { appendFileSync, mkdirSync, writeFileSync, symlinkSync, rmSync, existsSync } = require("node:fs");
 appendFileSync(process.env.NPM_LOG, process.argv.slice(2).join(" ") + "\\n");
 rmSync("node_modules", { recursive: true, force: true });

@@ -46,14 +46,14 @@ test(`killed at ${kills} random instants, nothing acknowledged is lost or double
   });
 });
 
-/** Kills it between its first line and some 120 ms later: while it opens, starts its writer, appends. */
+/** Kills it at a random moment: while it opens and starts its writer, or, as often, while it appends. */
 async function appendUntilKilled(file: string, name: string, chance: number): Promise<string[]> {
   const child = spawn(process.execPath, [appender, file, name], { stdio: ["ignore", "pipe", "inherit"] });
   const exited = once(child, "exit");
   try {
     const output = gather(child);
-    await output.begun;
-    await new Promise((resolve) => setTimeout(resolve, chance * 120));
+    await (chance < 0.5 ? output.begun : Promise.race([output.appends, exited]));
+    await new Promise((resolve) => setTimeout(resolve, (chance % 0.5) * 160));
     child.kill("SIGKILL");
     const [, signal] = await exited;
     assert.equal(signal, "SIGKILL", "the process ended by itself");
@@ -67,9 +67,13 @@ async function appendUntilKilled(file: string, name: string, chance: number): Pr
 
 function gather(child: ChildProcess) {
   const chunks: string[] = [];
-  const begun = new Promise<void>((resolve) => child.stdout?.once("data", () => resolve()));
-  child.stdout?.setEncoding("utf8").on("data", (chunk: string) => chunks.push(chunk));
-  return { begun, ended: once(child, "close"), text: () => chunks.join("") };
+  const [begun, appends] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
+    chunks.push(chunk);
+    begun.resolve();
+    if (chunks.length > 1 || chunk.includes("\n", "begun\n".length)) appends.resolve();
+  });
+  return { begun: begun.promise, appends: appends.promise, ended: once(child, "close"), text: () => chunks.join("") };
 }
 
 function acknowledge(acknowledged: Map<string, string>, line: string): void {
