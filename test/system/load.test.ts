@@ -201,7 +201,7 @@ services: { a: { probe: "tcp://h" }, b: { probe: "http://[x", counts: { url: "ht
     [
       "a critical threshold below the warning's",
       `${small}watch: { thresholds: { connections.usedPercentCritical: 50 } }\n`,
-      ["8:60 watch.thresholds.connections.usedPercentCritical: lies below the warning's threshold, 85"],
+      ["8:57 watch.thresholds.connections.usedPercentCritical: lies below the warning's threshold, 85"],
     ],
     [
       "the same server twice, written otherwise",
