@@ -1,6 +1,7 @@
 import { BlackstartError } from "../../../base/error.ts";
 import { formatConninfo, parseConninfo } from "../conninfo.ts";
 import { copyFromRunning } from "./copy-from-running.ts";
+import { leftoversFunctions, longWork } from "./leftovers.ts";
 import { ownedFolderFunction, ownFilesFunctions } from "./own-files.ts";
 import { beside, commandFailed, type Place, runOrThrow } from "./place.ts";
 import { assertDown } from "./rewind.ts";
@@ -12,7 +13,9 @@ import { assertDown } from "./rewind.ts";
  */
 const prepare = `
 data=$1 new=$2 done=$3
+${leftoversFunctions}
 ${ownedFolderFunction}
+end_leftovers
 if [ -e "$done" ] && [ -d "$new" ]; then echo whole; exit 0; fi
 for link in "$data"/pg_tblspc/*; do
   [ -L "$link" ] && { echo "$data has tablespaces; they would have to be moved as well." >&2; exit 3; }
@@ -28,12 +31,14 @@ rm -rf "$done" "$new" && owned_folder "$new"
 const baseBackup = `
 programs=$1 new=$2 source=$3
 IFS= read -r PGPASSWORD && [ -n "$PGPASSWORD" ] && export PGPASSWORD || unset PGPASSWORD
-exec "$programs/pg_basebackup" -D "$new" -d "$source" -X stream -c fast --no-password
+${longWork}
+"$programs/pg_basebackup" -D "$new" -d "$source" -X stream -c fast --no-password
 `;
 
 /** As root, where we are: the folder around a data directory often belongs to it. Owners are kept. */
 const takePlace = `
 data=$1 new=$2 done=$3
+${longWork}
 ${ownFilesFunctions}
 if [ ! -e "$done" ]; then
   [ ! -d "$data" ] || copy_own_files "$data" "$new" || exit 1

@@ -1,6 +1,7 @@
 import { BlackstartError } from "../../../base/error.ts";
 import { withConnection } from "../connection.ts";
 import type { CloneSource } from "./clone.ts";
+import { longWork } from "./leftovers.ts";
 import { type Place, runOrThrow } from "./place.ts";
 
 /**
@@ -12,6 +13,7 @@ import { type Place, runOrThrow } from "./place.ts";
  */
 const copyData = `
 from=$1 new=$2
+${longWork}
 { tar -C "$from" -cf - --exclude=./postmaster.pid --exclude=./postmaster.opts --exclude='./pg_wal/*' \\
     --exclude='./pg_replslot/*' --exclude='./pg_dynshmem/*' --exclude='./pg_notify/*' --exclude='./pg_serial/*' \\
     --exclude='./pg_snapshots/*' --exclude='./pg_stat_tmp/*' --exclude='./pg_subtrans/*' --exclude='pgsql_tmp*' \\
@@ -28,6 +30,7 @@ cp -a "$from/global/pg_control" "$new/global/"
 /** The log from the backup's first segment on. Newer segments may still be written: the standby asks for them again. */
 const copyLog = `
 from=$1 new=$2 first=$3
+${longWork}
 cat >"$new/backup_label" && chmod 600 "$new/backup_label" || exit 1
 for segment in "$from"/pg_wal/*; do
   name=\${segment##*/}

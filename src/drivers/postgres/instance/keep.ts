@@ -1,4 +1,5 @@
 import { BlackstartError } from "../../../base/error.ts";
+import { leftoversFunctions, longWork } from "./leftovers.ts";
 import { beside, commandFailed, type Place } from "./place.ts";
 
 const timeoutMs = 30 * 60_000;
@@ -11,6 +12,9 @@ const noRoom = 3;
  */
 const script = `
 data=$1 kept=$2 what=$3
+${longWork}
+${leftoversFunctions}
+end_leftovers
 if [ -d "$kept" ]; then du -sk "$kept"; exit; fi
 part=$kept.part
 rm -rf "$part"
@@ -25,6 +29,8 @@ if [ "$free" -lt $((need + need / 20 + 16384)) ]; then
   echo "$((need / 1024)) MiB are to be kept, and $((free / 1024)) MiB are free beside $data." >&2; exit ${noRoom}
 fi
 umask 077
+# What is half copied would only keep the disk full.
+trap 'code=$?; [ "$code" = 0 ] || rm -rf "$part"' EXIT
 mkdir "$part" || exit 1
 case $what in
   everything) cp -a "$data/." "$part/" || exit 1 ;;

@@ -4,6 +4,7 @@ import { withConnection } from "../connection.ts";
 import { formatConninfo, parseConninfo } from "../conninfo.ts";
 import { control } from "./control.ts";
 import { inspect } from "./inspect.ts";
+import { leftoversFunctions, longWork } from "./leftovers.ts";
 import { ownedFolderFunction, ownFilesFunctions } from "./own-files.ts";
 import { beside, commandFailed, type Place, runOrThrow } from "./place.ts";
 
@@ -21,7 +22,9 @@ import { beside, commandFailed, type Place, runOrThrow } from "./place.ts";
  */
 const prepare = `
 data=$1 saved=$2
+${leftoversFunctions}
 ${ownedFolderFunction}
+end_leftovers
 owned_folder "$saved"
 `;
 
@@ -34,6 +37,7 @@ copy_own_files "$data" "$saved" && : >"$saved/whole"
 
 const recoverAlone = `
 data=$1 programs=$2 config=$3
+${longWork}
 guard="shared_preload_libraries = 'blackstart_is_rewinding_this_server'"
 # A label that an interrupted rewind left would stop this recovery; so would one whose base backup is not restored yet.
 grep -q '^blackstart' "$data/backup_label" 2>/dev/null && rm "$data/backup_label"
@@ -49,6 +53,7 @@ rm -f "$data.single.log"
 
 const rewindScript = `
 data=$1 programs=$2 saved=$3 source=$4
+${longWork}
 ${ownFilesFunctions}
 IFS= read -r PGPASSWORD && [ -n "$PGPASSWORD" ] && export PGPASSWORD || unset PGPASSWORD
 set_logs_aside || { put_logs_back; exit 1; }

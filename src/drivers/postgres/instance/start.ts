@@ -1,3 +1,4 @@
+import { leftoversFunctions } from "./leftovers.ts";
 import { beside, commandFailed, type Place } from "./place.ts";
 import { processFunctions } from "./processes-script.ts";
 
@@ -9,6 +10,8 @@ import { processFunctions } from "./processes-script.ts";
 const script = `
 data=$1 programs=$2 config=$3 log=$4 limit=$5 command=$6
 ${processFunctions}
+${leftoversFunctions}
+end_leftovers
 is_ready() { read_pid_file 8; case $line in ready*) true ;; *) false ;; esac; }
 : >>"$log" 2>/dev/null || log=$data/blackstart-start.log
 before=$(wc -c <"$log" 2>/dev/null || echo 0)
