@@ -7,7 +7,8 @@ import * as steps from "../step-list.ts";
 
 /**
  * Two nodes take writes. The stale one is stopped, its log and data are kept, and it comes back as a standby.
- * Stale is the one on the older timeline; on the same timeline, the one that the clients do not use.
+ * Stale is the one on the older timeline; on the same timeline, the one that the clients do not use. Where these two
+ * disagree, a person has to say which.
  */
 export function planDemote(system: System, facts: ClusterFacts, choice: Choice): PlanDraft | Refusal {
   const cluster = declaredCluster(system, facts.cluster);
@@ -44,7 +45,17 @@ function staleOf(facts: ClusterFacts, primaries: readonly AnsweringNode[], choic
   const older = primaries.filter((one) => one.observation.timelineId < newest);
   const unused =
     facts.clientsAddress === undefined ? [] : primaries.filter((one) => one.address !== facts.clientsAddress);
-  const stale = older.length === 1 ? older[0] : unused.length === 1 ? unused[0] : undefined;
+  const byTimeline = older.length === 1 ? older[0] : undefined;
+  const byClients = unused.length === 1 ? unused[0] : undefined;
+  // A standby that was promoted by mistake is on the newer timeline, while the clients write on the older one.
+  const disagree = byTimeline !== undefined && byClients !== undefined && byTimeline !== byClients;
+  const stale = disagree ? undefined : (byTimeline ?? byClients);
+  if (disagree && choice.node === undefined)
+    return refuse(
+      "which",
+      `${byTimeline.node} is on the older timeline (${byTimeline.observation.timelineId}), but it is the one that the clients are pointed to; ${byClients.node} was promoted beside it.`,
+      `Say which one is to be stopped: \`--node ${byClients.node}\` if it was promoted by mistake, \`--node ${byTimeline.node}\` if the clients should have been moved. What it alone has written is kept.`,
+    );
   if (choice.node === undefined || choice.node === stale?.node) {
     return (
       stale ??

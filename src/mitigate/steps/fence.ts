@@ -1,4 +1,4 @@
-import { messageOf } from "../../base/error.ts";
+import { BlackstartError, messageOf } from "../../base/error.ts";
 import type { JsonObject } from "../../base/json.ts";
 import type { Instance, InstanceState } from "../../drivers/postgres/instance.ts";
 import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.ts";
@@ -73,11 +73,25 @@ async function look(
   const [cluster, node] = [text(step, "cluster"), text(step, "node")];
   try {
     const instance = await context.fleet.instance(cluster, node);
-    return instance === undefined ? undefined : { instance, state: await instance.inspect() };
+    if (instance === undefined) return undefined;
+    const state = await instance.inspect();
+    if (state.state !== "no-data" || (await nothingListens(context, cluster, node))) return { instance, state };
+    // A misspelt path, or a disk that is not mounted: its server may run all the same.
+    step.progress(`There is no ${instance.dataDirectory}, and ${node} is not seen to be down.`);
+    return undefined;
   } catch (error) {
     // Without its host only the fence command is left.
     step.progress(`The host of ${node} cannot be asked: ${messageOf(error)}`);
     return undefined;
+  }
+}
+
+async function nothingListens(context: MitigationContext, cluster: string, node: string): Promise<boolean> {
+  try {
+    await (await context.fleet.connect(cluster, node, { timeoutMs: 1000, queryTimeoutMs: 1000 })).close();
+    return false;
+  } catch (error) {
+    return error instanceof BlackstartError && error.details.errno === "ECONNREFUSED";
   }
 }
 
@@ -107,7 +121,10 @@ async function cutOff(context: MitigationContext, step: StepContext): Promise<Js
   const node = text(step, "node");
   const { fence } = clusterOf(context.system, text(step, "cluster"));
   if (fence === undefined)
-    throw notFenced(step, "Its host cannot be asked, and no `fence:` command is declared. Unreachable is not dead.");
+    throw notFenced(
+      step,
+      "Its host cannot be asked, or does not find its data directory (`data:`), and no `fence:` command is declared. Unreachable is not dead.",
+    );
   await step.assertHeld();
   const script = `BLACKSTART_NODE=$1; export BLACKSTART_NODE; shift\n${fence}`;
   const { code, stderr } = await context.fleet.host("local:").run({ script, args: [node], timeoutMs: fenceTimeoutMs });

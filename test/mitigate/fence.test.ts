@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createFleet } from "../../src/drivers/fleet.ts";
+import { mitigationHandlers } from "../../src/mitigate/handlers.ts";
+import { makeMitigationPlan } from "../../src/mitigate/plans.ts";
+import { createExecutor } from "../../src/plan/executor.ts";
+import { registryOf } from "../../src/plan/handler.ts";
+import { isRefusal } from "../../src/plan/plan.ts";
+import type { System } from "../../src/system/schema.ts";
+import { onlyPrimary, signal } from "./servers.ts";
+import { type World, withWorld } from "./world.ts";
+
+/* What counts as fenced, on real clusters. */
+
+test("a fence command that ends with 0 and cuts nothing off is not believed", async () => {
+  await withWorld({}, async (world) => {
+    const postmaster = (await (await world.fleet.instance("ledger", "pg1"))?.inspect())?.postmasterPid;
+    // It wakes the halted primary instead of ending it.
+    const result = await failover(world, { host: undefined, fence: `kill -CONT ${postmaster}` }, async () => {
+      await signal(world, "pg1", "SIGSTOP");
+    });
+    assert.equal(result.outcome, "stopped");
+    assert.match(result.state ?? "", /pg1 is not fenced/);
+    assert.equal(await onlyPrimary(world), "pg1");
+  });
+});
+
+test("a data directory that is not there does not prove that its server is dead", async () => {
+  await withWorld({}, async (world) => {
+    const halt = () => signal(world, "pg1", "SIGSTOP");
+    const result = await failover(world, { data: `${world.lab.node("pg1").dataDirectory}-misspelt` }, halt);
+    assert.equal(result.outcome, "stopped");
+    assert.match(result.state ?? "", /pg1 is not fenced/);
+    await signal(world, "pg1", "SIGCONT");
+    assert.equal(await onlyPrimary(world), "pg1");
+  });
+});
+
+type Change = Readonly<{ host?: undefined; data?: string; fence?: string }>;
+
+/** With a system file in which pg1 and the cluster are declared otherwise. */
+async function failover(world: World, { fence, ...node }: Change, before: () => Promise<void>) {
+  const { ledger } = world.system.clusters;
+  assert.ok(ledger?.nodes.pg1);
+  const nodes = { ...ledger.nodes, pg1: { ...ledger.nodes.pg1, ...node } };
+  const system: System = { ...world.system, clusters: { ledger: { ...ledger, nodes, ...(fence ? { fence } : {}) } } };
+  const fleet = createFleet(system);
+  const context = { system, fleet, timeline: world.timeline };
+  try {
+    await before();
+    const subject = { kind: "cluster", name: "ledger" } as const;
+    const plan = await makeMitigationPlan({ kind: "failover", subject, options: { acceptLoss: true } }, context);
+    if (isRefusal(plan)) assert.fail(`refused (${plan.rule}): ${plan.missing}`);
+    const executor = createExecutor({ timeline: world.timeline, handlers: registryOf(...mitigationHandlers(context)) });
+    await executor.store(plan, "person:test");
+    return await executor.run(plan.id, "person:test", "person");
+  } finally {
+    await fleet.close();
+  }
+}
