@@ -16,19 +16,25 @@ export function remoteInput(command: HostCommand): string {
     "unset PGHOST PGPORT PGDATA PGUSER PGDATABASE PGPASSWORD PGSERVICE PGOPTIONS",
     "LC_ALL=C PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export LC_ALL PATH; cd /",
     `set -- ${[command.script, command.as ?? "", ...(command.args ?? [])].map(quoted).join(" ")}`,
+    "(",
     becomeOwner,
+    ")",
+    `code=$?; printf '${endMarker}\n' >&2; exit "$code"`,
   ].join("\n");
   return `${escaped(program)}\n${command.input ?? ""}`;
 }
 
 const marker = "blackstart-pid ";
+const endMarker = "blackstart-end";
 
-/** Splits what came on stderr; `pid` undefined: the script was never begun. */
-export function readMarker(stderr: string): { pid: number | undefined; stderr: string } {
+/** Splits what came on stderr; `pid` undefined: the script was never begun. `ended`: its exit code is its own. */
+export function readMarker(stderr: string): { pid: number | undefined; ended: boolean; stderr: string } {
   const match = new RegExp(`^${marker}(\\d+)\\n`, "m").exec(stderr);
-  if (match === null) return { pid: undefined, stderr };
+  if (match === null) return { pid: undefined, ended: false, stderr };
   const rest = stderr.slice(0, match.index) + stderr.slice(match.index + match[0].length);
-  return { pid: Number(match[1]), stderr: rest };
+  const end = rest.lastIndexOf(`${endMarker}\n`);
+  if (end < 0) return { pid: Number(match[1]), ended: false, stderr: rest };
+  return { pid: Number(match[1]), ended: true, stderr: rest.slice(0, end) + rest.slice(end + endMarker.length + 1) };
 }
 
 /**

@@ -7,6 +7,8 @@ import { readMarker, remoteCommand, remoteInput } from "./ssh-program.ts";
 
 const defaultTimeoutMs = 10_000;
 const connectTimeoutSeconds = 5;
+/** How ssh itself ends when its connection is lost (ssh(1), EXIT STATUS); a command may end so as well. */
+const lostConnection = 255;
 
 export type SshOptions = Readonly<{
   /** Further options of the ssh client, as after `-o`. For tests; people have their ~/.ssh/config. */
@@ -46,8 +48,9 @@ export function sshHost(reference: string, options: SshOptions = {}): Host & { c
     async run(command: HostCommand): Promise<HostResult> {
       const timeoutMs = command.timeoutMs ?? defaultTimeoutMs;
       const result = await ssh([], [remoteCommand], { input: remoteInput(command), timeoutMs, onTimeout: endRemote });
-      const { pid, stderr } = readMarker(result.stderr);
+      const { pid, ended, stderr } = readMarker(result.stderr);
       if (pid === undefined) throw unreachable(reference, stderr);
+      if (!ended && result.code === lostConnection) throw cutOff(reference, stderr);
       return { ...result, stderr };
     },
     async close() {
@@ -101,6 +104,15 @@ function unreachable(reference: string, stderr: string): BlackstartError {
     what: `${reference} cannot be reached over ssh.`,
     why: stderr.trim().split("\n").slice(-3).join(" / ") || "ssh ended before the command was begun, and said nothing.",
     next: `Try \`ssh ${destinationOf(reference).join(" ")} true\` yourself; it must work without a question.`,
+    details: { host: reference },
+  });
+}
+
+function cutOff(reference: string, stderr: string): BlackstartError {
+  return new BlackstartError("UNREACHABLE", {
+    what: `The connection to ${reference} was lost while a command ran there. Whether the command took effect is not known.`,
+    why: stderr.trim().split("\n").slice(-3).join(" / ") || "ssh ended, and the command's own end was not seen.",
+    next: "See whether the machine answers; then look at what the command works on.",
     details: { host: reference },
   });
 }

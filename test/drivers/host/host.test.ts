@@ -123,6 +123,17 @@ describe("a machine over ssh", { skip: await noSshServer() }, () => {
     }
   });
 
+  test("whose connection is lost in the middle of a command throws UNREACHABLE, and answers no exit code", async () => {
+    const own = sshHost(server.reference, { clientOptions: server.clientOptions });
+    try {
+      const script = 'read -r _ _ _ parent _ <"/proc/$PPID/stat"; kill -9 "$parent"';
+      await assert.rejects(own.run({ script }), { code: "UNREACHABLE", message: /lost.*not known/ });
+      assert.equal((await own.run({ script: "exit 255" })).code, 255);
+    } finally {
+      await own.close();
+    }
+  });
+
   test("that does not know our key throws UNREACHABLE and asks no question", async () => {
     const stranger = sshHost(server.reference, {
       clientOptions: [...server.clientOptions, "IdentityFile=/dev/null"].filter(
