@@ -173,7 +173,18 @@ function nothingWrong(what: string): BlackstartError {
     what,
     why: "Nothing was wrong at two looks, so there is nothing to repair.",
     next: "Nothing needs to be done.",
+    details: { nothingWrong: true },
   });
+}
+
+/** Undefined where what was found a moment ago is right by now: whoever works with the data has put it right. */
+export async function unlessNothingWrong<T>(planned: Promise<T>): Promise<T | undefined> {
+  try {
+    return await planned;
+  } catch (error) {
+    if (error instanceof BlackstartError && error.details.nothingWrong === true) return undefined;
+    throw error;
+  }
 }
 
 function numberOf(value: unknown): number | undefined {

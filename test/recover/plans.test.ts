@@ -7,7 +7,7 @@ import { createExecutor } from "../../src/plan/executor.ts";
 import { registryOf } from "../../src/plan/handler.ts";
 import { isRefusal, type Plan } from "../../src/plan/plan.ts";
 import { recoveryHandlers } from "../../src/recover/handlers.ts";
-import { makeRecoveryPlan } from "../../src/recover/plans.ts";
+import { makeRecoveryPlan, unlessNothingWrong } from "../../src/recover/plans.ts";
 import { beforeImageFile } from "../../src/recover/repair/before-image.ts";
 import { openSqliteTimeline } from "../../src/timeline/sqlite/store.ts";
 import { withFolder } from "../support/folder.ts";
@@ -52,6 +52,8 @@ test("a repair is planned from its dry run, carried out, and told in the inciden
       );
 
       await assert.rejects(makeRecoveryPlan(request(), context), /holds/);
+      assert.equal(await unlessNothingWrong(makeRecoveryPlan(request(), context)), undefined);
+      await assert.rejects(unlessNothingWrong(makeRecoveryPlan({ ...request(), kind: "x" }, context)), /of kind “x”/);
       const step = { ...stepContext(plan), progress: () => undefined };
       const handler = handlers.get("postgres.repair");
       assert.equal((await handler?.check(step))?.state, "done");

@@ -6,7 +6,7 @@ import { lookForStaleCache } from "../../recover/cache.ts";
 import { recoveryHandlers } from "../../recover/handlers.ts";
 import { lookInFlight } from "../../recover/in-flight.ts";
 import { lookForViolations } from "../../recover/invariants.ts";
-import { makeRecoveryPlan } from "../../recover/plans.ts";
+import { makeRecoveryPlan, unlessNothingWrong } from "../../recover/plans.ts";
 import { declareRecovered } from "../../respond/actions/declare-recovered.ts";
 import { counted } from "../output/quantities.ts";
 import type { DemoResult, Scene } from "./story.ts";
@@ -90,7 +90,10 @@ async function purgeAll(scene: Scene, incident: string, room: Room): Promise<num
 async function remedy(scene: Scene, incident: string, room: Room, finding: Finding, done: string): Promise<void> {
   if (finding.remedy === undefined) return;
   const { context, timeline, tell } = scene;
-  const plan = await makeRecoveryPlan({ ...finding.remedy, options: { ...finding.remedy.options, incident } }, room);
+  const request = { ...finding.remedy, options: { ...finding.remedy.options, incident } };
+  const plan = await unlessNothingWrong(makeRecoveryPlan(request, room));
+  // The customers go on working, and may have put it right themselves meanwhile.
+  if (plan === undefined) return tell.line("  right by now, before anything was planned");
   if (isRefusal(plan)) return context.out.refusal(plan);
   const executor = createExecutor({
     timeline,

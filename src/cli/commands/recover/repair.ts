@@ -1,6 +1,6 @@
 import type { PlanRequest } from "../../../plan/plan.ts";
 import type { RecoveryContext } from "../../../recover/context.ts";
-import { makeRecoveryPlan } from "../../../recover/plans.ts";
+import { makeRecoveryPlan, unlessNothingWrong } from "../../../recover/plans.ts";
 import { type ApplyOptions, proposeOrApply } from "../../carry-out.ts";
 import type { Outcome } from "../../command.ts";
 import { commandAgain } from "../../command-again.ts";
@@ -31,10 +31,16 @@ export async function repair(
   incident: string | undefined,
   options: RepairOptions,
 ): Promise<Outcome> {
-  const plan = await makeRecoveryPlan(
-    { ...request, options: { ...request.options, ...(incident === undefined ? {} : { incident }) } },
-    await recoveryRoom(context),
+  const plan = await unlessNothingWrong(
+    makeRecoveryPlan(
+      { ...request, options: { ...request.options, ...(incident === undefined ? {} : { incident }) } },
+      await recoveryRoom(context),
+    ),
   );
+  if (plan === undefined) {
+    context.out.progress("What was found is right by now; there is nothing left to do.");
+    return { exitCode: 0, result: {} };
+  }
   const what = request.kind === "purge-cache" ? "cache" : "invariants";
   return proposeOrApply(context, plan, options, commandAgain(["recover", what, request.subject.name], options));
 }
