@@ -31,11 +31,31 @@ test("a switchover whose target does not receive all is called off: the primary 
     const made = await world.plan("switchover", "ledger", { node: "pg3" });
     assert.ok(!isRefusal(made));
     // From here on pg3 replays nothing: it can never have the shutdown checkpoint.
-    await on(world, "pg3", (connection) => connection.query("select pg_wal_replay_pause()"));
+    const [startup] = await on(world, "pg3", (connection) =>
+      connection.query<{ pid: number }>("select pid from pg_stat_activity where backend_type = 'startup'"),
+    );
+    process.kill(startup?.pid as number, "SIGSTOP");
     await world.executor.store(made, "person:test");
     const result = await world.executor.run(made.id, "person:test", "person");
     assert.equal(result.outcome, "stopped");
     assert.match(result.state ?? "", /pg1 is the primary again/);
+    assert.equal(await onlyPrimary(world), "pg1");
+  });
+});
+
+test("a switchover to a standby that could never have all of the log does not stop the primary", async () => {
+  await withWorld({}, async (world) => {
+    const made = await world.plan("switchover", "ledger", { node: "pg3" });
+    assert.ok(!isRefusal(made));
+    await on(world, "pg3", (connection) => connection.query("select pg_wal_replay_pause()"));
+    const startedAt = () =>
+      on(world, "pg1", (connection) => connection.query("select pg_postmaster_start_time()::text as at"));
+    const before = await startedAt();
+    await world.executor.store(made, "person:test");
+    const result = await world.executor.run(made.id, "person:test", "person");
+    assert.equal(result.outcome, "stopped");
+    assert.match(result.state ?? "", /replay of pg3 is paused/);
+    assert.deepEqual(await startedAt(), before);
     assert.equal(await onlyPrimary(world), "pg1");
   });
 });

@@ -52,7 +52,9 @@ function targetOf(facts: ClusterFacts, primary: AnsweringNode, choice: Choice): 
   const wanted = choice.node === primary.node ? undefined : choice.node;
   const names = promiseOf(primary)?.names;
   const streaming = standbysOf(facts).filter((one) => one.observation.receiver?.status === "streaming");
-  const lag = (one: AnsweringNode) => lsnAhead(primary.observation.lsn, receivedLsn(one));
+  // It is promoted when it has replayed all, not when it has received all.
+  const lag = (one: AnsweringNode) =>
+    lsnAhead(primary.observation.lsn, one.observation.replayedLsn ?? receivedLsn(one));
   const best = [...streaming].sort((a, b) => Number(isMeant(names, b)) - Number(isMeant(names, a)) || lag(a) - lag(b));
   const target = wanted === undefined ? best[0] : streaming.find((one) => one.node === wanted);
   if (target === undefined)

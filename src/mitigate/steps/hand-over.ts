@@ -1,7 +1,7 @@
 import { BlackstartError, messageOf } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
 import { type Lsn, lsnAhead } from "../../drivers/postgres/lsn.ts";
-import type { StepContext, StepHandler } from "../../plan/handler.ts";
+import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import { stepFailed, text } from "./parameters.ts";
 import { declaredNode, isStandby, neededInstance, sessions, startServer } from "./servers.ts";
@@ -41,7 +41,7 @@ export function handOverHandler(context: MitigationContext): StepHandler {
     async check(step) {
       const instance = await neededInstance(context, text(step, "cluster"), text(step, "node"));
       const state = await instance.inspect();
-      if (state.pids.length > 0) return { state: "ready" };
+      if (state.pids.length > 0) return (await unsafeToStop(context, step)) ?? { state: "ready" };
       const { clusterState, checkpointLsn } = await instance.control();
       if (clusterState !== "shut down")
         return {
@@ -67,8 +67,8 @@ export function handOverHandler(context: MitigationContext): StepHandler {
         await instance.markStandby();
         return { lsn: checkpointLsn };
       } catch (error) {
-        // Whoever holds the lease now decides what becomes of the stopped primary.
-        if (step.signal.aborted) throw error;
+        // Whoever holds the lease now, or was asked to end this, decides what becomes of the stopped primary.
+        if (step.signal.aborted) throw interrupted(step, error);
         throw await backAgain(context, step, error);
       }
     },
@@ -81,6 +81,52 @@ export function handOverHandler(context: MitigationContext): StepHandler {
       );
     },
   };
+}
+
+/** Asked while clients still write: what would keep the target from receiving all, or makes the stop pointless. */
+async function unsafeToStop(context: MitigationContext, step: StepContext): Promise<CheckResult | undefined> {
+  const [cluster, node, target] = [text(step, "cluster"), text(step, "node"), text(step, "target")];
+  const refused = (why: string): CheckResult => ({
+    state: "refused",
+    why,
+    next: "Nothing was stopped. See `blackstart status`, then make a new plan.",
+  });
+  const role = await roleOf(context, cluster, node);
+  // It is being stopped already, by this plan before it was interrupted.
+  if (role === undefined) return undefined;
+  if (role === "standby") return refused(`${node} is a standby by now; the primary is another.`);
+  return sessions(context).use(cluster, target, async (connection) => {
+    if (!(await isStandby(connection))) return refused(`${target} takes writes already.`);
+    const [row] = await connection.query<{ streams: boolean; paused: boolean; delayed: boolean }>(targetQuery);
+    if (row?.streams !== true) return refused(`${target} does not stream from ${node}.`);
+    if (row.paused) return refused(`The replay of ${target} is paused.`);
+    if (row.delayed) return refused(`${target} replays with a delay (recovery_min_apply_delay).`);
+    return undefined;
+  });
+}
+
+async function roleOf(context: MitigationContext, cluster: string, node: string) {
+  try {
+    return await sessions(context).use(cluster, node, async (one) => ((await isStandby(one)) ? "standby" : "primary"));
+  } catch (error) {
+    if (error instanceof BlackstartError) return undefined;
+    throw error;
+  }
+}
+
+const targetQuery = `
+select exists (select from pg_stat_wal_receiver where status = 'streaming') as streams,
+  pg_is_wal_replay_paused() as paused,
+  current_setting('recovery_min_apply_delay') <> '0' as delayed`;
+
+function interrupted(step: StepContext, because: unknown): BlackstartError {
+  if (because instanceof BlackstartError && because.code === "LEASE_LOST") return because;
+  return stepFailed(
+    `${text(step, "node")} was told to stop and is not replaced yet: no node takes writes.`,
+    messageOf(because),
+    `Start it again (\`blackstart mitigate restart\`; remove its standby.signal first, if it has one), or fail over (\`blackstart mitigate failover\`).`,
+    because,
+  );
 }
 
 async function stopCleanly(context: MitigationContext, step: StepContext): Promise<void> {

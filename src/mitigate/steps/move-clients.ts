@@ -16,13 +16,11 @@ export function moveClientsHandler(context: MitigationContext): StepHandler {
       const refused = await refusedUnlessPrimary(context, step);
       if (refused !== undefined) return refused;
       const { file, address } = placeOf(context, step);
-      return (await readClientsAddress(file)) === address
-        ? { state: "done", outcome: { address } }
-        : { state: "ready" };
+      return (await readable(file)) === address ? { state: "done", outcome: { address } } : { state: "ready" };
     },
     async do(step) {
       const { file, address } = placeOf(context, step);
-      const previous = (await readClientsAddress(file)) ?? null;
+      const previous = (await readable(file)) ?? null;
       await step.assertHeld();
       try {
         await writeClientsAddress(file, address);
@@ -47,6 +45,11 @@ export function moveClientsHandler(context: MitigationContext): StepHandler {
       );
     },
   };
+}
+
+/** What cannot be read cannot be right: the attempt to write it says what is wrong. */
+async function readable(file: string): Promise<string | undefined> {
+  return readClientsAddress(file).catch(() => undefined);
 }
 
 function placeOf(context: MitigationContext, step: StepContext): { file: string; address: string } {
