@@ -25,7 +25,7 @@ export function setSynchronousStep(
   cluster: string,
   node: NodeReference,
   promised: Promised,
-  when: "before-promotion" | "as-meant",
+  when: "before-promotion" | "as-meant" | "degraded",
 ): Step {
   return {
     id,

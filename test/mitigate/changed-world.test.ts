@@ -6,7 +6,7 @@ import { registryOf } from "../../src/plan/handler.ts";
 import { isRefusal, type Plan } from "../../src/plan/plan.ts";
 import { readPlan } from "../../src/plan/status.ts";
 import { mitigationHandlers } from "../../src/mitigate/handlers.ts";
-import { assertWhole, on, onlyPrimary, signal } from "./servers.ts";
+import { assertWhole, on, onlyPrimary, signal, streaming, until } from "./servers.ts";
 import { type World, withWorld } from "./world.ts";
 
 /* A plan is carried out later than it was made, or is resumed after somebody else mended the same outage. */
@@ -64,6 +64,19 @@ test("a demotion that was planned yesterday does not stop the only node that tak
     assert.equal(result.outcome, "stopped");
     assert.match(result.state ?? "", new RegExp(`${promoted}.* takes no writes`));
     assert.equal(await onlyPrimary(world), "pg1");
+  });
+});
+
+test("a promise that was to be given up yesterday is kept once the standby streams again", async () => {
+  await withWorld({ standbys: ["synchronous"] }, async (world) => {
+    await signal(world, "pg2", "SIGKILL");
+    await until("the primary has noticed", async () => (await streaming(world, "pg1")).length === 0);
+    const plan = await stored(world, "degrade-synchronous", "ledger");
+    assert.equal((await world.act("restart", "ledger/pg2")).outcome, "done");
+    await until("it streams again", async () => (await streaming(world, "pg1")).length === 1);
+    const result = await world.executor.run(plan.id, "person:test", "person");
+    assert.equal(result.outcome, "stopped");
+    assert.match(result.state ?? "", /pg2 streams again/);
   });
 });
 

@@ -62,7 +62,7 @@ export function planDegradeSynchronous(system: System, facts: ClusterFacts, _cho
     },
     steps: [
       {
-        ...steps.setSynchronousStep("degrade", facts.cluster, primary.node, reduced, "before-promotion"),
+        ...steps.setSynchronousStep("degrade", facts.cluster, primary.node, reduced, "degraded"),
         title: titleOf(primary.node, count, streaming),
         destructive: true,
       },

@@ -1,18 +1,22 @@
 import type { JsonObject } from "../../base/json.ts";
 import { pollUntil } from "../../base/time.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
-import { formatSynchronousNames } from "../../drivers/postgres/synchronous-names.ts";
+import {
+  formatSynchronousNames,
+  isSynchronousName,
+  parseSynchronousNames,
+} from "../../drivers/postgres/synchronous-names.ts";
 import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import { number, objects, stepFailed, text } from "./parameters.ts";
-import { alterSystem, sessions } from "./servers.ts";
+import { alterSystem, isStandby, sessions } from "./servers.ts";
 
 const reloadTimeoutMs = 3000;
 
 /**
  * For which standbys commits wait. `before-promotion`: of those that are left, set while the server is a standby still,
  * so that the promise holds from its first write on. `as-meant`: of all, and only if enough of them stream: otherwise
- * commits would hang, and the setting is left as it is.
+ * commits would hang, and the setting is left as it is. `degraded`: of those that are there, and only while too few are.
  */
 export function setSynchronousHandler(context: MitigationContext): StepHandler {
   const on = <T>(step: StepContext, work: (connection: Connection) => Promise<T>) =>
@@ -70,10 +74,11 @@ async function check(step: StepContext, connection: Connection): Promise<CheckRe
   const wanted = wantedOf(step);
   const before = await current(connection);
   if (before === wanted.setting) return { state: "done", outcome: { setting: before, previous: before } };
-  if (step.parameters.when !== "as-meant") return { state: "ready" };
+  if (step.parameters.when === "before-promotion") return { state: "ready" };
   const streaming = await connection.query<{ name: string }>(
     "select application_name as name from pg_stat_replication where state = 'streaming'",
   );
+  if (step.parameters.when === "degraded") return stillNeeded(step, connection, before, streaming);
   const there = streaming.filter((row) => wanted.names.some((name) => name.toLowerCase() === row.name.toLowerCase()));
   if (there.length >= wanted.count && wanted.count >= number(step, "count")) return { state: "ready" };
   return {
@@ -81,4 +86,24 @@ async function check(step: StepContext, connection: Connection): Promise<CheckRe
     why: `${there.length} of the ${number(step, "count")} standbys that commits shall wait for stream; with the setting as it is meant, commits would hang. It is left at '${before}'.`,
     next: "Bring the standbys back with `blackstart mitigate rejoin`, which sets it.",
   };
+}
+
+/** A promise is given up only while commits hang for want of the standbys that they wait for. */
+async function stillNeeded(
+  step: StepContext,
+  connection: Connection,
+  setting: string,
+  streaming: readonly { name: string }[],
+): Promise<CheckResult> {
+  const next = "Nothing was changed. See `blackstart status`.";
+  if (await isStandby(connection))
+    return { state: "refused", why: `${text(step, "node")} is a standby by now; the primary is another.`, next };
+  const names = parseSynchronousNames(setting);
+  const there = streaming.filter((row) => names !== undefined && isSynchronousName(names, row.name));
+  if (names !== undefined && there.length < names.count) return { state: "ready" };
+  const why =
+    names === undefined
+      ? `${text(step, "node")} waits for no standby any more.`
+      : `${there.map((row) => row.name).join(", ")} streams again, as was promised.`;
+  return { state: "refused", why, next };
 }
