@@ -44,7 +44,7 @@ test("an identifier read back from its key is the one that was put in", () => {
 test("wrong entries are found at two looks and removed only while they are wrong", { skip }, () =>
   withFolder((folder) =>
     withServer(postgres as string, folder, {}, (server) =>
-      withRedis(binary as string, `${folder}/redis`, async ({ url, client }) => {
+      withRedis(binary as string, `${folder}/redis`, async ({ url, client, kill }) => {
         await server.query("create table accounts (id bigint primary key, balance numeric(12,2))");
         await server.query("insert into accounts select g, g from generate_series(1, 3000) g");
         for (let at = 1; at <= 3000; at++) await client.set(`balance:${at}`, `${at}.00`);
@@ -115,6 +115,20 @@ test("wrong entries are found at two looks and removed only while they are wrong
           broken("select * from nowhere where id = any($1::bigint[])"),
           /query of the cache b failed/,
         );
+        await assert.rejects(
+          broken(
+            "update accounts set balance = 0 where id = any($1::bigint[]) returning id::text as account, '0' as value",
+          ),
+          /cannot execute UPDATE in a read-only transaction/,
+        );
+        assert.equal((await server.query("select from accounts where balance = 0")).length, 0);
+
+        // The server goes away between the two looks.
+        await client.set("balance:7", "wrong");
+        const interrupted = lookAtCache(context, "balances", { ...options, settleMs: 500 });
+        const refused = assert.rejects(interrupted, { code: "UNREACHABLE" });
+        await kill();
+        await refused;
       }),
     ),
   ),

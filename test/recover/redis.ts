@@ -18,7 +18,7 @@ export async function redisBinary(): Promise<string | undefined> {
   return await findRedis();
 }
 
-export type TestRedis = Readonly<{ url: string; client: RedisClientType }>;
+export type TestRedis = Readonly<{ url: string; client: RedisClientType; kill: () => Promise<void> }>;
 
 export async function withRedis(
   binary: string,
@@ -27,9 +27,11 @@ export async function withRedis(
 ): Promise<void> {
   const server = await startRedis(binary, directory);
   const client = createClient({ url: server.url }) as unknown as RedisClientType;
+  // A server that a test has killed is no news.
+  client.on("error", () => undefined);
   try {
     await client.connect();
-    await use({ url: server.url, client });
+    await use({ url: server.url, client, kill: () => server.stop() });
   } finally {
     client.destroy();
     await server.stop();

@@ -59,6 +59,9 @@ export async function walkEntries(
   take: (wrong: readonly WrongEntry[]) => Promise<void>,
 ): Promise<WalkCounts> {
   await refuseCluster(cache);
+  const queryTimeoutMs = options.queryTimeoutMs ?? walkDefaults.queryTimeoutMs;
+  // The query is the user's own, and a look changes nothing, whatever is written there.
+  await connection.query(`set default_transaction_read_only = on; set statement_timeout = ${queryTimeoutMs}`);
   const pattern = keyPattern(entry.keys);
   const source = { ...entry, column: pattern.column };
   const batch = options.batch ?? walkDefaults.batch;
@@ -76,13 +79,9 @@ export async function walkEntries(
         names.filter((_, index) => values[index] === null),
         counts,
       );
-    const timeoutMs = options.queryTimeoutMs ?? walkDefaults.queryTimeoutMs;
-    const truth = await askDatabase(
-      connection,
-      source,
-      strings.map((key) => keys.get(key) as string),
-      timeoutMs,
-    );
+    const identifiers = strings.map((key) => keys.get(key) as string);
+    // The server's own limit comes first, so that nothing runs on there after we have given up.
+    const truth = await askDatabase(connection, source, identifiers, queryTimeoutMs + 1000);
     const wrong: WrongEntry[] = [];
     for (const [index, key] of names.entries()) {
       const value = values[index];
