@@ -1,3 +1,4 @@
+import { BlackstartError } from "../base/error.ts";
 import { delay, systemClock } from "../base/time.ts";
 import type { Connection } from "../drivers/postgres/connection.ts";
 import type { Finding } from "../finding/finding.ts";
@@ -34,6 +35,8 @@ export type InvariantOptions = Readonly<{
   /** For each query. Default: 60 s. */
   statementTimeoutMs?: number;
   signal?: AbortSignal;
+  /** Told of each invariant whose SQL is wrong; the others are looked at all the same. Default: the first one throws. */
+  failed?: (error: BlackstartError) => void;
 }>;
 
 export const samplesKept = 20;
@@ -49,7 +52,15 @@ export async function lookForViolations(
 ): Promise<readonly InvariantLook[]> {
   const names = options.names ?? Object.keys(context.system.invariants);
   const looks: InvariantLook[] = [];
-  for (const name of names) looks.push(await lookAtInvariant(context, name, options));
+  for (const name of names) {
+    try {
+      looks.push(await lookAtInvariant(context, name, options));
+    } catch (error) {
+      const itsOwn = error instanceof BlackstartError && error.details.invariant === name;
+      if (options.failed === undefined || !itsOwn) throw error;
+      options.failed(error);
+    }
+  }
   return looks;
 }
 

@@ -87,6 +87,18 @@ test("violations are found twice or not at all; wrong SQL is said clearly", { sk
         fleet: fleetOf(server.url),
       };
       assert.equal((await lookForViolations(all)).length, 2);
+
+      // One wrong query hides nothing that the others find.
+      const invariants = { a: { ...creditInvariant, violations: "select 1 / 0" }, b: creditInvariant };
+      const some = { ...all, system: systemOf(server.url, { invariants }) };
+      await assert.rejects(lookForViolations(some), /division by zero/);
+      const failures: string[] = [];
+      const looks = await lookForViolations(some, { failed: ({ message }) => failures.push(message) });
+      assert.deepEqual(
+        looks.map(({ invariant }) => invariant),
+        ["b"],
+      );
+      assert.match(failures.join("\n"), /^The SQL of the invariant a failed: .*division by zero$/);
     }),
   ),
 );

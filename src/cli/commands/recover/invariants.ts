@@ -1,3 +1,4 @@
+import { BlackstartError } from "../../../base/error.ts";
 import { type InvariantLook, lookForViolations } from "../../../recover/invariants.ts";
 import { recordRecovery } from "../../../recover/record.ts";
 import type { Outcome } from "../../command.ts";
@@ -12,8 +13,14 @@ export async function invariantsCommand(
 ): Promise<Outcome> {
   const { out, signal } = context;
   const room = await recoveryRoom(context);
-  const looks = await lookForViolations(room, { signal, ...(names.length === 0 ? {} : { names }) });
-  if (looks.length === 0) out.progress("The system file declares no invariant; see docs/system-file.md.");
+  const failures: BlackstartError[] = [];
+  const looks = await lookForViolations(room, {
+    signal,
+    failed: (error) => failures.push(error),
+    ...(names.length === 0 ? {} : { names }),
+  });
+  if (looks.length + failures.length === 0)
+    out.progress("The system file declares no invariant; see docs/system-file.md.");
   const outcomes: Outcome[] = [];
   for (const look of looks) {
     tell(context, look);
@@ -23,11 +30,20 @@ export async function invariantsCommand(
       await recordRecovery(room.timeline, incident, "invariants", summary, { violations: 0 }, context.actor);
     } else if (look.finding.remedy !== undefined) {
       out.text("");
-      outcomes.push(await repair(context, look.finding.remedy, incident, options));
+      try {
+        outcomes.push(await repair(context, look.finding.remedy, incident, options));
+      } catch (error) {
+        if (!(error instanceof BlackstartError)) throw error;
+        failures.push(error);
+      }
     } else {
       out.progress(`How to put it right is not declared: add \`repair\` to the invariant ${look.invariant}.`);
     }
   }
+  // Told last, so that one wrong query or repair hides nothing that the others found.
+  const [failure, ...more] = failures;
+  for (const error of more) out.progress(error.message);
+  if (failure !== undefined) throw failure;
   const violations = looks.reduce((sum, { count }) => sum + count, 0);
   const repaired = violations === 0 || (options.apply === true && outcomes.length === violated(looks));
   return {
