@@ -80,6 +80,26 @@ test("a promise that was to be given up yesterday is kept once the standby strea
   });
 });
 
+test("a failover that is stopped after its fence leaves a cluster that can be brought back, without a loss", async () => {
+  await withWorld({}, async (world) => {
+    await signal(world, "pg1", "SIGKILL");
+    const plan = await stored(world, "failover", "ledger");
+    await signal(world, "pg2", "SIGKILL");
+    const stopped = await world.executor.run(plan.id, "person:test", "person");
+    assert.equal(stopped.outcome, "stopped");
+    assert.match(stopped.state ?? "", /pg2 no longer answers/);
+    // The fenced server is started, by a person or its supervisor: as a standby.
+    assert.equal((await world.act("restart", "ledger/pg1")).outcome, "done");
+    const result = await world.act("failover", "ledger", { node: "pg3" });
+    assert.notEqual(result.outcome, "stopped", result.state);
+    const primary = await onlyPrimary(world);
+    const held = electedBy(await world.events(result.planId));
+    assert.equal(primary, held);
+    assert.equal((await world.act("rejoin", "ledger/pg2")).outcome, "done");
+    assert.equal(await assertWhole(world), primary);
+  });
+});
+
 async function stored(world: World, kind: string, subject: string, options?: { node: string }): Promise<Plan> {
   const plan = await world.plan(kind, subject, options);
   if (isRefusal(plan)) assert.fail(`refused (${plan.rule}): ${plan.missing}`);

@@ -134,6 +134,18 @@ test("what was accepted was said of the furthest standby: it has to be there sti
   assert.deepEqual(parametersOf(plan, "elect")?.needs, { timeline: 0, received: "0/3000100" });
 });
 
+test("everybody answers as a standby: the one with most is promoted, and nobody is fenced", () => {
+  const unaimed = { ...alive("pg1", "standby").observation!.settings, primaryConninfo: "" };
+  const seen = facts(
+    alive("pg1", "standby", { lsn: "0/3000200", receiver: null, settings: unaimed }),
+    alive("pg2", "standby"),
+  );
+  const plan = planned(seen);
+  assert.deepEqual(ids(plan).slice(0, 2), ["elect", "set-synchronous"]);
+  const needs = { of: ["pg1", "pg2"], missingMax: 0, timeline: 1, received: "0/3000200" };
+  assert.deepEqual(parametersOf(plan, "elect")?.needs, needs);
+});
+
 type Refused = readonly [name: string, rule: string, seen: ClusterFacts, choice?: Partial<Choice>, declared?: System];
 
 const silentHost = (): NodeFacts => {
@@ -156,6 +168,16 @@ const refused: readonly Refused[] = [
     primaryDead({ reach: "denied", problem: "too many clients" }),
   ],
   ["a primary that is starting up by itself", "primary-starting", primaryDead({ reach: "starting" })],
+  [
+    "everybody answers as a standby, and follows a server that is not declared",
+    "primary-unknown",
+    facts(
+      alive("pg2", "standby", {
+        settings: { ...alive("pg2", "standby").observation!.settings, primaryConninfo: "host=10.9.9.9" },
+        receiver: { status: "streaming", senderHost: "10.9.9.9", senderPort: 5432, flushedLsn: null, slotName: null },
+      }),
+    ),
+  ],
   ["no standby", "candidate", facts(dead("pg1", { remembered: remembered("pg1") }), dead("pg2"), dead("pg3"))],
   [
     "a chosen node that does not answer",

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { symlinkSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { createFleet } from "../../src/drivers/fleet.ts";
 import { mitigationHandlers } from "../../src/mitigate/handlers.ts";
@@ -33,6 +35,23 @@ test("a data directory that is not there does not prove that its server is dead"
     assert.match(result.state ?? "", /pg1 is not fenced/);
     await signal(world, "pg1", "SIGCONT");
     assert.equal(await onlyPrimary(world), "pg1");
+  });
+});
+
+test("a primary whose disk takes no writes is cut off by the fence command, and left as it is without one", async () => {
+  await withWorld({}, async (world) => {
+    const { dataDirectory } = world.lab.node("pg1");
+    const markless = async () => {
+      await signal(world, "pg1", "SIGKILL");
+      // Nothing can be put there, not even by root.
+      symlinkSync("/proc/nowhere/standby.signal", join(dataDirectory, "standby.signal"));
+    };
+    const refused = await failover(world, {}, markless);
+    assert.equal(refused.outcome, "stopped");
+    assert.match(refused.state ?? "", /pg1 cannot be marked as a standby/);
+    const cut = await failover(world, { fence: "true" }, async () => {});
+    assert.notEqual(cut.outcome, "stopped", cut.state);
+    assert.notEqual(await onlyPrimary(world), "pg1");
   });
 });
 

@@ -15,6 +15,7 @@ import { type LossVerdict, lossVerdict, promiseOf, sessionStatement, unreachable
 import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
 import { isMeant, type Promised, promisedAfter } from "../promise.ts";
 import * as steps from "../step-list.ts";
+import { planAmongStandbys } from "./failover-among-standbys.ts";
 import { refuseCandidates, refuseFence, refusePrimary } from "./failover-refusals.ts";
 import { lossRisk } from "./loss-risk.ts";
 
@@ -26,6 +27,8 @@ export function planFailover(system: System, facts: ClusterFacts, asked: Choice)
   const cluster = declaredCluster(system, facts.cluster);
   const managed = refuseManaged(cluster, facts.cluster);
   if (managed) return managed;
+  const amongStandbys = planAmongStandbys(cluster, facts, asked);
+  if (amongStandbys !== undefined) return amongStandbys;
   const primary = lastPrimaryOf(facts);
   const { node: _node, ...rest } = asked;
   const choice = asked.node === primary?.node ? rest : asked;

@@ -107,12 +107,36 @@ async function end(
   const [cluster, node] = [text(step, "cluster"), text(step, "node")];
   if (first.state !== "no-data") {
     await step.assertHeld();
-    await instance.markStandby();
+    try {
+      await instance.markStandby();
+    } catch (error) {
+      return unmarked(context, step, instance, error);
+    }
   }
   const supervised = declaredNode(context, cluster, node).stop !== undefined;
   if (first.pids.length === 0 && !supervised) return { how: "seen-dead", was: first.state };
   await endServer(context, step, { cluster, node, instance }, { mode: "kill", timeoutMs: stopTimeoutMs });
   return { how: first.pids.length === 0 ? "seen-dead" : "killed", was: first.state };
+}
+
+/** On a disk that takes no writes any more. Whoever mends it would start a second primary: only the fence command helps. */
+async function unmarked(
+  context: MitigationContext,
+  step: StepContext,
+  instance: Instance,
+  because: unknown,
+): Promise<JsonObject> {
+  const [cluster, node] = [text(step, "cluster"), text(step, "node")];
+  if (clusterOf(context.system, cluster).fence === undefined)
+    throw stepFailed(
+      `${node} cannot be marked as a standby; it was left as it is, and nothing was promoted.`,
+      because instanceof BlackstartError ? `${because.message} ${because.why}` : messageOf(because),
+      `Let its disk take writes again, or declare \`fence:\`, a command that cuts ${node} off for good; then make a new plan.`,
+      because,
+    );
+  step.progress(`${node} cannot be marked as a standby: ${messageOf(because)} It is ended and cut off.`);
+  await endServer(context, step, { cluster, node, instance }, { mode: "kill", timeoutMs: stopTimeoutMs });
+  return cutOff(context, step);
 }
 
 const fenceTimeoutMs = 30_000;

@@ -25,7 +25,7 @@ export function promoteHandler(context: MitigationContext): StepHandler {
       if (others.length > 0)
         return {
           state: "refused",
-          why: `${others.join(", ")} takes writes: somebody started or promoted it since ${text(step, "old")} was fenced. ${text(step, "node")} would be a second primary.`,
+          why: `${others.join(", ")} takes writes: somebody started or promoted it since this plan was made. ${text(step, "node")} would be a second primary.`,
           next: "Stop it, or keep it as the primary and let the others follow it; then make a new plan.",
         };
       const standby = await on(step, isStandby);
