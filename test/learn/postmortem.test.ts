@@ -53,6 +53,7 @@ describe("the draft of a postmortem", () => {
   it("says “not measured” where nothing was, and never a figure in its place", async () => {
     const text = await draftPostmortem(await storyTimeline(1), "latest");
     assert.match(text, /\| Impact \| not measured \|/);
+    assert.match(text, /\| Duration \| not over \(since [\d: .-]+ UTC\) \|/);
     assert.match(text, /Nobody has acknowledged it\./);
     assert.match(text, /No hypothesis was recorded\./);
     assert.match(text, /No plan was made\./);

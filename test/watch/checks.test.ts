@@ -7,8 +7,11 @@ import type { Finding } from "../../src/finding/finding.ts";
 import type { Lab } from "../../src/lab/lab.ts";
 import { loadSystem } from "../../src/system/load.ts";
 import type { System } from "../../src/system/schema.ts";
+import { thresholdsSchema } from "../../src/system/thresholds.ts";
 import { runChecks } from "../../src/watch/check.ts";
+import type { CheckContext } from "../../src/watch/checks/health-check.ts";
 import { healthChecks } from "../../src/watch/checks/list.ts";
+import { wraparound } from "../../src/watch/checks/wraparound.ts";
 import { withLab } from "../support/lab.ts";
 import { eventually } from "./watching.ts";
 
@@ -370,6 +373,12 @@ test("checksums: a page that is damaged on the disk is found when it is read", a
   await admin.query("drop table damaged");
   await admin.query("select pg_stat_reset()");
   await assertWell();
+});
+
+test("wraparound: at its end nothing is left, and that is said", () => {
+  const rows = [{ kind: "transactions", name: "ledger", age: String(2 ** 31 - 1) }];
+  const context = { one: { node: "pg1" }, thresholds: thresholdsSchema.parse(undefined) } as unknown as CheckContext;
+  assert.match(wraparound.judge(rows, context)[0]?.title ?? "", /wraparound: every write is refused\.$/);
 });
 
 test("every check has a name of its own, and codes that no other has", () => {

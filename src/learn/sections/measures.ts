@@ -24,14 +24,13 @@ const proposals: readonly (readonly [prefix: string, measure: string])[] = [
   ["replication.", "Watch the standby after it is back; see that its lag stays within the objective."],
   ["archive.", "Have the archive checked by a restore, not by its exit code."],
   ["wraparound.", "Have autovacuum keep up: find what holds the oldest transaction back."],
-  ["invariant", "Make the two writes one transaction, or have the repair run by itself."],
-  ["cache.", "Give the entries an expiry, or have them written in the same place as the row."],
+  ["cache.down", "See what the services do without this cache, and whether the database bears it."],
   ["service.", "Have the service reconnect by itself when the primary moves."],
 ];
 
 /** Tasks need an owner and a date; without them nothing happens. Both are for the people to fill in. */
 export function measures(story: Story): string {
-  const rows = [...fromFindings(story), ...fromLessons(story)].slice(0, 20);
+  const rows = [...fromFindings(story), ...fromRecovery(story), ...fromLessons(story)].slice(0, 20);
   return table(
     ["Measure (proposed)", "Because", "Owner", "Due"],
     [...rows, { measure: toBeFilledIn, because: "" }].map(({ measure, because }) => [
@@ -58,6 +57,32 @@ function fromFindings({ incident }: Story): readonly Measure[] {
     ({ measure }) => measure,
   );
   return [...byMeasure].map(([measure, from]) => ({ measure, because: from.map(({ name }) => code(name)).join(", ") }));
+}
+
+/** What had to be made right suggests how it need not be the next time. */
+function fromRecovery({ incident }: Story): readonly Measure[] {
+  const had = (act: string, figure: string) =>
+    incident.recovery.filter((one) => one.act === act && Number(one.figures[figure]) > 0);
+  const because = (some: Story["incident"]["recovery"]) => some.map(({ summary }) => inline(summary)).join("; ");
+  const [repairs, purges] = [had("invariants", "repaired"), had("cache", "removed")];
+  return [
+    ...(repairs.length > 0
+      ? [
+          {
+            measure: "Make the writes that belong together one transaction, or have the repair run by itself.",
+            because: because(repairs),
+          },
+        ]
+      : []),
+    ...(purges.length > 0
+      ? [
+          {
+            measure: "Give the cache entries an expiry, or have them written in the same place as the row.",
+            because: because(purges),
+          },
+        ]
+      : []),
+  ];
 }
 
 function fromLessons(story: Story): readonly Measure[] {

@@ -43,7 +43,7 @@ function at(instant: string | null): string {
 function duration({ incident }: Pick<Story, "incident">): string {
   const { outageMs } = times(incident);
   const spans = incident.outages.map(({ from, to }) =>
-    to === null ? `since ${instantText(from)}, not over` : `${instantText(from)} to ${instantText(to)}`,
+    to === null ? `since ${instantText(from)}` : `${instantText(from)} to ${instantText(to)}`,
   );
   const total = outageMs === null ? "not over" : durationText(outageMs);
   if (spans.length === 1) return `${total} (${spans[0]} UTC)`;

@@ -71,7 +71,7 @@ function nearWraparound(
   return {
     code: `wraparound.${kind}`,
     severity: age >= critical ? "critical" : "warning",
-    title: `${node} nears ${kind === "transactions" ? "transaction" : "multixact"} wraparound: ${millions(refusedAt - age)} left before every write is refused.`,
+    title: `${node} nears ${kind === "transactions" ? "transaction" : "multixact"} wraparound: ${age >= refusedAt ? "every write is refused" : `${millions(refusedAt - age)} left before every write is refused`}.`,
     evidence: [
       { label: "oldest database", value: `${textIn(row, "name")}, age ${age}` },
       { label: "writes are refused at", value: String(refusedAt) },
