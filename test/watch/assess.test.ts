@@ -419,6 +419,15 @@ test("a service that is down because of what it needs says so, and is not to be 
   assert.ok(!JSON.stringify(found).includes("secret"));
 });
 
+test("a name from a server cannot steer the terminal", () => {
+  const rows = [{ name: "public.i\x1b[31m\u202ex", table: "t\n\x9b2J", isUnique: false }];
+  const one = node("pg1", primaryPulse(), { checked: [{ check: "indexes", at: now.at, rows }] });
+  const [found] = assess(systemOf(), factsOf(one, pg2, pg3), now);
+  assert.equal(found?.code, "indexes.invalid");
+  assert.match(found.title, /public\.i\uFFFD\[31m\uFFFDx/);
+  assert.doesNotMatch(JSON.stringify(found), /\\u00|\\n|[\x80-\x9f\u202e]/);
+});
+
 test("every pair of code and subject stands for one finding", () => {
   for (const [, facts] of table) {
     const keys = assess(systemOf(), facts, now).map(({ code, subject }) => `${code} ${subject.name}`);

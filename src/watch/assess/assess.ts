@@ -1,3 +1,4 @@
+import { printable } from "../../base/printable.ts";
 import { findingKey, type Finding } from "../../finding/finding.ts";
 import type { System } from "../../system/schema.ts";
 import { judgeChecks } from "../checks/judge.ts";
@@ -26,7 +27,13 @@ export function assess(system: System, facts: Facts, now: Moment): readonly Find
   return found
     .filter((one) => !ignored.has(one.code) && !ignored.has(findingKey(one)))
     .filter((one) => !seen.has(findingKey(one)) && seen.add(findingKey(one)))
-    .map((one) => ({ ...one, seenAt: now.at }));
+    .map((one) => ({
+      ...one,
+      // Names of indexes, prepared transactions and the like may hold anything.
+      title: printable(one.title),
+      evidence: one.evidence.map(({ label, value }) => ({ label: printable(label), value: printable(value) })),
+      seenAt: now.at,
+    }));
 }
 
 function assessCluster(
