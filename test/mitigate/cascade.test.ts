@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isRefusal } from "../../src/plan/plan.ts";
+import { lostWrites, startWriter } from "../support/writer.ts";
+import { on, onlyPrimary, signal, until } from "./servers.ts";
+import { type World, withWorld } from "./world.ts";
+
+/* pg3 streams from pg2, and pg2 from pg1. */
+
+test("a cascade: the standby in its middle is promoted, and nothing acknowledged is lost", async () => {
+  await withWorld({}, async (world) => {
+    await cascade(world);
+    const writer = await startWriter({ addressFile: world.lab.addressFile });
+    try {
+      await writer.nextAcknowledged(Date.now(), 10_000);
+      await signal(world, "pg1", "SIGKILL");
+      const result = await world.act("failover", "ledger");
+      assert.notEqual(result.outcome, "stopped", result.state);
+      await writer.nextAcknowledged(Date.now(), 10_000);
+      await writer.stop();
+      assert.deepEqual(await lostWrites(world.lab.node(await onlyPrimary(world)).url, writer.acknowledged()), []);
+    } finally {
+      await writer.stop();
+    }
+  });
+});
+
+test("a cascade whose middle is dead: the halted primary is fenced, not the standby that was followed", async () => {
+  await withWorld({}, async (world) => {
+    await cascade(world);
+    await signal(world, "pg2", "SIGKILL");
+    await signal(world, "pg1", "SIGSTOP");
+    const refused = await world.plan("failover", "ledger");
+    assert.equal(isRefusal(refused) && refused.rule, "acknowledged-writes");
+    const result = await world.act("failover", "ledger", { acceptLoss: true });
+    assert.notEqual(result.outcome, "stopped", result.state);
+    await signal(world, "pg1", "SIGCONT");
+    assert.equal(await onlyPrimary(world), "pg3");
+  });
+});
+
+async function cascade(world: World): Promise<void> {
+  const { port } = world.lab.node("pg2");
+  await on(world, "pg3", async (connection) => {
+    const conninfo = `host=127.0.0.1 port=${port} user=blackstart application_name=pg3`;
+    await connection.query(`alter system set primary_conninfo = '${conninfo}'`);
+    await connection.query("select pg_reload_conf()");
+  });
+  await until("pg3 streams from pg2", async () => {
+    const rows = await on(world, "pg2", (connection) =>
+      connection.query("select 1 from pg_stat_replication where state = 'streaming'"),
+    );
+    return rows.length === 1;
+  });
+}
