@@ -4,7 +4,7 @@ import type { Connection } from "../../drivers/postgres/connection.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import { stepFailed, text } from "./parameters.ts";
-import { takingWrites } from "./roles.ts";
+import { takingWrites, whileNobodyElsePromotes } from "./roles.ts";
 import { isStandby, sessions } from "./servers.ts";
 
 /** A standby first replays what it has received; one that lagged far behind takes its time. */
@@ -32,18 +32,7 @@ export function promoteHandler(context: MitigationContext): StepHandler {
       return standby ? { state: "ready" } : { state: "done", outcome: await on(step, timelineOf) };
     },
     do: (step) =>
-      on(step, async (connection) => {
-        await step.assertHeld();
-        await connection.query("select pg_promote(false)");
-        const writable = async () => ((await isStandby(connection)) ? undefined : true);
-        if (await pollUntil(writable, { everyMs: pollMs, timeoutMs: promoteTimeoutMs, signal: step.signal }))
-          return timelineOf(connection);
-        throw stepFailed(
-          `${text(step, "node")} was told to promote, and is not a primary after ${promoteTimeoutMs / 1000} s. No node takes writes.`,
-          "It still replays what it has received, or its replay is stuck.",
-          `See its log; resume the plan when it has caught up. Do not promote another beside it.`,
-        );
-      }),
+      whileNobodyElsePromotes(context, step, () => on(step, (connection) => promote(context, step, connection))),
     verify: (step, outcome) =>
       on(step, async (connection) => {
         if (!(await isStandby(connection)) && Number((await timelineOf(connection)).timeline) >= 2) return;
@@ -61,4 +50,25 @@ async function timelineOf(connection: Connection): Promise<JsonObject> {
     "select ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int as timeline",
   );
   return { timeline: rows[0]?.timeline ?? 0 };
+}
+
+async function promote(context: MitigationContext, step: StepContext, connection: Connection): Promise<JsonObject> {
+  const node = text(step, "node");
+  const others = await takingWrites(context, text(step, "cluster"), node);
+  if (others.length > 0)
+    throw stepFailed(
+      `${others.join(", ")} was promoted in this very moment; ${node} was not.`,
+      "Somebody else, with a store of their own, fails over the same cluster.",
+      "See `blackstart status`; let one of you bring it to its end.",
+    );
+  await step.assertHeld();
+  await connection.query("select pg_promote(false)");
+  const writable = async () => ((await isStandby(connection)) ? undefined : true);
+  if (await pollUntil(writable, { everyMs: pollMs, timeoutMs: promoteTimeoutMs, signal: step.signal }))
+    return timelineOf(connection);
+  throw stepFailed(
+    `${node} was told to promote, and is not a primary after ${promoteTimeoutMs / 1000} s. No node takes writes.`,
+    "It still replays what it has received, or its replay is stuck.",
+    `See its log; resume the plan when it has caught up. Do not promote another beside it.`,
+  );
 }
