@@ -7,6 +7,12 @@ import type { WriterData } from "./writer.ts";
 /** More operations than this waiting at once means that somebody does not wait for their appends, or the disk hangs. */
 const waitingMax = 20_000;
 
+/**
+ * A longer message is sent in parts: while the thread writes one to the disk, this thread answers those who wait for the
+ * one before. Few enough for both to be at work, enough to share the cost of an fsync.
+ */
+const operationsPerMessage = 32;
+
 type Waiting = Readonly<{ resolve: (outcome: Outcome) => void; reject: (error: unknown) => void }>;
 
 /** This thread's end of the writer. The thread starts with the first operation. */
@@ -41,6 +47,7 @@ export class WriterClient {
       this.#waitingCount += 1;
       this.#next.operations.push(operation);
       this.#next.waiting.push({ resolve, reject });
+      if (this.#next.operations.length >= operationsPerMessage) this.#send();
     });
   }
 
