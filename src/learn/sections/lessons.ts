@@ -43,9 +43,11 @@ function ofDetection({ incident, events }: Story): readonly Lesson[] {
       : []),
     ...(opened.data.findings.length === 0 ? [badly("No check had found it; a person opened the incident.")] : []),
     ...(incident.impact.length === 0 ? [badly("What it cost the users was not measured.")] : []),
-    ...incident.impact
-      .filter(({ failed }) => failed === 0)
-      .map(({ service, requests }) => well(`None of ${requests} requests to ${inline(service)} failed.`)),
+    ...incident.impact.map(({ service, requests, failed }) =>
+      failed === 0
+        ? well(`None of ${requests} requests to ${inline(service)} failed.`)
+        : badly(`${failed} of ${requests} requests to ${inline(service)} failed.`),
+    ),
   ];
 }
 
