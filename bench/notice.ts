@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { delay, pollUntil } from "../src/base/time.ts";
@@ -7,7 +7,7 @@ import { createLab } from "../src/lab/create.ts";
 import { findBinaries } from "../src/lab/binaries.ts";
 import type { Lab } from "../src/lab/lab.ts";
 import { serverProcessesIn } from "../src/lab/processes.ts";
-import { logFileOf, primaryReady, startServer } from "../src/lab/server-start.ts";
+import { primaryReady, startServer } from "../src/lab/server-start.ts";
 import { createResponder } from "../src/respond/responder.ts";
 import { loadSystem } from "../src/system/load.ts";
 import type { System } from "../src/system/schema.ts";
@@ -18,7 +18,6 @@ import { type BenchRow, median, quantile } from "./bench.ts";
 const kills = 30;
 const hangs = 5;
 const pollEveryMs = 1000;
-const idleMs = 6000;
 
 /**
  * How soon an outage is an incident on disk: from the signal to the primary to the resolved append. Beside it, in the
@@ -28,8 +27,7 @@ export async function run(): Promise<BenchRow[]> {
   const home = await mkdtemp(join(process.env.BENCH_FOLDER ?? tmpdir(), "blackstart-bench-"));
   // The account that runs the servers, where we are root, must be able to enter it.
   await chmod(home, 0o755);
-  // Its queries are counted in the servers' logs: their statistics are told with a delay of their own choice.
-  const lab = await createLab({ home, settings: { log_statement: "all" } });
+  const lab = await createLab({ home });
   try {
     const loaded = await loadSystem(lab.systemFile);
     const system = { ...loaded, watch: { ...loaded.watch, heartbeat: 1000 } };
@@ -43,7 +41,7 @@ export async function run(): Promise<BenchRow[]> {
       hung.push(await outage(lab, system, join(home, `hang-${trial}`), "SIGSTOP"));
       send(pidsOf(lab), "SIGCONT");
     }
-    return [killRow(killed), hangRow(hung, system.watch.heartbeat), ...(await idleRows(lab, system))];
+    return [killRow(killed), hangRow(hung, system.watch.heartbeat)];
   } finally {
     await lab.down();
     await rm(home, { recursive: true, force: true });
@@ -160,54 +158,6 @@ function hangRow(trials: readonly Trial[], heartbeatMs: number): BenchRow {
     goal: "≤ 1.5 × the heartbeat",
     met: incident <= 1.5 * heartbeatMs,
   };
-}
-
-async function idleRows(lab: Lab, system: System): Promise<BenchRow[]> {
-  const watcher = startWatcher({ system, report: () => undefined });
-  try {
-    await watcher.looked();
-    // The first round of health checks comes with the start, not with idling.
-    await delay(6000);
-    const before = await countsOf(lab);
-    const cpu = process.cpuUsage();
-    const startedMs = performance.now();
-    await delay(idleMs);
-    const tookMs = performance.now() - startedMs;
-    const used = process.cpuUsage(cpu);
-    const after = await countsOf(lab);
-    const core = (100 * (used.user + used.system)) / 1000 / tookMs;
-    const queries = Math.max(
-      ...after.map(({ queries }, at) => (1000 * (queries - (before[at]?.queries ?? 0))) / tookMs),
-    );
-    const connections = Math.max(...after.map((one) => one.connections));
-    return [
-      {
-        name: "watching 3 idle nodes",
-        measured: `${queries.toFixed(1)} queries/s and ${connections} connection a node, ${core.toFixed(1)} % of a core`,
-        against: "0 without it",
-        goal: "≤ 5 queries/s, 1 connection a node, ≤ 2 % of a core",
-        met: queries <= 5 && connections === 1 && core <= 2,
-      },
-    ];
-  } finally {
-    await watcher.close();
-  }
-}
-
-/** Sessions of the watch on each node, and what they have asked, as the server's log counts it. */
-async function countsOf(lab: Lab): Promise<readonly { queries: number; connections: number }[]> {
-  return Promise.all(
-    lab.nodes.map(async ({ url, dataDirectory }) => {
-      const sessions = await withConnection(url, {}, (connection) =>
-        connection.query<{ pid: number }>(
-          "select pid from pg_stat_activity where application_name = 'blackstart watch'",
-        ),
-      );
-      const log = await readFile(logFileOf(dataDirectory), "utf8");
-      const asked = (pid: number) => log.match(new RegExp(`\\[${pid}\\] LOG:  (statement|execute)`, "g"))?.length ?? 0;
-      return { queries: sessions.reduce((sum, { pid }) => sum + asked(pid), 0), connections: sessions.length };
-    }),
-  );
 }
 
 function ms(value: number): string {
