@@ -10,6 +10,7 @@ import { latencyFacts, noLatency, withAnswer } from "./latency.ts";
 import { persisting } from "./persisting.ts";
 import { askIdentity, askPulse } from "./pulse.ts";
 import type { PositionHistory } from "./position-history.ts";
+import type { Silent } from "./silence.ts";
 import { createWakeUp } from "./wake-up.ts";
 
 /*
@@ -102,39 +103,53 @@ export function startNodeWatch(options: NodeWatchOptions): NodeWatch {
       const sentMs = clock.monotonicMs();
       const pulse = await held.ask((connection) => askPulse(connection, backstopMs(heartbeatMs)));
       if (pulse.kind === "closed") return goodbyeOf(pulse.reason);
-      if (pulse.kind === "silent") {
-        become({}, silentCondition(pulse));
-        return undefined;
-      }
+      if (pulse.kind === "silent") return fallSilent(pulse);
       takeAnswer(pulse, clock.monotonicMs() - sentMs);
       if (beats % greetingEveryBeats === 0) void checkGreeting();
-      if (beats % identityEveryBeats === 0) await refreshIdentity(held);
-      await untilNextBeat(held, sentMs + beatEveryMs(heartbeatMs));
+      const identity = beats % identityEveryBeats === 0 ? await refreshIdentity(held) : undefined;
+      if (identity?.kind === "silent") return fallSilent(identity);
+      const silent = await untilNextBeat(held, sentMs + beatEveryMs(heartbeatMs));
+      if (silent !== undefined) return fallSilent(silent);
       const gone = held.gone();
       if (gone !== undefined) return goodbyeOf(gone);
     }
     return undefined;
   }
 
-  /** Sleeps, or runs the health checks that are due. One that gets no answer ends it: the heartbeat will tell why. */
-  async function untilNextBeat(held: Held, dueMs: number): Promise<void> {
+  function fallSilent(silent: Silent): undefined {
+    become({}, silentCondition(silent));
+    return undefined;
+  }
+
+  /**
+   * Sleeps, or runs the health checks that are due. The server ends a statement after half a heartbeat time-out; so one
+   * that gets no answer at all within a whole one is silence like a heartbeat's, and is answered.
+   */
+  async function untilNextBeat(held: Held, dueMs: number): Promise<Silent | undefined> {
     while (held.gone() === undefined && clock.monotonicMs() < dueMs && !wake.wasPoked()) {
       const errand = options.errand(facts);
       if (errand === undefined) await wake.sleep(dueMs - clock.monotonicMs());
-      else if (!(await runErrand(held, errand))) return;
+      else {
+        const answer = await runErrand(held, errand);
+        if (answer.kind === "silent") return answer;
+        if (answer.kind === "closed") return undefined;
+      }
     }
+    return undefined;
   }
 
-  async function runErrand(held: Held, errand: Errand): Promise<boolean> {
-    const answer = await held.ask((one) => one.query(errand.query, [], { timeoutMs: backstopMs(heartbeatMs) }));
-    if (answer.kind === "closed" || answer.kind === "silent") return false;
+  async function runErrand(held: Held, errand: Errand): Promise<Answer<unknown>> {
+    const answer = await held.ask<unknown>((one) =>
+      one.query(errand.query, [], { timeoutMs: backstopMs(heartbeatMs) }),
+    );
+    if (answer.kind === "closed" || answer.kind === "silent") return answer;
     // A check that the server refuses or that runs into its time limit has seen nothing; what it saw before stands.
     const before = facts.checked.find((one) => one.check === errand.check);
     const rows = answer.kind === "answer" ? (answer.value as CheckedFacts["rows"]) : (before?.rows ?? []);
     const failed = answer.kind === "error" ? { failed: messageOf(answer.error) } : {};
     const checked = { check: errand.check, at: clock.now(), rows, ...failed };
     become({ checked: [...facts.checked.filter((one) => one !== before), checked] }, facts.condition);
-    return true;
+    return answer;
   }
 
   /** A refusal (a time limit under load, say) is a sign of life as well; what was seen before stands. */
@@ -178,9 +193,10 @@ export function startNodeWatch(options: NodeWatchOptions): NodeWatch {
     if (facts.condition.kind === "up") become({ acceptsConnections: result.outcome === "good" }, facts.condition);
   }
 
-  async function refreshIdentity(held: Held): Promise<void> {
+  async function refreshIdentity(held: Held): Promise<Answer<unknown>> {
     const answer = await held.ask((connection) => askIdentity(connection, backstopMs(heartbeatMs)));
     if (answer.kind === "answer") facts = { ...facts, identity: answer.value };
+    return answer;
   }
 
   const running = run();
