@@ -1,12 +1,13 @@
 import { BlackstartError } from "../base/error.ts";
 import { planTitle } from "../mitigate/autopilot-decision.ts";
-import { createExecutor, type PlanResult } from "../plan/executor.ts";
+import { createExecutor, type ExecutorOptions, type PlanResult } from "../plan/executor.ts";
 import { isRefusal, type Plan, type Refusal } from "../plan/plan.ts";
 import type { IncidentEvent } from "../timeline/incident.ts";
 import type { Outcome } from "./command.ts";
 import { planHandlers } from "./compose.ts";
 import type { CommandContext } from "./context.ts";
 import { durationText } from "./output/quantities.ts";
+import { cannotBeUndone } from "./output/render-plan.ts";
 
 export type ApplyOptions = Readonly<{ apply?: boolean; yes?: boolean }>;
 
@@ -95,10 +96,15 @@ function ended(out: CommandContext["out"], result: PlanResult, tookMs: number): 
 }
 
 async function openExecutor(context: CommandContext, plan: Plan) {
+  return createExecutor(await executorOptions(context, plan));
+}
+
+/** What it is carried out with, or undone; shown live. */
+export async function executorOptions(context: CommandContext, plan: Plan): Promise<ExecutorOptions> {
   const { out, signal } = context;
   const live = out.livePlan(plan);
   context.defer(async () => live.end());
-  return createExecutor({
+  return {
     timeline: await context.timeline(),
     handlers: await planHandlers(context),
     signal,
@@ -107,7 +113,7 @@ async function openExecutor(context: CommandContext, plan: Plan) {
       live.event(event);
     },
     onProgress: (_, line) => live.progress(line),
-  });
+  };
 }
 
 /** Without a terminal nobody can be asked: then only `--yes` will do. */
@@ -121,15 +127,18 @@ export async function confirmed(context: CommandContext, plan: Plan, yes: boolea
       details: { plan: plan.id },
     });
   }
-  const { confirm } = await import("@clack/prompts");
-  const destructive = plan.steps.some((step) => step.destructive === true);
-  const message = `Carry it out?${destructive ? " Some steps cannot be undone." : ""}`;
-  const answer = await confirm({ message, initialValue: false, output: process.stderr, signal: context.signal });
-  if (answer === true) return "person";
+  const final = plan.steps.some(cannotBeUndone);
+  if (await agreed(context, `Carry it out?${final ? " Some steps cannot be undone." : ""}`)) return "person";
   throw new BlackstartError("NOT_CONFIRMED", {
     what: `The plan ${plan.id} was not carried out.`,
     why: "You did not confirm it.",
     next: "Nothing was changed.",
     details: { plan: plan.id },
   });
+}
+
+/** Asks the person at the terminal; anything but a plain yes is a no. */
+export async function agreed({ signal }: CommandContext, message: string): Promise<boolean> {
+  const { confirm } = await import("@clack/prompts");
+  return (await confirm({ message, initialValue: false, output: process.stderr, signal })) === true;
 }

@@ -91,6 +91,22 @@ function planLine(said: PlanEvent, id: string, plans: ReadonlyMap<string, Plan>)
       return `Plan ${code(id)} finished: ${inline(said.data.outcome)}`;
     case "plan.stopped":
       return `**Plan ${code(id)} stopped** at ${code(said.data.step)}: ${inline(said.data.state)}`;
+    case "plan.undo-started":
+      return `Undoing of plan ${code(id)} started`;
+    case "plan.undo-resumed":
+      return `Undoing of plan ${code(id)} resumed after an interruption`;
+    case "step.undo-intended":
+      return undefined;
+    case "step.undone":
+      return said.data.nothing === undefined
+        ? `${title(said.data.step)}: **undone** in ${durationText(Math.round(said.data.tookMs))}`
+        : `${title(said.data.step)}: nothing to undo. ${inline(said.data.nothing)}`;
+    case "step.undo-failed":
+      return `**Not undone**: ${title(said.data.step)}: ${inline(said.data.message)}`;
+    case "plan.undone":
+      return `**Plan ${code(id)} undone**`;
+    case "plan.undo-stopped":
+      return `**Undoing of plan ${code(id)} stopped** at ${code(said.data.step)}: ${inline(said.data.state)}`;
     default:
       return unknownKind(said);
   }

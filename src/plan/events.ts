@@ -6,6 +6,11 @@ import type { Plan } from "./plan.ts";
  *
  *   plan.stored ─► plan.approved ─► plan.started ─► per step: step.intended ─► step.done | step.skipped | step.failed
  *                └► plan.discarded                └► plan.finished | plan.stopped      (plan.resumed after a crash)
+ *
+ * One that has ended may be undone (`undo.ts`):
+ *
+ *   plan.undo-started ─► per step, the last first: step.undo-intended ─► step.undone | step.undo-failed
+ *                     └► plan.undone | plan.undo-stopped                     (plan.undo-resumed after a crash)
  */
 export type PlanEvent =
   | { kind: "plan.stored"; data: { plan: Plan } }
@@ -19,4 +24,12 @@ export type PlanEvent =
   | { kind: "step.failed"; data: { step: string; code: string; message: string; why: string; next: string } }
   | { kind: "plan.finished"; data: { outcome: "done" | "done-with-failures" } }
   /** `state`: in what state things were left, in words. */
-  | { kind: "plan.stopped"; data: { step: string; state: string; next: string } };
+  | { kind: "plan.stopped"; data: { step: string; state: string; next: string } }
+  | { kind: "plan.undo-started"; data: { token: number; executor: string; how: "person" | "flag" } }
+  | { kind: "plan.undo-resumed"; data: { token: number; executor: string } }
+  | { kind: "step.undo-intended"; data: { step: string } }
+  /** `nothing`: there was nothing to take back, and why. */
+  | { kind: "step.undone"; data: { step: string; outcome: JsonObject; tookMs: number; nothing?: string } }
+  | { kind: "step.undo-failed"; data: { step: string; code: string; message: string; why: string; next: string } }
+  | { kind: "plan.undone"; data: JsonObject }
+  | { kind: "plan.undo-stopped"; data: { step: string; state: string; next: string } };

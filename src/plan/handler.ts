@@ -37,9 +37,16 @@ export interface StepHandler {
   do(context: StepContext): Promise<JsonObject>;
   /** Looks at the world, not at what `do` answered. Throws when the step has not reached what it is for. */
   verify(context: StepContext, outcome: JsonObject): Promise<void>;
-  /** Takes it back, where that is possible; used by `plan undo`. */
-  undo?(context: StepContext, outcome: JsonObject): Promise<void>;
+  /**
+   * Takes back what the step did, or refuses by throwing: never over what somebody else has changed since. As with
+   * `do`, it may be called again after a crash at any instant of an earlier call, and finds out what that came to.
+   * It belongs to steps whose `undoable` says so.
+   */
+  undo?(context: StepContext, outcome: JsonObject): Promise<Undone>;
 }
+
+/** `nothing`: there was nothing to take back, and why. */
+export type Undone = Readonly<{ state: "undone"; outcome: JsonObject }> | Readonly<{ state: "nothing"; why: string }>;
 
 export type HandlerRegistry = ReadonlyMap<string, StepHandler>;
 

@@ -18,8 +18,10 @@ export type Step = Readonly<{
   /** What it does, for the person who approves: "Promote pg2". */
   title: string;
   parameters: JsonObject;
-  /** Cannot be undone by the plan itself. Needs a confirmation, or a policy that names it. */
+  /** Takes something away. Needs a confirmation, or a policy that names it. */
   destructive?: boolean;
+  /** It can be taken back afterwards, by `plan undo`. */
+  undoable?: boolean;
   /**
    * What happens to the plan when this step fails: `stop` (the default), or `continue` for what comes after the
    * service works again and does not endanger it (bringing a second standby back, say). The failure is recorded and

@@ -5,6 +5,7 @@ import type { Actor, Event, LeaseState, Timeline } from "../timeline/timeline.ts
 import type { PlanEvent } from "./events.ts";
 import { leaseNameOf } from "./lease-name.ts";
 import type { Plan, Step } from "./plan.ts";
+import { applyUndo, type UndoFold, type UndoStatus } from "./undo-status.ts";
 
 /**
  * Where a plan stands, folded from its stream.
@@ -52,6 +53,8 @@ export type PlanStatus = Readonly<{
   /** When stopped: at which step, in what state things were left, what to do next. */
   stopped?: Readonly<{ step: string; state: string; next: string }>;
   discarded?: Readonly<{ by: Actor; reason: string }>;
+  /** Of one that has ended: how far its undoing came, where that was ever begun. `state` stays as it ended. */
+  undo?: UndoStatus;
 }>;
 
 /** @param lease of `leaseNameOf(plan)`; undefined when it was never taken. Answers undefined when no plan is stored. */
@@ -59,13 +62,19 @@ export function planStatus(events: readonly Event[], lease: LeaseState | undefin
   let fold: Fold | undefined;
   for (const event of events) fold = apply(fold, event);
   if (fold === undefined) return undefined;
-  const { token, steps, ...rest } = fold;
-  const running = rest.state === "running" && lease?.held === true && lease.token === token;
+  const { token, steps, undo: undoFold, ...rest } = fold;
+  const isHeld = (by: number): boolean => lease?.held === true && lease.token === by;
+  const running = rest.state === "running" && isHeld(token);
   return {
     ...rest,
     state: rest.state === "running" && !running ? "interrupted" : rest.state,
     steps: rest.plan.steps.map((step) => ({ step, ...(steps.get(step.id) ?? { state: "pending" }) })),
+    ...(undoFold === undefined ? {} : { undo: undoStatus(undoFold, isHeld) }),
   };
+}
+
+function undoStatus({ token, ...undo }: UndoFold, isHeld: (token: number) => boolean): UndoStatus {
+  return undo.state === "running" && !isHeld(token) ? { ...undo, state: "interrupted" } : undo;
 }
 
 /** The status of one stored plan, or undefined. */
@@ -95,12 +104,13 @@ export function streamOfPlan(planId: string): string {
 
 async function statusOf(timeline: Timeline, events: readonly Event[]): Promise<PlanStatus | undefined> {
   const unleased = planStatus(events, undefined);
-  // Only a plan that was started and has not ended depends on the lease.
-  if (unleased?.state !== "interrupted") return unleased;
+  // Only a plan that was started and has not ended, or an undoing that has not, depends on the lease.
+  if (unleased?.state !== "interrupted" && unleased?.undo?.state !== "interrupted") return unleased;
   return planStatus(events, await timeline.leaseState(leaseNameOf(unleased.plan)));
 }
 
-type Fold = Omit<PlanStatus, "steps"> & Readonly<{ token: number; steps: ReadonlyMap<string, StepState> }>;
+type Fold = Omit<PlanStatus, "steps" | "undo"> &
+  Readonly<{ token: number; steps: ReadonlyMap<string, StepState>; undo?: UndoFold | undefined }>;
 
 function apply(fold: Fold | undefined, stored: Event): Fold | undefined {
   const { at, by, version } = stored;
@@ -136,6 +146,14 @@ function apply(fold: Fold | undefined, stored: Event): Fold | undefined {
       return { ...next, state: event.data.outcome, endedAt: at };
     case "plan.stopped":
       return { ...next, state: "stopped", endedAt: at, stopped: event.data };
+    case "plan.undo-started":
+    case "plan.undo-resumed":
+    case "step.undo-intended":
+    case "step.undone":
+    case "step.undo-failed":
+    case "plan.undone":
+    case "plan.undo-stopped":
+      return { ...next, undo: applyUndo(fold.undo, stored) };
     default:
       // A later Blackstart may record more; what it adds does not change these states.
       return exhaustive(event, next);

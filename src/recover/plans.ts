@@ -93,12 +93,15 @@ async function repairDraft({ subject, options = {} }: PlanRequest, context: Reco
       accept: "acceptIncompleteImage",
     };
   const rows = report.tables.reduce((sum, { inserted, updated, deleted }) => sum + inserted + updated + deleted, 0);
+  // With the flag, rows may change at the repair of which the dry run knew nothing.
+  const keepsAll = !parameters.acceptIncompleteImage;
   const step: Step = {
     id: "repair",
     kind: "postgres.repair",
     title: `Repair ${report.violations} violations of ${subject.name}: ${rows} rows change`,
     parameters: { ...parameters, violationsMax: report.violations } as unknown as JsonObject,
     destructive: true,
+    ...(keepsAll ? { undoable: true } : {}),
   };
   return {
     because: [`${report.violations} rows violate the invariant ${subject.name} in ${parameters.cluster}.`],
@@ -114,7 +117,9 @@ async function repairDraft({ subject, options = {} }: PlanRequest, context: Reco
         ...report.samples.map(changeText),
         ...report.notes,
         ...report.doubts,
-        "Each changed row is kept as it was, in a file and in the plan's outcome; the repair can be undone from it.",
+        keepsAll
+          ? "Each changed row is kept as it was, in a file; `blackstart plan undo` puts them back."
+          : "What can be kept of the changed rows is kept in a file, to be restored by hand.",
         "Tried in a transaction that was rolled back; only what was seen there may have used up sequence numbers.",
       ],
     },

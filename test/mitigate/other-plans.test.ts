@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
+import { mitigationHandlers } from "../../src/mitigate/handlers.ts";
+import { registryOf } from "../../src/plan/handler.ts";
 import { isRefusal } from "../../src/plan/plan.ts";
+import { undoPlan } from "../../src/plan/undo.ts";
 import { lostWrites, startWriter } from "../support/writer.ts";
 import { assertWhole, on, onlyPrimary, signal, streaming, until } from "./servers.ts";
 import { withWorld } from "./world.ts";
@@ -136,3 +139,29 @@ test("a dead primary is not started beside another", async () => {
 function keptBeside(dataDirectory: string): readonly string[] {
   return readdirSync(dirname(dataDirectory)).filter((name) => name.includes("kept-"));
 }
+
+test("a promise that was given up is taken back by undoing, but not while commits would hang for it", async () => {
+  await withWorld({ standbys: ["synchronous"] }, async (world) => {
+    const names = async () => {
+      const rows = await on(world, "pg1", (connection) =>
+        connection.query<{ v: string }>("select current_setting('synchronous_standby_names') as v"),
+      );
+      return rows[0]?.v;
+    };
+    const promised = await names();
+    await signal(world, "pg2", "SIGKILL");
+    await until("the primary has noticed", async () => (await streaming(world, "pg1")).length === 0);
+    const { planId } = await world.act("degrade-synchronous", "ledger");
+    assert.equal(await names(), "");
+    const handlers = registryOf(...mitigationHandlers(world));
+    const undo = () => undoPlan({ timeline: world.timeline, handlers }, planId, "person:test", "person");
+    const refused = await undo();
+    assert.deepEqual([refused.outcome, await names()], ["stopped", ""]);
+    assert.match(refused.state, /0 of 1 standbys .* stream: commits would hang/);
+    assert.equal((await world.act("restart", "ledger/pg2")).outcome, "done");
+    await until("it streams again", async () => (await streaming(world, "pg1")).length === 1);
+    const undone = await undo();
+    assert.deepEqual([undone.outcome, undone.undone], ["undone", ["degrade"]]);
+    assert.equal(await names(), promised);
+  });
+});

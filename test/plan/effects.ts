@@ -1,9 +1,9 @@
-import { appendFileSync, existsSync, readFileSync, truncateSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import type { StepHandler } from "../../src/plan/handler.ts";
 import type { Plan, Step } from "../../src/plan/plan.ts";
 
 /** Where a step can be held up: in each phase, and half-way through its effect. */
-export type HoldPoint = "check" | "half" | "written" | "verify";
+export type HoldPoint = "check" | "half" | "written" | "verify" | "undo" | "undone";
 export const holdPoints: readonly HoldPoint[] = ["check", "half", "written", "verify"];
 
 /**
@@ -33,6 +33,24 @@ export function lineHandler(file: string, at: (step: string, point: HoldPoint) =
     verify: async ({ stepId }, { line }) => {
       await at(stepId, "verify");
       if (!linesIn(file).includes(String(line))) throw new Error("the line is not there");
+    },
+    undo: async ({ stepId, assertHeld }, { line }) => {
+      await at(stepId, "undo");
+      const lines = linesIn(file);
+      const last = lines.at(-1);
+      // Taken back already by a call that was killed.
+      if (!lines.includes(String(line))) return { state: "undone", outcome: {} };
+      if (last !== line) throw new Error(`the last line is ${last}`);
+      await assertHeld();
+      writeFileSync(
+        file,
+        lines
+          .slice(0, -1)
+          .map((each) => `${each}\n`)
+          .join(""),
+      );
+      await at(stepId, "undone");
+      return { state: "undone", outcome: {} };
     },
   };
 }

@@ -1,19 +1,21 @@
-import { createExecutor } from "../../src/plan/executor.ts";
+import { createExecutor, type ExecutorOptions } from "../../src/plan/executor.ts";
 import { registryOf } from "../../src/plan/handler.ts";
+import { undoPlan } from "../../src/plan/undo.ts";
 import { openSqliteTimeline } from "../../src/timeline/sqlite/store.ts";
 import { lineHandler } from "./effects.ts";
 
 /**
- * A process that carries out a plan and holds up at one point, for the parent to kill or stop it there:
+ * A process that carries out a plan, or undoes one, and holds up at one point, for the parent to kill or stop it there:
  * `step:point` inside a handler, or `event:N` right after the N-th event was stored. Prints `held` there, and the
  * plan's outcome or the error's code at the end.
  */
-const [timelineFile = "", effectsFile = "", planId = "", holdAt = "", ttlMs = "10000"] = process.argv.slice(2);
+const [timelineFile = "", effectsFile = "", planId = "", holdAt = "", ttlMs = "10000", verb = "run"] =
+  process.argv.slice(2);
 const timeline = await openSqliteTimeline(timelineFile);
 let stored = 0;
 
 const forEver = new Int32Array(new SharedArrayBuffer(4));
-const executor = createExecutor({
+const options: ExecutorOptions = {
   timeline,
   leaseTtlMs: Number(ttlMs),
   handlers: registryOf(
@@ -30,9 +32,13 @@ const executor = createExecutor({
     process.stdout.write("held\n");
     Atomics.wait(forEver, 0, 0);
   },
-});
+};
 try {
-  process.stdout.write(`${(await executor.run(planId, "person:ada", "person")).outcome}\n`);
+  const ended =
+    verb === "undo"
+      ? await undoPlan(options, planId, "person:ada", "person")
+      : await createExecutor(options).run(planId, "person:ada", "person");
+  process.stdout.write(`${ended.outcome}\n`);
 } catch (error) {
   process.stdout.write(`${(error as { code?: string }).code}\n`);
 }

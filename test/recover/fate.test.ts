@@ -52,8 +52,10 @@ test(
         await writeFile(file, text.replace('"timelineId":1', '"timelineId":7'));
         assert.equal(await fateOfRepair(context, file), "committed");
         const connection = await connect(server.url);
-        await undoRepair(connection, file);
-        await connection.close();
+        const observer = await connect(server.url);
+        const undo = join(folder, "undo.jsonl");
+        await undoRepair(connection, file, { observer, file: undo, assertHeld: async () => undefined });
+        await Promise.all([connection.close(), observer.close()]);
         assert.equal(await fateOfRepair(context, file), "aborted");
         await server.query("update entries set amount = -7 where transfer_id = 777");
         assert.equal(await fateOfRepair(context, file), "unknown");

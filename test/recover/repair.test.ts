@@ -3,6 +3,7 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { connect } from "../../src/drivers/postgres/connection.ts";
+import { fateOfRepair } from "../../src/recover/repair/fate.ts";
 import { crossCheck } from "../../src/recover/repair/images.ts";
 import { type RepairReport, repairInvariant } from "../../src/recover/repair/transaction.ts";
 import { undoRepair } from "../../src/recover/repair/undo.ts";
@@ -119,10 +120,17 @@ for (const [version, binaries] of servers)
         // Undone; but not over a change that somebody has made since.
         const connection = await connect(server.url);
         await server.query("update accounts set balance = 1000 where id = 3");
-        await assert.rejects(undoRepair(connection, file), /not as the repair left it/);
+        const observer = await connect(server.url);
+        const proof = {
+          observer,
+          file: join(folder, "before-images", "p.undo.jsonl"),
+          assertHeld: async () => undefined,
+        };
+        await assert.rejects(undoRepair(connection, file, proof), /not as the repair left it/);
         await server.query("update accounts set balance = 105.00 where id = 3");
-        await undoRepair(connection, file);
-        await connection.close();
+        await undoRepair(connection, file, proof);
+        await Promise.all([connection.close(), observer.close()]);
+        assert.equal(await fateOfRepair(context, proof.file), "committed");
         assert.equal(await everything(server), before);
       }),
     ));

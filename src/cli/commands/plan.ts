@@ -21,6 +21,13 @@ export function addPlan(program: Command, act: Act): void {
       (await import("./plan/resume.ts")).resumeCommand(context, options, id),
   );
   act(
+    identified("undo")
+      .description("take back what a plan that has ended did, where that is possible")
+      .option("--yes", "do not ask"),
+    async (context, options: { yes?: boolean }, id: string) =>
+      (await import("./plan/undo.ts")).undoCommand(context, options, id),
+  );
+  act(
     identified("discard").argument("<reason...>", "why").description("put it aside for good"),
     async (context, _, id: string, words: readonly string[]) =>
       (await import("./plan/discard.ts")).discardCommand(context, id, words),

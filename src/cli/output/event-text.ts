@@ -83,6 +83,22 @@ function planText(event: PlanEvent): string | undefined {
       return event.data.outcome === "done" ? "Finished" : "Finished, but for steps that failed";
     case "plan.stopped":
       return `Stopped at ${event.data.step}: ${event.data.state}`;
+    case "plan.undo-started":
+      return `Undoing started, confirmed by ${event.data.how === "person" ? "a person" : "--yes"}`;
+    case "plan.undo-resumed":
+      return "Undoing resumed";
+    case "step.undo-intended":
+      return `undo ${event.data.step} …`;
+    case "step.undone":
+      return event.data.nothing === undefined
+        ? `${event.data.step}: undone (${durationText(event.data.tookMs)})`
+        : `${event.data.step}: nothing to undo. ${event.data.nothing}`;
+    case "step.undo-failed":
+      return `${event.data.step} not undone: ${event.data.message}`;
+    case "plan.undone":
+      return "Undone";
+    case "plan.undo-stopped":
+      return `Undoing stopped at ${event.data.step}: ${event.data.state}`;
     default:
       return undefined;
   }

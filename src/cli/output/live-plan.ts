@@ -52,11 +52,23 @@ export function createLivePlan(plan: Plan, options: LivePlanOptions): LivePlan {
         case "step.intended":
           present = { title: titles.get(event.data.step) ?? event.data.step, since: performance.now(), line: "" };
           return draw();
+        case "step.undo-intended": {
+          const title = `Undo: ${titles.get(event.data.step) ?? event.data.step}`;
+          present = { title, since: performance.now(), line: "" };
+          return draw();
+        }
+        case "step.undone": {
+          const { step, nothing, tookMs } = event.data;
+          const title = titles.get(step) ?? step;
+          if (nothing !== undefined) return say(style.dim("·"), "", `${title}: nothing to undo. ${nothing}`);
+          return say(style.green("↶"), durationText(tookMs), `Undone: ${title}`);
+        }
         case "step.done": {
           const { step, already, tookMs } = event.data;
           return say(style.green("✓"), already ? "was so" : durationText(tookMs), titles.get(step) ?? step);
         }
         case "step.failed":
+        case "step.undo-failed":
           return say(
             style.red("✗"),
             "failed",

@@ -1,4 +1,4 @@
-import type { Plan, Refusal, Risk } from "../../plan/plan.ts";
+import type { Plan, Refusal, Risk, Step } from "../../plan/plan.ts";
 import { type Layout, wrapped } from "./layout.ts";
 import { bytesText, counted, durationText } from "./quantities.ts";
 import type { Style } from "./style.ts";
@@ -15,10 +15,14 @@ export function renderPlan(plan: Plan, style: Style, layout: Layout): string[] {
     ...riskLines(plan.risk).flatMap((line) => wrapped(line, width, "  · ")),
     "Steps",
     ...plan.steps.flatMap((step, index) => {
-      const mark = step.destructive ? ` ${style.yellow("[cannot be undone]")}` : "";
+      const mark = cannotBeUndone(step) ? ` ${style.yellow("[cannot be undone]")}` : "";
       return wrapped(`${step.title}${mark}`, width, `  ${String(index + 1).padStart(2)}. `);
     }),
   ];
+}
+
+export function cannotBeUndone({ destructive, undoable }: Step): boolean {
+  return destructive === true && undoable !== true;
 }
 
 /** A refusal names what is missing, how to provide it, and the flag that takes the risk, where there is one. */

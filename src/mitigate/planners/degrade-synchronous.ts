@@ -65,6 +65,7 @@ export function planDegradeSynchronous(system: System, facts: ClusterFacts, _cho
         ...steps.setSynchronousStep("degrade", facts.cluster, primary.node, reduced, "degraded"),
         title: titleOf(primary.node, count, streaming),
         destructive: true,
+        undoable: true,
       },
       steps.verifyWriteStep(facts.cluster, primary.node, count),
     ],
@@ -94,6 +95,6 @@ function statementsOf(
       : `from then on an acknowledged write is on ${count} of ${streaming.join(", ")} instead of ${before}. Those were not meant to be waited for: they may be slower, or stand in the same place.`;
   return [
     `The promise that is given up: ${given}`,
-    `To take it back once the standbys stream again: on ${primary}, ALTER SYSTEM SET synchronous_standby_names = '${before.replaceAll("'", "''")}'; SELECT pg_reload_conf();`,
+    `To take it back once the standbys stream again: \`blackstart plan undo\`, or on ${primary}, ALTER SYSTEM SET synchronous_standby_names = '${before.replaceAll("'", "''")}'; SELECT pg_reload_conf();`,
   ];
 }

@@ -6,7 +6,7 @@ import {
   isSynchronousName,
   parseSynchronousNames,
 } from "../../drivers/postgres/synchronous-names.ts";
-import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.ts";
+import type { CheckResult, StepContext, StepHandler, Undone } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import { number, objects, stepFailed, text } from "./parameters.ts";
 import { alterSystem, isStandby, sessions } from "./servers.ts";
@@ -31,23 +31,8 @@ export function setSynchronousHandler(context: MitigationContext): StepHandler {
         await alterSystem(connection, "synchronous_standby_names", wantedOf(step).setting);
         return { setting: wantedOf(step).setting, previous };
       }),
-    verify: (step) =>
-      on(step, async (connection) => {
-        const { setting } = wantedOf(step);
-        const reached = async () => ((await current(connection)) === setting ? true : undefined);
-        if (await pollUntil(reached, { everyMs: 2, timeoutMs: reloadTimeoutMs, signal: step.signal })) return;
-        throw stepFailed(
-          `${text(step, "node")} does not take the new synchronous_standby_names.`,
-          "The setting is written, but another source (the command line, a later include) overrides it.",
-          "See pg_file_settings on the server.",
-        );
-      }),
-    undo: (step, outcome) =>
-      on(step, async (connection) => {
-        if (typeof outcome.previous !== "string") return;
-        await step.assertHeld();
-        await alterSystem(connection, "synchronous_standby_names", outcome.previous);
-      }),
+    verify: (step) => on(step, (connection) => mustTake(step, connection, wantedOf(step).setting)),
+    undo: (step, outcome) => on(step, (connection) => restore(step, connection, outcome)),
   };
 }
 
@@ -63,6 +48,47 @@ function wantedOf(step: StepContext): Wanted {
   return { setting: formatSynchronousNames({ method, count, names: listed }), count, names };
 }
 
+async function mustTake(step: StepContext, connection: Connection, setting: string): Promise<void> {
+  const reached = async () => ((await current(connection)) === setting ? true : undefined);
+  if (await pollUntil(reached, { everyMs: 2, timeoutMs: reloadTimeoutMs, signal: step.signal })) return;
+  throw stepFailed(
+    `${text(step, "node")} does not take the new synchronous_standby_names.`,
+    "The setting is written, but another source (the command line, a later include) overrides it.",
+    "See pg_file_settings on the server.",
+  );
+}
+
+/** Takes back only its own setting, and never so that commits would hang for it. */
+async function restore(step: StepContext, connection: Connection, outcome: JsonObject): Promise<Undone> {
+  const node = text(step, "node");
+  const { previous } = outcome;
+  const { setting } = wantedOf(step);
+  if (typeof previous !== "string" || previous === setting)
+    return { state: "nothing", why: `${node} was set so already; what it was before is not recorded.` };
+  const now = await current(connection);
+  const restored = { setting: previous, previous: setting };
+  if (now === previous) return { state: "undone", outcome: restored };
+  const refuse = (why: string) =>
+    stepFailed(`${node} is left as it is: synchronous_standby_names = '${now}'.`, why, "See `blackstart status`.");
+  if (now !== setting) throw refuse("It was changed since by somebody else.");
+  if (await isStandby(connection)) throw refuse(`${node} is a standby by now; the primary is another.`);
+  const names = parseSynchronousNames(previous);
+  const there = (await streamingFrom(connection)).filter((name) => names && isSynchronousName(names, name));
+  if (names !== undefined && there.length < names.count)
+    throw refuse(`${there.length} of ${names.count} standbys that '${previous}' waits for stream: commits would hang.`);
+  await step.assertHeld();
+  await alterSystem(connection, "synchronous_standby_names", previous);
+  await mustTake(step, connection, previous);
+  return { state: "undone", outcome: restored };
+}
+
+async function streamingFrom(connection: Connection): Promise<readonly string[]> {
+  const rows = await connection.query<{ name: string }>(
+    "select application_name as name from pg_stat_replication where state = 'streaming'",
+  );
+  return rows.map(({ name }) => name);
+}
+
 async function current(connection: Connection): Promise<string> {
   const rows = await connection.query<{ value: string }>(
     "select current_setting('synchronous_standby_names') as value",
@@ -75,11 +101,9 @@ async function check(step: StepContext, connection: Connection): Promise<CheckRe
   const before = await current(connection);
   if (before === wanted.setting) return { state: "done", outcome: { setting: before, previous: before } };
   if (step.parameters.when === "before-promotion") return { state: "ready" };
-  const streaming = await connection.query<{ name: string }>(
-    "select application_name as name from pg_stat_replication where state = 'streaming'",
-  );
+  const streaming = await streamingFrom(connection);
   if (step.parameters.when === "degraded") return stillNeeded(step, connection, before, streaming);
-  const there = streaming.filter((row) => wanted.names.some((name) => name.toLowerCase() === row.name.toLowerCase()));
+  const there = streaming.filter((there) => wanted.names.some((name) => name.toLowerCase() === there.toLowerCase()));
   if (there.length >= wanted.count && wanted.count >= number(step, "count")) return { state: "ready" };
   return {
     state: "refused",
@@ -93,17 +117,17 @@ async function stillNeeded(
   step: StepContext,
   connection: Connection,
   setting: string,
-  streaming: readonly { name: string }[],
+  streaming: readonly string[],
 ): Promise<CheckResult> {
   const next = "Nothing was changed. See `blackstart status`.";
   if (await isStandby(connection))
     return { state: "refused", why: `${text(step, "node")} is a standby by now; the primary is another.`, next };
   const names = parseSynchronousNames(setting);
-  const there = streaming.filter((row) => names !== undefined && isSynchronousName(names, row.name));
+  const there = streaming.filter((name) => names !== undefined && isSynchronousName(names, name));
   if (names !== undefined && there.length < names.count) return { state: "ready" };
   const why =
     names === undefined
       ? `${text(step, "node")} waits for no standby any more.`
-      : `${there.map((row) => row.name).join(", ")} streams again, as was promised.`;
+      : `${there.join(", ")} streams again, as was promised.`;
   return { state: "refused", why, next };
 }

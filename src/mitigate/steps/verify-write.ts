@@ -3,6 +3,7 @@ import type { JsonObject } from "../../base/json.ts";
 import { pollUntil } from "../../base/time.ts";
 import { type Connection, connect } from "../../drivers/postgres/connection.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
+import { withServer } from "../../system/address.ts";
 import { clusterOf } from "../../system/names.ts";
 import { readClientsAddress } from "../clients-address.ts";
 import type { MitigationContext } from "../context.ts";
@@ -89,7 +90,6 @@ async function clientsUrl(context: MitigationContext, step: StepContext): Promis
   const file = clusterOf(context.system, cluster).clients?.file;
   const address = await readClientsAddress(file);
   if (file === undefined || address === undefined) return { url, path: "straight to the primary" };
-  const aimed = new URL(url);
-  aimed.host = address;
-  return { url: aimed.href, path: `the address in ${file}` };
+  const [, host = address, port = "5432"] = /^(.*):(\d+)$/.exec(address) ?? [];
+  return { url: withServer(url, host.replace(/^\[(.*)\]$/, "$1"), Number(port)), path: `the address in ${file}` };
 }

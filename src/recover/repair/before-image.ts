@@ -81,8 +81,14 @@ export async function writeBeforeImage(file: string): Promise<BeforeImageWriter>
   };
 }
 
-/** Every line in order. A file that is cut short throws at its end. */
+/** Every line in order. A file that is not there, or is cut short at its end, throws. */
 export async function* readBeforeImage(file: string): AsyncGenerator<BeforeImageLine> {
+  if ((await readHeader(file)) === undefined)
+    throw new BlackstartError("NOT_POSSIBLE_NOW", {
+      what: `The before-image ${file} is not there.`,
+      why: "It was removed, or the repair was carried out with another state directory or on another machine.",
+      next: "Bring it here, then try again.",
+    });
   const lines = createInterface({ input: createReadStream(file, "utf8"), crlfDelay: Number.POSITIVE_INFINITY });
   let last: BeforeImageLine | undefined;
   for await (const text of lines) {

@@ -1,6 +1,6 @@
 import { pollUntil } from "../../base/time.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
-import type { RecoveryContext } from "../context.ts";
+import type { LookContext } from "../context.ts";
 import { withPrimary } from "../primary.ts";
 import { type BeforeImageHeader, readBeforeImage, readHeader } from "./before-image.ts";
 import { textSettings } from "./tables.ts";
@@ -18,7 +18,7 @@ export type Fate = "none" | "aborted" | "committed" | "running" | "unknown";
 const runningTimeoutMs = 10_000;
 
 /** Asks the primary, by the transaction's number in the before-image. Waits for one that is just ending. */
-export async function fateOfRepair(context: RecoveryContext, file: string): Promise<Fate> {
+export async function fateOfRepair(context: LookContext, file: string): Promise<Fate> {
   const header = await readHeader(file);
   if (header === undefined) return "none";
   const ended = await pollUntil(

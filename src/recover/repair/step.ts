@@ -31,6 +31,8 @@ export type RepairParameters = Readonly<{
 export function repairHandler(context: RecoveryContext): StepHandler {
   const home = context.home ?? blackstartHome();
   const fileOf = (step: StepContext) => beforeImageFile(home, step.planId);
+  /** Undoing is a change like another: its own before-image tells afterwards whether it was committed. */
+  const undoFileOf = (step: StepContext) => beforeImageFile(home, `${step.planId}.undo`);
   return {
     kind: "postgres.repair",
     async check(step): Promise<CheckResult> {
@@ -90,14 +92,56 @@ export function repairHandler(context: RecoveryContext): StepHandler {
         next: "Look at them and plan another repair; the before-image is kept.",
       });
     },
-    async undo(step) {
-      const { cluster } = parametersOf(step);
-      await step.assertHeld();
-      await withPrimary(context, cluster, { queryTimeoutMs: 60_000 }, ({ connection }) =>
-        undoRepair(connection, fileOf(step)),
+    async undo(step, outcome) {
+      if (outcome.beforeImage === null) return { state: "nothing", why: "The repair had changed no row." };
+      const file = undoFileOf(step);
+      const fate = await fateOfRepair(context, file);
+      if (fate === "running" || fate === "unknown") throw unclearUndo(file, fate);
+      if (fate !== "committed") await undoOnPrimary(context, step, fileOf(step), file);
+      const { invariant } = parametersOf(step);
+      const undone = await outcomeOf(file);
+      const figures = { plan: `undo of ${step.planId}`, invariant, back: undone.violations ?? 0 };
+      const summary = `The repair of ${invariant} was undone: its ${undone.violations} violations are back`;
+      await recordRecovery(
+        context.timeline,
+        await incidentOfPlan(context.timeline, step.planId),
+        "invariants",
+        summary,
+        figures,
       );
+      return { state: "undone", outcome: undone };
     },
   };
+}
+
+async function undoOnPrimary(context: RecoveryContext, step: StepContext, file: string, kept: string): Promise<void> {
+  const { cluster } = parametersOf(step);
+  const options = { queryTimeoutMs: 60_000 };
+  try {
+    await withPrimary(context, cluster, options, async ({ connection, node }) => {
+      const observer = await context.fleet.connect(cluster, node, options);
+      try {
+        await undoRepair(connection, file, { observer, file: kept, assertHeld: () => step.assertHeld() });
+      } finally {
+        await observer.close();
+      }
+    });
+  } catch (error) {
+    // The connection may have broken within the commit: then only the server knows.
+    const broken = error instanceof BlackstartError && error.code === "UNREACHABLE";
+    if (!broken || (await fateOfRepair(context, kept)) !== "committed") throw error;
+  }
+}
+
+function unclearUndo(file: string, fate: "running" | "unknown"): BlackstartError {
+  return new BlackstartError("NOT_POSSIBLE_NOW", {
+    what: "Whether an earlier attempt to undo the repair was committed cannot be told.",
+    why: fate === "running" ? "Its transaction is still open on the server." : "Its rows were changed since.",
+    next:
+      fate === "running"
+        ? "Wait for it, or end its session (pg_terminate_backend), then undo again."
+        : `Compare the rows with ${file}; restore what is missing by hand.`,
+  });
 }
 
 function parametersOf(step: StepContext): RepairParameters {

@@ -15,6 +15,7 @@ import {
 } from "../violations.ts";
 import { type BeforeImageWriter, writeBeforeImage } from "./before-image.ts";
 import { readImages, type RowChange, type TableChanges, TooManyRows } from "./images.ts";
+import { assignedXid, makeXidDurable, serverIdentity } from "./proof.ts";
 import { textSettings } from "./tables.ts";
 import { readCounts, touchedTables } from "./touched.ts";
 
@@ -128,10 +129,7 @@ async function transact(
     await runRepair(repairer, request, query, chosen);
     await mustHoldNow(repairer, request, query, before, chosen, timeoutMs);
 
-    const [state] = await repairer.query<{ xid: string | null }>(
-      "select pg_current_xact_id_if_assigned()::text as xid",
-    );
-    const xid = state?.xid ?? null;
+    const xid = await assignedXid(repairer);
     const touched = await touchedTables(repairer, counts);
     writer = request.apply && xid !== null ? await writeBeforeImage(request.apply.file) : undefined;
     const tables = touched.tables.map(({ table: { name, columns, key } }) => ({ name, columns, key }));
@@ -152,6 +150,7 @@ async function transact(
     const report = { ...images, doubts: [...touched.doubts, ...images.doubts], violations: chosen.length, xid: null };
     if (!request.apply) return report;
     if (report.doubts.length > 0 && !request.apply.acceptDoubts) throw doubtful(request, report.doubts);
+    await observer.query("rollback");
     await makeXidDurable(observer, request.plan);
     await writer?.finish();
     writer = undefined;
@@ -165,16 +164,6 @@ async function transact(
     // After a commit there is nothing to roll back; if the connection is gone, so is the transaction.
     await Promise.all([repairer, observer].map((each) => each.query("rollback").catch(() => undefined)));
   }
-}
-
-/**
- * Flushes the log up to here, by a message of another transaction (`pg_logical_emit_message`, which changes no data).
- * Otherwise a crash of the server could forget the repairing transaction altogether and give its number to another
- * one, and `pg_xact_status` would later speak of that.
- */
-async function makeXidDurable(observer: Connection, plan: string): Promise<void> {
-  await observer.query("rollback");
-  await observer.query("select pg_logical_emit_message(true, 'blackstart.repair', $1)", [plan]);
 }
 
 /** Both transactions see the same world; the repairer has no xid yet, so whatever it writes is younger than that. */
@@ -249,19 +238,13 @@ async function mustHoldNow(
 }
 
 async function headerOf(context: LookContext, request: RepairRequest, connection: Connection) {
-  const [row] = await connection.query<{ system: string; timeline: number; database: string }>(
-    `select system_identifier::text as system, current_database() as database,
-        ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int as timeline from pg_control_system()`,
-  );
   return {
     kind: "repair" as const,
     plan: request.plan,
     invariant: request.invariant,
     cluster: request.cluster,
     at: (context.clock ?? systemClock).now(),
-    systemIdentifier: row?.system ?? "",
-    timelineId: row?.timeline ?? 0,
-    database: row?.database ?? "",
+    ...(await serverIdentity(connection)),
   };
 }
 

@@ -1,7 +1,9 @@
 import { BlackstartError } from "../../base/error.ts";
+import { systemClock } from "../../base/time.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
 import { quoteIdentifier } from "../sql.ts";
-import { readBeforeImage } from "./before-image.ts";
+import { type BeforeImageHeader, readBeforeImage, writeBeforeImage } from "./before-image.ts";
+import { assignedXid, makeXidDurable, serverIdentity } from "./proof.ts";
 import { keyOf, type Row, type Table, textSettings } from "./tables.ts";
 
 export type UndoReport = Readonly<{
@@ -10,6 +12,17 @@ export type UndoReport = Readonly<{
   mode: "normal" | "replica";
 }>;
 
+/** How it is made sure that it can be told afterwards whether the undoing was committed. */
+export type UndoProof = Readonly<{
+  /** Another connection to the same server. */
+  observer: Connection;
+  /** The undoing's own before-image. */
+  file: string;
+  /** Called right before the commit. */
+  assertHeld(): Promise<void>;
+}>;
+
+type Image = Readonly<{ header: BeforeImageHeader; changes: readonly Changes[] }>;
 type ImagedTable = Pick<Table, "name" | "columns" | "key">;
 type Changes = { table: ImagedTable; before: Row[]; after: Row[] };
 
@@ -20,37 +33,59 @@ type Changes = { table: ImagedTable; before: Row[]; after: Row[] };
  * Triggers and foreign keys stay on at first. Where they get in the way (the effects of triggers are in the image as
  * well, and would come twice), it is tried again without them, if the role may.
  */
-export async function undoRepair(connection: Connection, file: string): Promise<UndoReport> {
-  const changes = await loadChanges(file);
+export async function undoRepair(connection: Connection, file: string, proof: UndoProof): Promise<UndoReport> {
+  const image = await loadImage(file);
   try {
-    return await undoOnce(connection, changes, "normal");
+    return await undoOnce(connection, image, proof, "normal");
   } catch (error) {
     if (!(error instanceof BlackstartError) || error.code === "UNREACHABLE") throw error;
     if (!(await mayReplica(connection))) throw error;
-    return await undoOnce(connection, changes, "replica");
+    return await undoOnce(connection, image, proof, "replica");
   }
 }
 
-async function loadChanges(file: string): Promise<readonly Changes[]> {
+async function loadImage(file: string): Promise<Image> {
   const tables = new Map<string, Changes>();
+  let header: BeforeImageHeader | undefined;
   for await (const line of readBeforeImage(file)) {
-    if (line.kind === "repair")
+    if (line.kind === "repair") {
+      header = line;
       for (const table of line.tables) tables.set(table.name, { table, before: [], after: [] });
-    else if (line.kind === "before" || line.kind === "after") tables.get(line.table)?.[line.kind].push(line.row);
+    } else if (line.kind === "before" || line.kind === "after") tables.get(line.table)?.[line.kind].push(line.row);
   }
-  return [...tables.values()].filter(({ before, after }) => before.length + after.length > 0);
+  if (header === undefined) throw new Error(`${file} has no header`);
+  return { header, changes: [...tables.values()].filter(({ before, after }) => before.length + after.length > 0) };
+}
+
+/** What the undoing changes is what the repair changed, the other way round. */
+async function keepProof(connection: Connection, { header, changes }: Image, proof: UndoProof): Promise<void> {
+  const writer = await writeBeforeImage(proof.file);
+  try {
+    const xid = (await assignedXid(connection)) ?? "";
+    await writer.write({ ...header, ...(await serverIdentity(connection)), at: systemClock.now(), xid });
+    for (const { table, before, after } of changes) {
+      for (const row of after) await writer.write({ kind: "before", table: table.name, row });
+      for (const row of before) await writer.write({ kind: "after", table: table.name, row });
+    }
+    await makeXidDurable(proof.observer, header.plan);
+    await writer.finish();
+  } catch (error) {
+    await writer.discard();
+    throw error;
+  }
 }
 
 async function undoOnce(
   connection: Connection,
-  changes: readonly Changes[],
+  image: Image,
+  proof: UndoProof,
   mode: UndoReport["mode"],
 ): Promise<UndoReport> {
   await connection.query("begin");
   try {
     await connection.query(`set local lock_timeout = '5s'; ${textSettings}; set constraints all deferred`);
     if (mode === "replica") await connection.query("set local session_replication_role = replica");
-    const ordered = await parentsFirst(connection, changes);
+    const ordered = await parentsFirst(connection, image.changes);
     let restored = 0;
     for (const { table, before, after } of ordered.toReversed()) {
       const kept = keysOf(table, before);
@@ -67,6 +102,8 @@ async function undoOnce(
     // A trigger may have changed what was just put back.
     for (const { table, before } of ordered)
       for (const row of before) if (!(await isThere(connection, table, row))) throw changedSince(table, row);
+    await keepProof(connection, image, proof);
+    await proof.assertHeld();
     await connection.query("commit");
     return { restored, mode };
   } finally {

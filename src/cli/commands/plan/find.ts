@@ -23,11 +23,33 @@ export async function findPlan(context: CommandContext, asked: string): Promise<
 }
 
 /** Somebody has to do something about it, or is at it. */
-export function isWaiting({ state }: PlanStatus): boolean {
+export function isWaiting({ state, undo }: PlanStatus): boolean {
+  if (undo?.state === "running" || undo?.state === "interrupted") return true;
   return state === "proposed" || state === "approved" || state === "running" || state === "interrupted";
 }
 
-export function stateText(state: PlanState): string {
+export function isInterrupted({ state, undo }: PlanStatus): boolean {
+  return state === "interrupted" || undo?.state === "interrupted";
+}
+
+/** The command that goes on with one that was interrupted. */
+export function goOnWith({ id, undo }: PlanStatus): string {
+  return `blackstart plan ${undo?.state === "interrupted" ? "undo" : "resume"} ${id}`;
+}
+
+export function stateText({ state, undo }: Pick<PlanStatus, "state" | "undo">): string {
+  const text = ended(state);
+  if (undo === undefined) return text;
+  const undoing = {
+    running: "being undone",
+    interrupted: "its undoing was interrupted half-way",
+    undone: "undone",
+    stopped: "its undoing stopped half-way",
+  }[undo.state];
+  return `${text}; ${undoing}`;
+}
+
+function ended(state: PlanState): string {
   return {
     proposed: "proposed",
     approved: "approved, not begun",

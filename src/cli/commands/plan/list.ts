@@ -4,7 +4,7 @@ import { listPlans, type PlanStatus } from "../../../plan/status.ts";
 import type { Outcome } from "../../command.ts";
 import type { CommandContext } from "../../context.ts";
 import { ageText, counted } from "../../output/quantities.ts";
-import { isWaiting, stateText } from "./find.ts";
+import { goOnWith, isInterrupted, isWaiting, stateText } from "./find.ts";
 
 export async function listCommand(context: CommandContext, options: { all?: boolean }): Promise<Outcome> {
   const { out } = context;
@@ -16,15 +16,15 @@ export async function listCommand(context: CommandContext, options: { all?: bool
     shown.map((plan) => [
       { text: plan.id, paint: out.style.bold },
       `${ageText(plan.plan.createdAt, now)} old`,
-      { text: stateText(plan.state), paint: plan.state === "interrupted" ? out.style.red : (text: string) => text },
+      { text: stateText(plan), paint: isInterrupted(plan) ? out.style.red : (text: string) => text },
     ]),
   );
   if (shown.length === 0)
     out.progress(every.length === 0 ? "There has been no plan yet." : "No plan waits for anybody.");
   const hidden = every.length - shown.length;
   if (hidden > 0) out.progress(`${counted(hidden, "ended plan")}: see --all.`);
-  const interrupted = shown.find(({ state }) => state === "interrupted");
-  if (interrupted !== undefined) out.progress(`Next: blackstart plan resume ${interrupted.id}`);
+  const interrupted = shown.find(isInterrupted);
+  if (interrupted !== undefined) out.progress(`Next: ${goOnWith(interrupted)}`);
   return { result: { plans: shown.length } };
 }
 
@@ -39,5 +39,6 @@ export function planJson(plan: PlanStatus): JsonObject {
     state,
     steps: steps.map(({ step, ...status }) => ({ id: step.id, title: step.title, ...status })),
     ...(plan.stopped === undefined ? {} : { stopped: plan.stopped }),
+    ...(plan.undo === undefined ? {} : { undo: plan.undo }),
   };
 }

@@ -14,9 +14,7 @@ async function resume(context: CommandContext, options: { yes?: boolean }, id: s
   const { out } = context;
   const plan = await findPlan(context, id);
   if (plan.approved !== undefined) {
-    out.progress(
-      `${plan.id}: ${stateText(plan.state)}. It was approved by ${plan.approved.by.replace(/^person:/, "")}.`,
-    );
+    out.progress(`${plan.id}: ${stateText(plan)}. It was approved by ${plan.approved.by.replace(/^person:/, "")}.`);
     return carryOut(context, plan.plan, undefined);
   }
   if (plan.state === "proposed") out.plan(plan.plan);

@@ -1,4 +1,5 @@
 import { remedyCommand } from "../../output/remedy.ts";
+import { goOnWith, isInterrupted } from "../plan/find.ts";
 import type { StatusLook } from "./look.ts";
 
 export type NextStep = Readonly<{ command: string; why: string }>;
@@ -8,11 +9,9 @@ export function nextStep(
   look: Omit<StatusLook, "nodes" | "syncStates" | "services" | "caches" | "at">,
 ): NextStep | undefined {
   const { plans, incidents, findings, system, up } = look;
-  const interrupted = plans.find(({ state }) => state === "interrupted");
-  if (interrupted !== undefined) {
-    return { command: `blackstart plan resume ${interrupted.id}`, why: "it was interrupted half-way" };
-  }
-  const running = plans.find(({ state }) => state === "running");
+  const interrupted = plans.find(isInterrupted);
+  if (interrupted !== undefined) return { command: goOnWith(interrupted), why: "it was interrupted half-way" };
+  const running = plans.find(({ state, undo }) => state === "running" || undo?.state === "running");
   if (running !== undefined) return { command: `blackstart plan show ${running.id}`, why: "it is being carried out" };
 
   const open = incidents.filter(({ status }) => status === "open");

@@ -5,7 +5,7 @@ import { severityText, sortedFindings } from "../../output/render-finding.ts";
 import { renderIncidentLine } from "../../output/render-incident.ts";
 import type { Style } from "../../output/style.ts";
 import { type Cell, renderTable } from "../../output/table.ts";
-import { isWaiting, stateText } from "../plan/find.ts";
+import { isInterrupted, isWaiting, stateText } from "../plan/find.ts";
 import type { EndpointLook, StatusLook } from "./look.ts";
 import type { NextStep } from "./next-step.ts";
 
@@ -103,7 +103,7 @@ function planLines({ plans, at }: StatusLook, style: Style, layout: Layout): str
     .map((plan): Cell[] => [
       "plan",
       { text: plan.id, paint: style.bold },
-      { text: stateText(plan.state), paint: plan.state === "interrupted" ? style.red : (text) => text },
+      { text: stateText(plan), paint: isInterrupted(plan) ? style.red : (text) => text },
       `${ageText(plan.plan.createdAt, at)} old`,
     ]);
   return renderTable(rows, layout);
