@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Fleet } from "../drivers/fleet.ts";
 import type { Environment } from "../system/home.ts";
@@ -52,7 +51,6 @@ export function createContext(
 
   const timeline = once(async () => {
     const { openSqliteTimeline } = await import("../timeline/sqlite/store.ts");
-    await mkdir(home, { recursive: true, mode: 0o700 });
     const opened = await openSqliteTimeline(timelineFile(home));
     defer(() => opened.close());
     return opened;

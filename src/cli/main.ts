@@ -11,9 +11,9 @@ import { usageError } from "./usage.ts";
  * The program. Whatever happens it ends with one of the exit codes of the catalogue, and with something said.
  */
 const abort = new AbortController();
-endQuietlyWhenNobodyReads();
+goOnWhenNobodyReads();
 listenToSignals();
-process.exit(await run());
+process.exit(withOutputKept(await run()));
 
 async function run(): Promise<number> {
   let exitCode = 0;
@@ -33,9 +33,9 @@ async function run(): Promise<number> {
     return exitCode;
   } catch (error) {
     const name = commandName(calledCommand(program, process.argv.slice(2)));
-    const shown = error instanceof CommanderError ? usageError(error, name) : wasInterrupted(error);
-    if (shown === undefined) return (error as CommanderError).exitCode === 0 ? 0 : 2;
     const json = process.argv.includes("--json");
+    const shown = error instanceof CommanderError ? usageError(error, name, json) : wasInterrupted(error);
+    if (shown === undefined) return (error as CommanderError).exitCode === 0 ? 0 : 2;
     const color = !process.argv.includes("--no-color");
     createOutput({ ...surroundings, json, color }).error(shown, name);
     return abort.signal.aborted ? 128 + constants.signals.SIGINT : exitCodeOf(shown);
@@ -52,14 +52,20 @@ function wasInterrupted(error: unknown): unknown {
   });
 }
 
-/** `blackstart … | head` is no error: whoever reads has read enough. */
-function endQuietlyWhenNobodyReads(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EPIPE") process.exit(0);
-      throw error;
-    });
-  }
+/**
+ * `blackstart … | head` is no error: whoever reads has read enough. But what was begun (a failover, say) is brought to
+ * its end all the same; so it is when the terminal is gone.
+ */
+function goOnWhenNobodyReads(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+}
+
+/** Output that did not arrive where it was to be kept (a full disk) makes a success untrue. */
+function withOutputKept(exitCode: number): number {
+  const error = process.stdout.errored as NodeJS.ErrnoException | null;
+  if (error === null || error.code === "EPIPE" || error.code === "EIO") return exitCode;
+  process.stderr.write(`error: What was to be said could not be written: ${error.message}\n`);
+  return exitCode === 0 ? 1 : exitCode;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, type StdioOptions } from "node:child_process";
 import { join } from "node:path";
 
 const program = join(import.meta.dirname, "..", "..", "bin", "blackstart.mjs");
@@ -19,6 +19,7 @@ export type CommandLine = Readonly<{
   /** Runs `blackstart …` as a user would, without a terminal, and waits for its end. */
   run(...args: string[]): Promise<Ended>;
   start(...args: string[]): ReturnType<typeof spawn>;
+  startWith(stdio: StdioOptions, ...args: string[]): ReturnType<typeof spawn>;
 }>;
 
 /** The real program, with a state directory of its own, called from `folder`. */
@@ -33,6 +34,7 @@ export function commandLine(folder: string, variables: NodeJS.ProcessEnv = {}): 
   const start = (...args: string[]) => spawn(process.execPath, [program, ...args], { cwd: folder, env });
   return {
     start,
+    startWith: (stdio, ...args) => spawn(process.execPath, [program, ...args], { cwd: folder, env, stdio }),
     run: (...args) =>
       new Promise((resolve, reject) => {
         const child = start(...args);

@@ -114,3 +114,12 @@ test("Ctrl-C in the middle of a plan ends with 4 and says in what state things a
     const again = await run("mitigate", "failover", "--apply", "--yes");
     assert.ok(again.code === 0 || again.code === 3, again.stderr);
   }));
+
+test("a plan is carried out to its end although nobody reads any more", () =>
+  withLabUp(async ({ start, run }) => {
+    const child = start("mitigate", "switchover", "--apply", "--yes", "--json");
+    child.stdout?.once("data", () => child.stdout?.destroy());
+    assert.equal(await new Promise((resolve) => child.on("close", resolve)), 0);
+    const shown = await run("plan", "show", "latest", "--json");
+    assert.equal(shown.result.plan.state, "done");
+  }));

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { withFolder } from "../support/folder.ts";
@@ -54,7 +55,40 @@ test("with --json an error is the last line, with its code and its exit code", (
     assert.deepEqual([result.result, result.error.code, result.exitCode], ["incident show", "UNKNOWN_NAME", 2]);
     const wrong = await run("statsu", "--json");
     assert.equal(wrong.result.error.code, "USAGE");
+    for (const args of [[], ["lab"], ["incident", "hypothesis"]]) {
+      const group = await run(...args, "--json");
+      assert.deepEqual(
+        [group.code, group.result.result, group.result.error.code, group.result.exitCode],
+        [2, args.join(" "), "USAGE", 2],
+      );
+    }
   }));
+
+test("a state directory that cannot be made is told as what it is", () =>
+  withFolder(async (folder) => {
+    await writeFile(join(folder, "file"), "");
+    const { run } = commandLine(folder, { BLACKSTART_HOME: join(folder, "file", "home") });
+    const { code, result } = await run("incident", "list", "--json");
+    assert.deepEqual([code, result.error.code], [1, "STORE_UNUSABLE"]);
+    assert.match(result.error.why, /ENOTDIR/);
+  }));
+
+test("an answer that could not be written is no success", { skip: !existsSync("/dev/full") && "no /dev/full" }, () =>
+  withFolder(async (folder) => {
+    const full = await open("/dev/full", "w");
+    try {
+      const child = commandLine(folder).startWith(["ignore", full.fd, "pipe"], "incident", "list", "--json");
+      let stderr = "";
+      child.stderr?.on("data", (data) => {
+        stderr += data;
+      });
+      assert.equal(await new Promise((resolve) => child.on("close", resolve)), 1);
+      assert.match(stderr, /could not be written: ENOSPC/);
+    } finally {
+      await full.close();
+    }
+  }),
+);
 
 test("a missing and a wrong system file end with 2 and name the place", () =>
   withCommandLine(async ({ run }, folder) => {
