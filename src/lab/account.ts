@@ -37,3 +37,9 @@ export function canReach(folder: string, account: Account | undefined): boolean 
     if (at === dirname(at)) return true;
   }
 }
+
+/** Whether the processes and files below this folder are ours to see and to end: root's are all. */
+export function isOurs(folder: string): boolean {
+  const uid = process.geteuid?.();
+  return uid === undefined || uid === 0 || statSync(folder, { throwIfNoEntry: false })?.uid === uid;
+}

@@ -13,7 +13,7 @@ import { labOf } from "./open.ts";
 import { claimPorts } from "./ports.ts";
 import { identityOf } from "./processes.ts";
 import { startProxy } from "./proxy/start.ts";
-import { type LabRecord, type NodeRecord, writeRecord } from "./record.ts";
+import { type LabRecord, type NodeRecord, readRecord, writeRecord } from "./record.ts";
 import { primaryReady, standbyStreams, startServer } from "./server-start.ts";
 import { systemFileText } from "./system-file.ts";
 import { templateFor } from "./template.ts";
@@ -133,11 +133,22 @@ function makeDirectory(home: string, directory: string): void {
     mkdirSync(home, { recursive: true });
     mkdirSync(directory, { mode: 0o755 });
   } catch (error) {
-    const exists = (error as NodeJS.ErrnoException).code === "EEXIST";
+    const what = `The lab's directory ${directory} cannot be made.`;
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST")
+      throw new BlackstartError("LAB_FAILED", {
+        what,
+        why: messageOf(error),
+        next: "Set BLACKSTART_HOME to a folder of yours.",
+      });
+    const isLab = readRecord(directory) !== undefined;
     throw new BlackstartError("LAB_FAILED", {
-      what: `The lab's directory ${directory} cannot be made.`,
-      why: exists ? "It is there already: a lab has this name." : messageOf(error),
-      next: exists ? "Take that lab down first, or choose another name." : "Set BLACKSTART_HOME to a folder of yours.",
+      what,
+      why: isLab
+        ? "It is there already: a lab has this name."
+        : "It is there already, without a lab.json that can be read: what is left of a lab, or somebody else's.",
+      next: isLab
+        ? "Take that lab down first, or choose another name."
+        : "See what is in it, end what still runs there, and remove it; or choose another name.",
     });
   }
 }

@@ -1,10 +1,11 @@
 import { execFile } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { BlackstartError } from "../base/error.ts";
 import { pollUntil } from "../base/time.ts";
+import { isOurs } from "./account.ts";
 import { releasePorts } from "./ports.ts";
 import { isAlive, serverProcessesIn } from "./processes.ts";
 import type { LabRecord } from "./record.ts";
@@ -14,6 +15,7 @@ import type { LabRecord } from "./record.ts";
  * is there: also for a lab that is half made, half gone, or whose machine was started anew. Doing it twice is no error.
  */
 export async function demolish(record: LabRecord): Promise<void> {
+  if (existsSync(record.directory) && !isOurs(record.directory)) throw anotherUsers(record);
   const segments = dataDirectoriesOf(record).flatMap(segmentOf);
   await endProcesses(record);
   await freeSegments(segments);
@@ -22,6 +24,14 @@ export async function demolish(record: LabRecord): Promise<void> {
   if (record.nodesDirectory !== record.directory) await remove(record.nodesDirectory);
   await remove(record.directory);
   releasePorts(record.ports, record.directory);
+}
+
+function anotherUsers({ name, directory }: LabRecord): BlackstartError {
+  return new BlackstartError("LAB_FAILED", {
+    what: `The lab ${name} belongs to another user, and was left as it is.`,
+    why: `${directory} is another's; its processes cannot be seen or ended from here.`,
+    next: "Take it down as the user who made it, or as root.",
+  });
 }
 
 /** Also those that were moved aside or kept beside a node's: a server may have been started in them. */

@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { didYouMean } from "../base/nearest.ts";
 import { BlackstartError } from "../base/error.ts";
 import { blackstartHome } from "../system/home.ts";
+import { isOurs } from "./account.ts";
 import { breakLab, healLab } from "./break.ts";
 import { demolish } from "./demolish.ts";
 import type { Lab } from "./lab.ts";
@@ -15,9 +16,12 @@ export type LabStatus = Readonly<{
   directory: string;
   version: string;
   createdAt: string;
-  /** `half-made`: whoever was making it is gone. `being-made`: still at it. `stopped`: no server runs (any more). */
-  state: "running" | "partly-running" | "stopped" | "being-made" | "half-made";
-  /** The process that made it has ended: as it is meant for `lab up`, and a lab left behind for a test or a demo. */
+  /**
+   * `half-made`: whoever was making it is gone. `being-made`: still at it. `stopped`: no server runs (any more).
+   * `hidden`: it is another user's, whose processes we cannot see.
+   */
+  state: "running" | "partly-running" | "stopped" | "being-made" | "half-made" | "hidden";
+  /** Ours, and the process that made it has ended: as it is meant for `lab up`, and a lab left behind for a test or a demo. */
   abandoned: boolean;
   nodes: readonly Readonly<{ name: string; role: string; port: number; processes: number }>[];
 }>;
@@ -90,12 +94,13 @@ function statusOf(record: LabRecord): LabStatus {
     version: record.version,
     createdAt: record.createdAt,
     state: stateOf(record, running),
-    abandoned: !isAlive(record.maker),
+    abandoned: isOurs(record.directory) && !isAlive(record.maker),
     nodes,
   };
 }
 
 function stateOf(record: LabRecord, running: number): LabStatus["state"] {
+  if (!isOurs(record.directory)) return "hidden";
   if (record.state === "being-made") return isAlive(record.maker) ? "being-made" : "half-made";
   if (running === 0) return "stopped";
   return running === record.nodes.length ? "running" : "partly-running";

@@ -35,7 +35,7 @@ export function recordFile(directory: string): string {
 export function readRecord(directory: string): LabRecord | undefined {
   try {
     const record = JSON.parse(readFileSync(recordFile(directory), "utf8")) as LabRecord;
-    return record.format === 1 ? record : undefined;
+    return record.format === 1 && Array.isArray(record.nodes) ? record : undefined;
   } catch {
     return undefined; // No lab lies there.
   }

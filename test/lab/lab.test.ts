@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { promisify } from "node:util";
@@ -208,3 +208,46 @@ function segmentExists(id: string): boolean {
     .split("\n")
     .some((line) => line.trim().split(/\s+/)[1] === id);
 }
+
+test("another user's lab is neither judged nor touched", { skip: process.getuid?.() !== 0 && "needs root" }, () =>
+  withFolder(async (folder) => {
+    chmodSync(folder, 0o777);
+    const directory = join(folder, "theirs");
+    mkdirSync(directory);
+    const maker = { pid: 1, startTime: "0", boot: "" };
+    writeRecord({
+      format: 1,
+      name: "theirs",
+      state: "ready",
+      maker,
+      createdAt: "2026-11-20T03:07:12.345Z",
+      directory,
+      nodesDirectory: directory,
+      binaries: "",
+      version: "18",
+      durable: true,
+      ports: [],
+      nodes: [],
+      proxy: null,
+    });
+    process.seteuid?.(65534);
+    try {
+      const [lab] = await listLabs(folder);
+      assert.deepEqual([lab?.state, lab?.abandoned], ["hidden", false]);
+      const theirs = await openLab("theirs", folder);
+      await assert.rejects(theirs.down(), /belongs to another user/);
+    } finally {
+      process.seteuid?.(0);
+    }
+    assert.ok(existsSync(directory));
+  }),
+);
+
+test("what is left of a lab without its record is named as that", { skip: noPostgres }, () =>
+  withFolder(async (folder) => {
+    mkdirSync(join(folder, "ghost"));
+    await assert.rejects(createLab({ name: "ghost", home: folder }), { why: /without a lab\.json that can be read/ });
+    writeFileSync(join(folder, "ghost", "lab.json"), '{"format":1}');
+    assert.deepEqual(await listLabs(folder), []);
+  }),
+);

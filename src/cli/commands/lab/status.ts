@@ -35,5 +35,6 @@ function stateText({ state }: LabStatus): string {
     stopped: "no server runs",
     "being-made": "is being made",
     "half-made": "was never finished; take it down",
+    hidden: "belongs to another user, whose processes cannot be seen",
   }[state];
 }
