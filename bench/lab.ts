@@ -8,6 +8,7 @@ import { withConnection } from "../src/drivers/postgres/connection.ts";
 import { serverAccount, spawnAs } from "../src/lab/account.ts";
 import { findBinaries } from "../src/lab/binaries.ts";
 import { createLab } from "../src/lab/create.ts";
+import { send } from "../src/lab/faults/signals.ts";
 import { claimPorts, releasePorts } from "../src/lab/ports.ts";
 import { serverProcessesIn } from "../src/lab/processes.ts";
 import { primaryReady, standbyStreams, startServer } from "../src/lab/server-start.ts";
@@ -93,7 +94,7 @@ async function clusterByHandMs(binaries: string): Promise<number> {
     await firstWrite(`postgres://blackstart@127.0.0.1:${ports[0]}/postgres`);
     return performance.now() - start;
   } finally {
-    for (const { pid } of serverProcessesIn(folder)) process.kill(pid, "SIGKILL");
+    for (const { pid } of serverProcessesIn(folder)) send(pid, "SIGKILL");
     releasePorts(ports, folder);
     await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
   }

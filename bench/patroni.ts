@@ -8,6 +8,7 @@ import { delay, pollUntil } from "../src/base/time.ts";
 import { withConnection } from "../src/drivers/postgres/connection.ts";
 import { serverAccount, spawnAs } from "../src/lab/account.ts";
 import { findBinaries } from "../src/lab/binaries.ts";
+import { send } from "../src/lab/faults/signals.ts";
 import { claimPorts, releasePorts } from "../src/lab/ports.ts";
 import { serverProcessesIn } from "../src/lab/processes.ts";
 
@@ -56,13 +57,13 @@ async function trialMs(): Promise<number> {
     await settled(leader);
     const killedAt = performance.now();
     leader.child.kill("SIGKILL");
-    for (const { pid } of serverProcessesIn(leader.directory)) process.kill(pid, "SIGKILL");
+    for (const { pid } of serverProcessesIn(leader.directory)) send(pid, "SIGKILL");
     await firstWrite(members.filter((member) => member !== leader));
     return performance.now() - killedAt;
   } finally {
     for (const { child } of [...members, { child: etcd }]) child.kill("SIGKILL");
     for (const { directory } of members) {
-      for (const { pid } of serverProcessesIn(directory)) process.kill(pid, "SIGKILL");
+      for (const { pid } of serverProcessesIn(directory)) send(pid, "SIGKILL");
     }
     releasePorts([client, peer, ...others], folder);
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
