@@ -1,6 +1,6 @@
 import { delay, systemClock } from "../../../base/time.ts";
 import type { ProbeResult } from "../../../drivers/service/probe.ts";
-import type { Finding } from "../../../finding/finding.ts";
+import { type Finding, findingKey } from "../../../finding/finding.ts";
 import { listPlans, type PlanStatus } from "../../../plan/status.ts";
 import type { System } from "../../../system/schema.ts";
 import { type IncidentState, listIncidents } from "../../../timeline/incident-state.ts";
@@ -50,6 +50,7 @@ export async function look(context: CommandContext): Promise<StatusLook> {
     system,
     at: systemClock.now(),
     ...cluster,
+    findings: up?.held ? asToldBefore(cluster.findings, incidents) : cluster.findings,
     services,
     caches,
     incidents,
@@ -77,6 +78,15 @@ async function lookAtNodes(context: CommandContext, system: System) {
     patience.abort();
     await watcher.close();
   }
+}
+
+/**
+ * What is seen now, in the words of the one who watches: it has seen what was before (which node was the primary, say),
+ * and one look has not.
+ */
+export function asToldBefore(findings: readonly Finding[], incidents: readonly IncidentState[]): readonly Finding[] {
+  const told = incidents.filter(({ status }) => status !== "resolved").flatMap(({ open }) => open);
+  return findings.map((finding) => told.findLast((other) => findingKey(other) === findingKey(finding)) ?? finding);
 }
 
 function syncStatesOf(observations: readonly ObservationEvent["data"][]): ReadonlyMap<string, string> {
