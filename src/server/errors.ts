@@ -1,4 +1,4 @@
-import type { FastifyError, FastifyInstance } from "fastify";
+import type { FastifyError, FastifyInstance, FastifyReply } from "fastify";
 import { hasZodFastifySchemaValidationErrors } from "fastify-type-provider-zod";
 import type { ErrorCode } from "../base/catalogue.ts";
 import { BlackstartError, messageOf } from "../base/error.ts";
@@ -41,6 +41,12 @@ export function answerErrors(server: FastifyInstance, failed: (error: unknown, w
     if (status === 401) reply.header("www-authenticate", "Bearer");
     return reply.code(status).send(body);
   });
+}
+
+/** For what fails before an address is found. */
+export function answerError(error: FastifyError, reply: FastifyReply): FastifyReply {
+  const { status, body } = answerTo(error);
+  return reply.code(status).send(body);
 }
 
 function answerTo(error: FastifyError): { status: number; body: ErrorBody } {

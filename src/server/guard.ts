@@ -10,11 +10,14 @@ export type GuardOptions = Readonly<{
   host: string;
 }>;
 
-/** Who may do what: the right host name for everything, the token for what writes (and, off loopback, what reads). */
+/**
+ * Who may do what: the token for what writes. On loopback, where reading needs none, the right host name for everything;
+ * off loopback the token for what reads, under whatever name the network knows this machine.
+ */
 export function guard(server: FastifyInstance, { token, host }: GuardOptions): void {
   const readsNeedToken = !isLoopback(host);
   server.addHook("onRequest", async (request) => {
-    assertHost(request, host);
+    if (!readsNeedToken) assertHost(request, host);
     // Whoever only asks whether it is alive (a supervisor, a load balancer) has no token, and learns nothing else.
     if (request.routeOptions.url === "/healthz") return;
     const reads = request.method === "GET" || request.method === "HEAD";

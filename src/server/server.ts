@@ -6,7 +6,7 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from "fastify-type-provider-zod";
-import { answerErrors } from "./errors.ts";
+import { answerError, answerErrors } from "./errors.ts";
 import { guard, type GuardOptions } from "./guard.ts";
 import { createIncidentCache } from "./incident-cache.ts";
 import type { Api, ServerParts } from "./parts.ts";
@@ -34,6 +34,8 @@ export async function createServer(
     requestTimeout: requestTimeoutMs,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 300 },
+    // What fails before an address is found (an unreadable one, say) comes by neither the hooks nor the error handler.
+    frameworkErrors: (error, _request, reply) => void answerError(error, reply),
   });
   // A page elsewhere may send plain text without asking first; JSON it may not.
   server.removeContentTypeParser("text/plain");

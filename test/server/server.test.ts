@@ -46,9 +46,19 @@ describe("who may do what", () => {
         assertError(await ask("GET", "/api/nothing"), 401, "UNAUTHORIZED");
         assert.equal((await ask("GET", "/healthz")).status, 200);
         assert.equal((await ask("GET", "/api/status", { token: "t".repeat(43) })).status, 200);
+        // It is asked by whatever name the network has for it; a page elsewhere has no token.
+        const headers = { host: "blackstart.example:7700" };
+        assert.equal((await ask("GET", "/api/status", { headers, token: "t".repeat(43) })).status, 200);
+        assertError(await ask("GET", "/api/status", { headers }), 401, "UNAUTHORIZED");
       },
       { host: "0.0.0.0" },
     ));
+
+  it("an address that cannot be read is answered like every other error", () =>
+    withApi(async ({ ask }) => {
+      for (const path of ["/api/%ff", `/api/incidents/${"a".repeat(400)}`])
+        assertError(await ask("GET", path), path.includes("%") ? 400 : 414, "USAGE");
+    }));
 
   it("answers only to its own names: a page whose name points here gets nothing", () =>
     withApi(async ({ ask, port }) => {
