@@ -26,7 +26,7 @@ process.stdout.write(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${wid
 <rect width="100%" height="100%" rx="8" fill="#0d1117"/>
 <g fill="#30363d"><circle cx="22" cy="20" r="6"/><circle cx="42" cy="20" r="6"/><circle cx="62" cy="20" r="6"/></g>
 <text x="84" y="25" font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, monospace" font-size="13" fill="#8b949e">${escape(process.argv[2] ?? "")}</text>
-<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="${cell.size}" xml:space="preserve">
+<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="${cell.size}">
 ${lines.map(lineText).join("\n")}
 </g>
 </svg>
@@ -53,15 +53,21 @@ function styleAfter(style, code) {
   return palette[code] ? { ...style, colour: palette[code] } : style;
 }
 
+/** Viewers collapse blanks, each in its own way: only runs without two of them are text, each at its own place. */
 function lineText(spans, row) {
   let column = 0;
+  const y = 54 + row * cell.height;
   return spans
-    .map((span) => {
-      const x = (20 + column * cell.width).toFixed(1);
+    .flatMap((span) => {
+      const from = column;
       column += span.text.length;
-      if (span.text.trim() === "") return "";
       const fill = span.faint ? "#8b949e" : (span.colour ?? plain);
-      return `<text x="${x}" y="${54 + row * cell.height}" fill="${fill}" textLength="${(span.text.length * cell.width).toFixed(1)}"${span.bold ? ' font-weight="bold"' : ""}>${escape(span.text)}</text>`;
+      const weight = span.bold ? ' font-weight="bold"' : "";
+      return [...span.text.matchAll(/\S+(?: \S+)*/g)].map(({ 0: run, index }) => {
+        const x = (20 + (from + index) * cell.width).toFixed(1);
+        const length = (run.length * cell.width).toFixed(1);
+        return `<text x="${x}" y="${y}" fill="${fill}"${weight} textLength="${length}">${escape(run)}</text>`;
+      });
     })
     .join("");
 }
