@@ -8,6 +8,9 @@ export type NodeReference = string | Readonly<{ from: string; field: string }>;
 
 export const electedNode: NodeReference = { from: "elect", field: "node" };
 
+/** So long may it take to copy or rewind a large database. */
+const longWorkTimeoutMs = 24 * 60 * 60_000;
+
 /** The steps of which the plans are made; the handlers of the same kinds are in `steps/`. */
 /** @param keeps the primary that remains, where there are two; otherwise nobody may take writes when it is carried out */
 export function fenceStep(cluster: string, node: string, keeps?: string): Step {
@@ -112,7 +115,7 @@ export function keepStep(cluster: string, node: string): Step {
     id: `keep-${node}`,
     kind: "host.keep",
     title: `Keep the write-ahead log and the data of ${node}: the only record of writes that were lost`,
-    parameters: { cluster, node },
+    parameters: { cluster, node, timeoutMs: longWorkTimeoutMs },
     onFailure: "continue",
   };
 }
@@ -122,7 +125,7 @@ export function rejoinStep(cluster: string, node: string, primary: NodeReference
     id: `rejoin-${node}`,
     kind: "postgres.rejoin",
     title: `Bring ${node} back as a standby`,
-    parameters: { cluster, node, primary },
+    parameters: { cluster, node, primary, timeoutMs: longWorkTimeoutMs },
     destructive: true,
     onFailure: "continue",
   };

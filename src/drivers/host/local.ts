@@ -16,6 +16,7 @@ export function localHost(): Host {
         args: ["-c", command.script, "sh", ...(command.args ?? [])],
         input: command.input ?? "",
         timeoutMs: command.timeoutMs ?? defaultTimeoutMs,
+        signal: command.signal,
         environment: { ...cleanEnvironment(process.env), ...(account?.home ? { HOME: account.home } : {}) },
         ...(account === undefined ? {} : { uid: account.uid, gid: account.gid }),
         where: reference,

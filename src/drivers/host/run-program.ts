@@ -13,8 +13,9 @@ export type ProgramRun = Readonly<{
   gid?: number;
   /** The host's reference, for messages. */
   where: string;
-  /** Called when the time is up, before the error is thrown: to end what runs elsewhere. */
-  onTimeout?: (said: string) => Promise<void>;
+  signal?: AbortSignal | undefined;
+  /** Called when the time is up or the signal aborted, before the error is thrown: to end what runs elsewhere. */
+  onCutShort?: (said: string) => Promise<void>;
 }>;
 
 const keptBytes = 1024 * 1024;
@@ -23,6 +24,7 @@ const drainMs = 50;
 
 /** Runs a program in a session of its own, so that a Ctrl-C at our terminal does not reach it and it can be ended whole. */
 export async function runProgram(run: ProgramRun): Promise<HostResult> {
+  run.signal?.throwIfAborted();
   const child = spawn(run.program, run.args, {
     cwd: "/",
     env: run.environment,
@@ -35,27 +37,37 @@ export async function runProgram(run: ProgramRun): Promise<HostResult> {
   const stderr = keep(child.stderr);
   child.stdin.on("error", () => undefined /* it ended without reading its input; its exit code says why */);
   child.stdin.end(run.input);
-  const code = await ended(child, run.timeoutMs).catch((error) => {
+  const code = await ended(child, run).catch((error) => {
     throw failed(run, "cannot be run there", (error as Error).message);
   });
-  if (code === "timeout") {
-    await run.onTimeout?.(stderr());
+  if (code === "timeout" || code === "aborted") {
+    await run.onCutShort?.(stderr());
     killGroup(child);
+    run.signal?.throwIfAborted();
     throw failed(run, `ran longer than ${run.timeoutMs} ms and was ended`, "It hangs, or the machine is overloaded.");
   }
   return { code, stdout: stdout(), stderr: stderr() };
 }
 
 /** The exit code; 128 and more for a signal, as a shell tells it. */
-function ended(child: ChildProcess, timeoutMs: number): Promise<number | "timeout"> {
+function ended(
+  child: ChildProcess,
+  { timeoutMs, signal: stop }: Pick<ProgramRun, "timeoutMs" | "signal">,
+): Promise<number | "timeout" | "aborted"> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => resolve("timeout"), timeoutMs);
-    child.once("error", (error) => {
+    const onAbort = () => resolve("aborted");
+    stop?.addEventListener("abort", onAbort, { once: true });
+    const unwatch = () => {
       clearTimeout(timer);
+      stop?.removeEventListener("abort", onAbort);
+    };
+    child.once("error", (error) => {
+      unwatch();
       reject(error);
     });
     child.once("exit", (code, signal) => {
-      clearTimeout(timer);
+      unwatch();
       const answer = () => resolve(code ?? 128 + (signal === "SIGKILL" ? 9 : 15));
       const drain = setTimeout(() => {
         child.stdout?.destroy();

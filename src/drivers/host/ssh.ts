@@ -27,7 +27,7 @@ export function sshHost(reference: string, options: SshOptions = {}): Host & { c
   const ssh = (
     extra: readonly string[],
     rest: readonly string[],
-    run: Pick<ProgramRun, "input" | "timeoutMs" | "onTimeout">,
+    run: Pick<ProgramRun, "input" | "timeoutMs" | "signal" | "onCutShort">,
   ) =>
     runProgram({
       program: "ssh",
@@ -47,7 +47,9 @@ export function sshHost(reference: string, options: SshOptions = {}): Host & { c
     reference,
     async run(command: HostCommand): Promise<HostResult> {
       const timeoutMs = command.timeoutMs ?? defaultTimeoutMs;
-      const result = await ssh([], [remoteCommand], { input: remoteInput(command), timeoutMs, onTimeout: endRemote });
+      const { signal } = command;
+      const run = { input: remoteInput(command), timeoutMs, signal, onCutShort: endRemote };
+      const result = await ssh([], [remoteCommand], run);
       const { pid, ended, stderr } = readMarker(result.stderr);
       if (pid === undefined) throw unreachable(reference, stderr);
       if (!ended && result.code === lostConnection) throw cutOff(reference, stderr);

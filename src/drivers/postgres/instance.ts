@@ -19,7 +19,7 @@ export interface Instance {
   stop(mode: "fast" | "immediate", timeoutMs: number): Promise<void>;
 
   /** Starts it and returns when it accepts connections (as a standby: read-only ones) or throws with its last log lines. */
-  start(timeoutMs: number): Promise<void>;
+  start(timeoutMs: number, signal?: AbortSignal): Promise<void>;
 
   /**
    * Puts `standby.signal` there, so that whoever starts this server starts a standby, and no second primary can come of
@@ -37,13 +37,13 @@ export interface Instance {
    * Keeps the write-ahead log (and, as `everything` says, the whole data directory) beside the data directory and
    * answers where. Keeping twice under the same label changes nothing.
    */
-  keep(label: string, what: "wal" | "everything"): Promise<{ directory: string; bytes: number }>;
+  keep(label: string, what: "wal" | "everything", limit?: WorkLimit): Promise<{ directory: string; bytes: number }>;
 
   /** True where the host has pg_rewind for this version, and the data directory allows it (checksums or wal_log_hints). */
   canRewind(): Promise<boolean>;
 
   /** Rewinds this stopped server to a place from which it can follow `sourceUrl`. */
-  rewind(sourceUrl: string, timeoutMs: number): Promise<void>;
+  rewind(sourceUrl: string, limit: WorkLimit): Promise<void>;
 
   /**
    * Makes the data directory anew from a running server (the old one is moved aside, never deleted). With
@@ -52,9 +52,12 @@ export interface Instance {
    */
   clone(
     source: { url: string; replication: string; instance: Instance },
-    timeoutMs: number,
+    limit: WorkLimit,
   ): Promise<{ movedAside?: string }>;
 }
+
+/** For what takes as long as the data is large. Aborted, its programs on the host are ended, and it throws the reason. */
+export type WorkLimit = Readonly<{ timeoutMs: number; signal?: AbortSignal }>;
 
 export type InstanceState = Readonly<{
   /** `stopped-processes`: there, but halted by SIGSTOP. `orphans`: the postmaster is gone, others are left. */

@@ -151,7 +151,9 @@ async function cutOff(context: MitigationContext, step: StepContext): Promise<Js
     );
   await step.assertHeld();
   const script = `BLACKSTART_NODE=$1; export BLACKSTART_NODE; shift\n${fence}`;
-  const { code, stderr } = await context.fleet.host("local:").run({ script, args: [node], timeoutMs: fenceTimeoutMs });
+  const { signal } = step;
+  const command = { script, args: [node], timeoutMs: fenceTimeoutMs, signal };
+  const { code, stderr } = await context.fleet.host("local:").run(command);
   if (code !== 0) throw notFenced(step, `The fence command ended with ${code}: ${stderr.trim().slice(0, 300)}`);
   return { how: "cut-off" };
 }

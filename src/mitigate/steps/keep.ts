@@ -1,5 +1,6 @@
 import type { StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
+import { limitOf, stoppedHalfWay, tellingMeanwhile } from "./long-work.ts";
 import { stepFailed, text } from "./parameters.ts";
 import { neededInstance } from "./servers.ts";
 
@@ -24,8 +25,14 @@ export function keepHandler(context: MitigationContext): StepHandler {
       await step.assertHeld();
       // A clone moves the old directory aside as a whole; a rewind changes it in place, so all of it is kept.
       const what = (await instance.canRewind()) ? "everything" : "wal";
-      const kept = await instance.keep(step.planId, what);
-      return { kept: true, what, ...kept };
+      const node = text(step, "node");
+      try {
+        const keep = () => instance.keep(step.planId, what, limitOf(step)());
+        return { kept: true, what, ...(await tellingMeanwhile(step, `${node}: keeping ${what}`, keep)) };
+      } catch (error) {
+        if (!step.signal.aborted) throw error;
+        throw stoppedHalfWay(step, `What ${node} holds is not copied aside; ${node} is down and as it was`);
+      }
     },
     async verify(step, outcome) {
       if (outcome.kept === false || typeof outcome.directory === "string") return;

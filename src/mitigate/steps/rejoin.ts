@@ -3,9 +3,10 @@ import type { JsonObject } from "../../base/json.ts";
 import { pollUntil } from "../../base/time.ts";
 import { aimedAt, type Conninfo, formatConninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
-import type { Instance, InstanceState } from "../../drivers/postgres/instance.ts";
+import type { Instance, InstanceState, WorkLimit } from "../../drivers/postgres/instance.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
+import { limitOf, stoppedHalfWay, tellingMeanwhile } from "./long-work.ts";
 import { stepFailed, text } from "./parameters.ts";
 import {
   declaredNode,
@@ -21,7 +22,8 @@ import {
 
 const startTimeoutMs = 60_000;
 const streamTimeoutMs = 10_000;
-const rebuildTimeoutMs = 8 * 60_000;
+/** What was written during a long copy is replayed before the server takes connections. */
+const replayTimeoutMs = 60 * 60_000;
 
 /**
  * A server comes back as a standby that streams from the primary. Three ways, the gentlest first:
@@ -66,6 +68,7 @@ async function streams(context: MitigationContext, step: StepContext): Promise<b
 type Way = "as it was" | "rewound" | "cloned";
 
 async function rejoin(context: MitigationContext, step: StepContext): Promise<JsonObject> {
+  const limit = limitOf(step);
   const [cluster, node, primary] = [text(step, "cluster"), text(step, "node"), text(step, "primary")];
   const instance = await neededInstance(context, cluster, node);
   await sessions(context).use(cluster, primary, async (connection) => {
@@ -79,15 +82,15 @@ async function rejoin(context: MitigationContext, step: StepContext): Promise<Js
   for (const way of await waysOf(instance, before)) {
     try {
       step.progress(`${node}: ${wayText(way)}`);
-      if (way !== "as it was" && before.state !== "no-data") kept ??= (await keep(instance, step)).directory;
-      await tryWay(context, step, instance, way);
+      if (way !== "as it was" && before.state !== "no-data") kept ??= (await keep(instance, step, limit)).directory;
+      await tryWay(context, step, instance, way, limit);
       return {
         how: way,
         ...(kept === undefined ? {} : { kept }),
         ...(problems.length > 0 ? { problems } : {}),
       };
     } catch (error) {
-      if (step.signal.aborted) throw error;
+      if (step.signal.aborted) throw stoppedHalfWay(step, `${node} is not back as a standby; it takes no writes`);
       problems.push(`${way}: ${reasonOf(error)}`);
       await endServer(context, step, { cluster, node, instance }, { mode: "kill", timeoutMs: 5000 });
     }
@@ -119,27 +122,36 @@ function wayText(way: Way): string {
   }
 }
 
-async function tryWay(context: MitigationContext, step: StepContext, instance: Instance, way: Way): Promise<void> {
-  const [cluster, primary] = [text(step, "cluster"), text(step, "primary")];
+async function tryWay(
+  context: MitigationContext,
+  step: StepContext,
+  instance: Instance,
+  way: Way,
+  limit: () => WorkLimit,
+): Promise<void> {
   const conninfo = await conninfoOf(context, step);
   await step.assertHeld();
-  if (way === "rewound") await rewind(context, cluster, primary, instance);
-  if (way === "cloned") await clone(context, step, instance, conninfo);
+  if (way === "rewound") await rewind(context, step, instance, limit);
+  if (way === "cloned") await clone(context, step, instance, conninfo, limit);
   await step.assertHeld();
   await instance.markStandby();
   await instance.writeSettings({ primary_conninfo: formatConninfo(conninfo), recovery_target_timeline: "latest" });
-  await startServer(context, { cluster, node: text(step, "node"), instance }, startTimeoutMs);
+  const startMs = way === "as it was" ? startTimeoutMs : Math.min(replayTimeoutMs, limit().timeoutMs);
+  const place = { cluster: text(step, "cluster"), node: text(step, "node"), instance };
+  await startServer(context, place, startMs, step.signal);
   const there = async () => ((await streams(context, step)) ? true : undefined);
   if (await pollUntil(there, { everyMs: 20, timeoutMs: streamTimeoutMs, signal: step.signal })) return;
   throw notBack(step, `It runs, but does not stream within ${streamTimeoutMs / 1000} s; its log says why.`);
 }
 
-/** pg_rewind reads the primary's timeline from its pg_control, which a promotion leaves behind until a checkpoint. */
-async function rewind(context: MitigationContext, cluster: string, primary: string, instance: Instance): Promise<void> {
-  await sessions(context).use(cluster, primary, (connection) =>
-    connection.query("checkpoint", [], { timeoutMs: 60_000 }),
-  );
-  await instance.rewind(declaredNode(context, cluster, primary).url, rebuildTimeoutMs);
+async function rewind(
+  context: MitigationContext,
+  step: StepContext,
+  instance: Instance,
+  limit: () => WorkLimit,
+): Promise<void> {
+  const { url } = declaredNode(context, text(step, "cluster"), text(step, "primary"));
+  await tellingMeanwhile(step, `${text(step, "node")}: rewinding`, () => instance.rewind(url, limit()));
 }
 
 async function clone(
@@ -147,13 +159,27 @@ async function clone(
   step: StepContext,
   instance: Instance,
   conninfo: Conninfo,
+  limit: () => WorkLimit,
 ): Promise<void> {
   const [cluster, primary] = [text(step, "cluster"), text(step, "primary")];
   const source = await context.fleet.instance(cluster, primary);
   if (source === undefined)
     throw notBack(step, `${primary} cannot be reached through its host, so it cannot be copied.`);
   const { url } = declaredNode(context, cluster, primary);
-  await instance.clone({ url, replication: formatConninfo(conninfo), instance: source }, rebuildTimeoutMs);
+  const copy = () => instance.clone({ url, replication: formatConninfo(conninfo), instance: source }, limit());
+  const reached = () => sessions(context).use(cluster, primary, (connection) => copiedOf(connection));
+  await tellingMeanwhile(step, `${text(step, "node")}: copying from ${primary}`, copy, reached);
+}
+
+/** As far as pg_basebackup's sender has come; another way of copying, or a server before 13, tells nothing. */
+async function copiedOf(connection: Connection): Promise<string | undefined> {
+  const mebibytes = (column: string) => `round(${column} / 1048576.0)::text`;
+  const rows = await connection.query<{ done: string; of: string | null }>(
+    `select ${mebibytes("backup_streamed")} as done, ${mebibytes("backup_total")} as of from pg_stat_progress_basebackup`,
+  );
+  const [row] = rows;
+  if (rows.length !== 1 || row === undefined) return undefined;
+  return `${row.done} MiB${row.of === null ? "" : ` of ${row.of}`}`;
 }
 
 async function end(
@@ -167,9 +193,11 @@ async function end(
   await endServer(context, step, place, { mode: "fast", timeoutMs: 15_000 });
 }
 
-async function keep(instance: Instance, step: StepContext): Promise<{ directory: string }> {
+async function keep(instance: Instance, step: StepContext, limit: () => WorkLimit): Promise<{ directory: string }> {
   await step.assertHeld();
-  return instance.keep(step.planId, (await instance.canRewind()) ? "everything" : "wal");
+  const what = (await instance.canRewind()) ? "everything" : "wal";
+  const copy = () => instance.keep(step.planId, what, limit());
+  return tellingMeanwhile(step, `${text(step, "node")}: keeping ${what}`, copy);
 }
 
 /**

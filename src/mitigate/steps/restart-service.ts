@@ -21,7 +21,8 @@ export function restartServiceHandler(context: MitigationContext): StepHandler {
       const { name, service } = declared(context, step);
       await step.assertHeld();
       const host = context.fleet.host(service.host ?? "local:");
-      const { code, stderr } = await host.run({ script: service.restart ?? "false", timeoutMs: commandTimeoutMs });
+      const command = { script: service.restart ?? "false", timeoutMs: commandTimeoutMs, signal: step.signal };
+      const { code, stderr } = await host.run(command);
       if (code === 0) return { code };
       throw stepFailed(
         `The command that restarts ${name} ended with ${code}. Whether ${name} runs is not known.`,

@@ -144,7 +144,12 @@ export async function forgetZombie(context: MitigationContext, place: Place): Pr
   await host.run({ script: removeZombieLock, args: [dataDirectory], as: dataDirectory, timeoutMs: 5000 });
 }
 
-export async function startServer(context: MitigationContext, place: Place, timeoutMs: number): Promise<void> {
+export async function startServer(
+  context: MitigationContext,
+  place: Place,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<void> {
   await forgetZombie(context, place);
-  await place.instance.start(timeoutMs);
+  await place.instance.start(timeoutMs, signal);
 }

@@ -70,6 +70,22 @@ function conforms(host: () => OpenHost): void {
       assert.ok(gone, "they still run");
     }));
 
+  test("ends a command and its children when it is asked to", () =>
+    withFolder(async (folder) => {
+      const script = 'sleep 600 & echo "$! $$" >"$1"; wait';
+      const file = join(folder, "pids");
+      const asked = new AbortController();
+      const run = host().run({ script, args: [file], timeoutMs: 60_000, signal: asked.signal });
+      const begun = async () => (existsSync(file) && readFileSync(file, "utf8").endsWith("\n") ? true : undefined);
+      assert.ok(await pollUntil(begun, { everyMs: 10, timeoutMs: 5000 }));
+      asked.abort(new Error("enough"));
+      await assert.rejects(run, { message: "enough" });
+      const pids = readFileSync(file, "utf8").trim().split(" ");
+      const gone = async () => (pids.every(isGone) ? true : undefined);
+      assert.ok(await pollUntil(gone, { everyMs: 20, timeoutMs: 5000 }), "they still run");
+      await assert.rejects(host().run({ script: "true", signal: asked.signal }), { message: "enough" });
+    }));
+
   test("does not wait for what a script leaves in the background, and lets it live", async () => {
     const { stdout } = await host().run({ script: "setsid sleep 600 >/dev/null 2>&1 </dev/null & echo $!" });
     const pid = Number(stdout);

@@ -110,8 +110,10 @@ for (const { title, binaries, skip } of postgresVersions) {
         await diverge(lab, pg1);
         const port = lab.node("pg2").port;
         const source = { url: lab.node("pg2").url, replication: `host=127.0.0.1 port=${port} user=replicator` };
-        await assert.rejects(pg3.clone({ ...source, instance: pg2 }, 30_000), { code: "NOT_POSSIBLE_NOW" });
-        const { movedAside } = await pg1.clone({ ...source, instance: pg2 }, 30_000);
+        await assert.rejects(pg3.clone({ ...source, instance: pg2 }, { timeoutMs: 30_000 }), {
+          code: "NOT_POSSIBLE_NOW",
+        });
+        const { movedAside } = await pg1.clone({ ...source, instance: pg2 }, { timeoutMs: 30_000 });
         assert.ok(movedAside !== undefined && existsSync(join(movedAside, "PG_VERSION")));
         assert.equal((await pg1.inspect()).standbySignal, true);
         await follow(lab, pg1, port);
@@ -227,7 +229,7 @@ describe("rewinding", { skip: rewinding?.skip ?? true }, () => {
       const { uid, gid } = statSync(pg1.dataDirectory);
       for (const path of ["log", "log/own.log"]) chownSync(join(pg1.dataDirectory, path), uid, gid);
       const settings = readFileSync(join(pg1.dataDirectory, "postgresql.conf"), "utf8");
-      await pg1.rewind(lab.node("pg2").url, 30_000);
+      await pg1.rewind(lab.node("pg2").url, { timeoutMs: 30_000 });
       assert.equal(readFileSync(join(pg1.dataDirectory, "postgresql.conf"), "utf8"), settings);
       assert.equal(readFileSync(join(pg1.dataDirectory, "log", "own.log"), "utf8"), "what happened here\n");
       assert.equal((await pg1.inspect()).standbySignal, true);
@@ -241,8 +243,8 @@ describe("rewinding", { skip: rewinding?.skip ?? true }, () => {
       await pg1.stop("fast", 10_000);
       await withConnection(lab.node("pg2").url, {}, (connection) => connection.query("select pg_promote()"));
       await pg1.markStandby();
-      await pg1.rewind(lab.node("pg2").url, 30_000);
-      await pg1.rewind(lab.node("pg2").url, 30_000);
+      await pg1.rewind(lab.node("pg2").url, { timeoutMs: 30_000 });
+      await pg1.rewind(lab.node("pg2").url, { timeoutMs: 30_000 });
       await follow(lab, pg1, lab.node("pg2").port);
       assert.equal((await pg2.inspect()).state, "running");
     }));
@@ -250,10 +252,13 @@ describe("rewinding", { skip: rewinding?.skip ?? true }, () => {
   test("from a source that does not answer leaves the server as it was, and shows no password", () =>
     withInstances(options, async ({ pg1 }) => {
       await pg1.kill();
-      await assert.rejects(pg1.rewind("postgres://blackstart:hunter2@127.0.0.1:1/postgres", 30_000), (error: Error) => {
-        assert.doesNotMatch(JSON.stringify({ ...error, message: error.message }), /hunter2/);
-        return true;
-      });
+      await assert.rejects(
+        pg1.rewind("postgres://blackstart:hunter2@127.0.0.1:1/postgres", { timeoutMs: 30_000 }),
+        (error: Error) => {
+          assert.doesNotMatch(JSON.stringify({ ...error, message: error.message }), /hunter2/);
+          return true;
+        },
+      );
       assert.equal((await pg1.inspect()).standbySignal, false);
       await pg1.start(10_000);
     }));
@@ -272,7 +277,7 @@ describe("rewinding", { skip: rewinding?.skip ?? true }, () => {
         start: undefined,
         stop: undefined,
       });
-      await assert.rejects(broken.rewind(lab.node("pg2").url, 30_000), {
+      await assert.rejects(broken.rewind(lab.node("pg2").url, { timeoutMs: 30_000 }), {
         code: "HOST_COMMAND_FAILED",
         next: /half rewound/,
       });
@@ -280,7 +285,7 @@ describe("rewinding", { skip: rewinding?.skip ?? true }, () => {
         assert.match(error.why, /invalid data in file "backup_label"/);
         return true;
       });
-      await pg1.rewind(lab.node("pg2").url, 30_000);
+      await pg1.rewind(lab.node("pg2").url, { timeoutMs: 30_000 });
       await follow(lab, pg1, lab.node("pg2").port);
       await until(() => hasRows(lab, "pg1", [1, 2]));
       assert.equal(readFileSync(join(pg1.dataDirectory, "postgresql.conf"), "utf8"), settings);
@@ -288,7 +293,7 @@ describe("rewinding", { skip: rewinding?.skip ?? true }, () => {
 
   test("of a running server is refused", () =>
     withInstances(options, async ({ lab, pg2 }) => {
-      await assert.rejects(pg2.rewind(lab.node("pg1").url, 30_000), { code: "NOT_POSSIBLE_NOW" });
+      await assert.rejects(pg2.rewind(lab.node("pg1").url, { timeoutMs: 30_000 }), { code: "NOT_POSSIBLE_NOW" });
     }));
 });
 

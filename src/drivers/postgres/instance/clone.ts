@@ -1,5 +1,6 @@
 import { BlackstartError } from "../../../base/error.ts";
 import { formatConninfo, parseConninfo } from "../conninfo.ts";
+import type { WorkLimit } from "../instance.ts";
 import { copyFromRunning } from "./copy-from-running.ts";
 import { leftoversFunctions, longWork } from "./leftovers.ts";
 import { ownedFolderFunction, ownFilesFunctions } from "./own-files.ts";
@@ -62,32 +63,32 @@ export async function clone(
   place: Place,
   programs: string,
   source: CloneSource,
-  timeoutMs: number,
+  limit: WorkLimit,
 ): Promise<{ movedAside?: string }> {
   await assertDown(place);
   const [data, part, done] = [place.dataDirectory, beside(place, "cloning"), beside(place, "cloned")];
   const prepared = await place.host.run({ script: prepare, args: [data, part, done], timeoutMs: 60_000 });
   if (prepared.code !== 0) throw cannotPrepare(place, prepared);
-  if (!prepared.stdout.includes("whole")) await fill(place, programs, source, part, timeoutMs);
+  if (!prepared.stdout.includes("whole")) await fill(place, programs, source, part, limit);
   const { stdout } = await runOrThrow(place, "putting the clone in its place", {
     script: takePlace,
     args: [data, part, done],
-    timeoutMs: 120_000,
+    ...limit,
   });
   const movedAside = stdout.trim();
   return movedAside === "" ? {} : { movedAside };
 }
 
-async function fill(place: Place, programs: string, source: CloneSource, part: string, timeoutMs: number) {
+async function fill(place: Place, programs: string, source: CloneSource, part: string, limit: WorkLimit) {
   const { code } = await place.host.run({ script: '[ -x "$1/pg_basebackup" ]', args: [programs], timeoutMs: 5000 });
-  if (code !== 0) return copyFromRunning(place, source, part, timeoutMs);
+  if (code !== 0) return copyFromRunning(place, source, part, limit);
   const { password, dbname: _dbname, ...conninfo } = parseConninfo(source.replication);
   const result = await place.host.run({
     script: baseBackup,
     args: [programs, part, formatConninfo(conninfo)],
     input: `${password ?? ""}\n`,
     as: part,
-    timeoutMs,
+    ...limit,
   });
   if (result.code === 0) return;
   throw commandFailed(place, "pg_basebackup", result, "The old data directory is as it was. Put right what it names.");

@@ -1,5 +1,6 @@
 import { BlackstartError } from "../../../base/error.ts";
 import { withConnection } from "../connection.ts";
+import type { WorkLimit } from "../instance.ts";
 import type { CloneSource } from "./clone.ts";
 import { longWork } from "./leftovers.ts";
 import { type Place, runOrThrow } from "./place.ts";
@@ -43,15 +44,18 @@ done
 mkdir -p "$new/pg_wal/archive_status" && chmod 700 "$new/pg_wal/archive_status"
 `;
 
+/** The checkpoint that a backup begins with writes all that is dirty. */
+const queryTimeoutMs = 10 * 60_000;
+
 export async function copyFromRunning(
   place: Place,
   source: CloneSource,
   part: string,
-  timeoutMs: number,
+  limit: WorkLimit,
 ): Promise<void> {
   const from = source.place;
   if (from === undefined || from.host.reference !== place.host.reference) throw noWay(place);
-  await withConnection(source.url, { queryTimeoutMs: timeoutMs }, async (connection) => {
+  await withConnection(source.url, { queryTimeoutMs }, async (connection) => {
     const [server] = await connection.query<{ version: number }>(
       "select current_setting('server_version_num')::int as version",
     );
@@ -64,7 +68,7 @@ export async function copyFromRunning(
       ["blackstart clone"],
     );
     if (started === undefined) throw new Error("a query without FROM answers with one row");
-    const copied = { args: [from.dataDirectory, part], as: part, timeoutMs };
+    const copied = { args: [from.dataDirectory, part], as: part, ...limit };
     await runOrThrow(place, "copying the data directory", { script: copyData, ...copied });
     const [stopped] = await connection.query<{ labelfile: string }>(
       `select labelfile from ${isNew ? "pg_backup_stop(false)" : "pg_stop_backup(false, false)"}`,
@@ -76,7 +80,7 @@ export async function copyFromRunning(
       args: [from.dataDirectory, part, first],
       input: label,
       as: part,
-      timeoutMs,
+      ...limit,
     });
   });
 }

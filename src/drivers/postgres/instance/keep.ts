@@ -1,8 +1,9 @@
 import { BlackstartError } from "../../../base/error.ts";
+import type { WorkLimit } from "../instance.ts";
 import { leftoversFunctions, longWork } from "./leftovers.ts";
 import { beside, commandFailed, type Place } from "./place.ts";
 
-const timeoutMs = 30 * 60_000;
+const defaultLimit: WorkLimit = { timeoutMs: 30 * 60_000 };
 const noRoom = 3;
 
 /**
@@ -17,7 +18,9 @@ ${leftoversFunctions}
 end_leftovers
 if [ -d "$kept" ]; then du -sk "$kept"; exit; fi
 part=$kept.part
-rm -rf "$part"
+# Also what was stopped half-way for another plan: there might be no room for both.
+rm -rf "$data".kept-*.part
+[ -e "$data.cloned" ] || rm -rf "$data.cloning"
 case $what in
   wal) need=$(du -skL "$data/pg_wal") ;;
   everything) need=$(du -skL "$data") ;;
@@ -55,10 +58,11 @@ export async function keep(
   place: Place,
   label: string,
   what: "wal" | "everything",
+  limit: WorkLimit = defaultLimit,
 ): Promise<{ directory: string; bytes: number }> {
   if (!/^[\w][\w.-]{0,100}$/.test(label)) throw new Error(`“${label}” cannot be part of a file's name`);
   const directory = beside(place, `kept-${what}-${label}`);
-  const result = await place.host.run({ script, args: [place.dataDirectory, directory, what], timeoutMs });
+  const result = await place.host.run({ script, args: [place.dataDirectory, directory, what], ...limit });
   if (result.code === 0) return { directory, bytes: Number.parseInt(result.stdout, 10) * 1024 };
   if (result.code !== noRoom) throw commandFailed(place, `keeping ${what}`, result);
   throw new BlackstartError("NOT_POSSIBLE_NOW", {

@@ -30,18 +30,19 @@ export function openInstance(place: Place): Instance {
     inspect: () => inspect(place),
     kill: () => kill(place),
     stop: (mode, timeoutMs) => stop(place, mode, timeoutMs),
-    start: async (timeoutMs) => start(place, place.start === undefined ? await programs() : "", timeoutMs),
+    start: async (timeoutMs, signal) =>
+      start(place, place.start === undefined ? await programs() : "", timeoutMs, signal),
     markStandby: () => markStandby(place),
     writeSettings: (settings) => writeSettings(place, settings),
     async control() {
       const { checksums: _checksums, walLogHints: _walLogHints, ...data } = await control(place);
       return data;
     },
-    keep: (label, what) => keep(place, label, what),
+    keep: (label, what, limit) => keep(place, label, what, limit),
     canRewind: async () => canRewind(place, await programs()),
-    rewind: async (sourceUrl, timeoutMs) => rewind(place, await programs(), sourceUrl, timeoutMs),
-    async clone({ url, replication, instance: source }, timeoutMs) {
-      return clone(place, await programs(), { url, replication, place: places.get(source) }, timeoutMs);
+    rewind: async (sourceUrl, limit) => rewind(place, await programs(), sourceUrl, limit),
+    async clone({ url, replication, instance: source }, limit) {
+      return clone(place, await programs(), { url, replication, place: places.get(source) }, limit);
     },
   };
   places.set(instance, place);

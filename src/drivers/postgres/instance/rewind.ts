@@ -2,6 +2,7 @@ import { BlackstartError } from "../../../base/error.ts";
 import { withoutPassword } from "../../../system/secrets.ts";
 import { withConnection } from "../connection.ts";
 import { formatConninfo, parseConninfo } from "../conninfo.ts";
+import type { WorkLimit } from "../instance.ts";
 import { control } from "./control.ts";
 import { inspect } from "./inspect.ts";
 import { leftoversFunctions, longWork } from "./leftovers.ts";
@@ -87,12 +88,12 @@ export async function canRewind(place: Place, programs: string): Promise<boolean
 }
 
 /** See `Instance.rewind`. */
-export async function rewind(place: Place, programs: string, sourceUrl: string, timeoutMs: number): Promise<void> {
+export async function rewind(place: Place, programs: string, sourceUrl: string, limit: WorkLimit): Promise<void> {
   await assertDown(place);
   await settleSource(place, sourceUrl);
   const data = place.dataDirectory;
   const saved = beside(place, "own-files");
-  const asOwner = { as: data, timeoutMs } as const;
+  const asOwner = { as: data, ...limit } as const;
   await runOrThrow(place, "preparing to rewind", { script: prepare, args: [data, saved], timeoutMs: 10_000 });
   await runOrThrow(place, "setting its own files aside", { script: setAside, args: [data, saved], ...asOwner });
   if (!(await control(place)).clusterState.startsWith("shut down")) {

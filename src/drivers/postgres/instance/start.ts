@@ -49,7 +49,7 @@ done
 `;
 
 /** See `Instance.start`. */
-export async function start(place: Place, programs: string, timeoutMs: number): Promise<void> {
+export async function start(place: Place, programs: string, timeoutMs: number, signal?: AbortSignal): Promise<void> {
   const own = place.start !== undefined;
   const result = await place.host.run({
     script,
@@ -64,6 +64,7 @@ export async function start(place: Place, programs: string, timeoutMs: number): 
     // The system file's command chooses the account itself, as `systemctl` does.
     ...(own ? {} : { as: place.dataDirectory }),
     timeoutMs: timeoutMs + 5000,
+    signal,
   });
   if (result.code !== 0) throw commandFailed(place, "starting it", result, `Read its log; then try again.`);
 }
