@@ -89,6 +89,8 @@ function planLine(said: PlanEvent, id: string, plans: ReadonlyMap<string, Plan>)
       return `**Failed**: ${title(said.data.step)}: ${inline(said.data.message)}`;
     case "plan.finished":
       return `Plan ${code(id)} finished: ${inline(said.data.outcome)}`;
+    case "plan.stop-requested":
+      return `Plan ${code(id)} asked to stop: ${inline(said.data.reason)}`;
     case "plan.stopped":
       return `**Plan ${code(id)} stopped** at ${code(said.data.step)}: ${inline(said.data.state)}`;
     case "plan.undo-started":

@@ -48,7 +48,8 @@ export async function carryOut(run: CarryOut): Promise<PlanResult> {
 
   for (const step of open) {
     if (hold.lost()) throw hold.signal.reason;
-    if (hold.signal.aborted) return await stop(step, `It was asked to stop before this step: ${step.title}.`, askAgain);
+    if (hold.signal.aborted)
+      return await stop(step, `${whyAsked(hold)} It ended before this step: ${step.title}.`, askAgain);
     if (step.id === begun) await flush();
     else await flush({ kind: "step.intended", data: { step: step.id } });
     const end = await tryStep(run, step, outcomes);
@@ -69,7 +70,13 @@ export async function carryOut(run: CarryOut): Promise<PlanResult> {
   return { planId: plan.id, ...finished(outcome) };
 }
 
-const askAgain = "Look at the state of the cluster, then make a new plan: its checks find what was done already.";
+function whyAsked({ signal }: Hold): string {
+  const { reason } = signal;
+  return reason instanceof BlackstartError ? `${reason.message}. ${reason.why}` : "It was asked to stop.";
+}
+
+export const askAgain =
+  "Look at the state of the cluster, then make a new plan: its checks find what was done already.";
 
 /**
  * What an earlier executor left to do. A step that it began without recording an outcome (`begun`) is simply the first
@@ -125,9 +132,9 @@ export function finished(outcome: "done" | "done-with-failures"): Pick<PlanResul
 }
 
 /** What stands and what does not, for the person who takes over from here. */
-function progressText(plan: PlanStatus, at: Step, outcomes: ReadonlyMap<string, JsonObject>): string {
+export function progressText(plan: PlanStatus, at: Step, ended: { has(id: string): boolean }): string {
   const ids = plan.steps.map(({ step }) => step.id);
-  const done = ids.filter((id) => outcomes.has(id));
+  const done = ids.filter((id) => ended.has(id));
   const left = ids.slice(ids.indexOf(at.id) + 1);
   const doneText = done.length === 0 ? "No step was done." : `Done: ${done.join(", ")}.`;
   return left.length === 0 ? doneText : `${doneText} Not begun: ${left.join(", ")}.`;

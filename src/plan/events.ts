@@ -7,6 +7,8 @@ import type { Plan } from "./plan.ts";
  *   plan.stored ─► plan.approved ─► plan.started ─► per step: step.intended ─► step.done | step.skipped | step.failed
  *                └► plan.discarded                └► plan.finished | plan.stopped      (plan.resumed after a crash)
  *
+ * Anybody may ask one that runs to stop (`stop.ts`): plan.stop-requested.
+ *
  * One that has ended may be undone (`undo.ts`):
  *
  *   plan.undo-started ─► per step, the last first: step.undo-intended ─► step.undone | step.undo-failed
@@ -23,6 +25,7 @@ export type PlanEvent =
   | { kind: "step.done"; data: { step: string; already: boolean; outcome: JsonObject; tookMs: number } }
   | { kind: "step.failed"; data: { step: string; code: string; message: string; why: string; next: string } }
   | { kind: "plan.finished"; data: { outcome: "done" | "done-with-failures" } }
+  | { kind: "plan.stop-requested"; data: { reason: string } }
   /** `state`: in what state things were left, in words. */
   | { kind: "plan.stopped"; data: { step: string; state: string; next: string } }
   | { kind: "plan.undo-started"; data: { token: number; executor: string; how: "person" | "flag" } }

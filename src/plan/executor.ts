@@ -9,7 +9,9 @@ import { leaseNameOf } from "./lease-name.ts";
 import type { Plan } from "./plan.ts";
 import { createRecord } from "./record.ts";
 import { assertWellFormed } from "./references.ts";
-import { listPlans, type PlanStatus, readPlan, streamOfPlan } from "./status.ts";
+import { type PlanStatus, readPlan, streamOfPlan } from "./status.ts";
+import { askedToStop, watchForStop } from "./stop.ts";
+import { holderOf, takeHoldFromAftercare } from "./yield.ts";
 
 export type ExecutorOptions = Readonly<{
   timeline: Timeline;
@@ -40,6 +42,7 @@ export interface Executor {
    * Carries out a stored plan, or goes on with one that was interrupted; a plan that has ended answers its recorded
    * result and is not carried out again.
    * @param how who allowed it; may be left out only to go on with a plan that was approved before
+   * An urgent plan asks the aftercare of another, where that is all that is in its way, to stop, and waits for it.
    * Throws UNKNOWN_NAME, NOT_CONFIRMED, NOT_POSSIBLE_NOW (discarded), LEASE_HELD before anything is changed; LEASE_LOST
    * when somebody else took over half-way.
    */
@@ -79,17 +82,26 @@ async function run(
   const clock = options.clock ?? systemClock;
   const name = leaseNameOf(before.plan);
   const ttlMs = options.leaseTtlMs ?? leaseTtlMsDefault;
-  const hold = await takeHold(timeline, name, { ttlMs, clock, stop: options.signal });
+  const asked = new AbortController();
+  const stop = AbortSignal.any([asked.signal, ...(options.signal === undefined ? [] : [options.signal])]);
+  const take = () => takeHold(timeline, name, { ttlMs, clock, stop });
+  const hold = (await take()) ?? (await takeHoldFromAftercare(timeline, before.plan, take));
   if (hold === undefined) throw await leaseHeld(timeline, name);
+  const unwatch = watchForStop(timeline, planId, (event) =>
+    asked.abort(askedToStop(event.by, (event.data as { reason: string }).reason)),
+  );
   try {
     // Read again: somebody may have carried it out, or discarded it, since.
     const plan = await known(timeline, planId);
     const ended = resultOf(plan);
     if (ended !== undefined) return ended;
     assertMayRun(plan, how);
+    // Asked of an executor that died before it could answer.
+    if (plan.stopRequested) asked.abort(askedToStop(plan.stopRequested.by, plan.stopRequested.reason));
     const record = createRecord(timeline, plan, hold.lease, options.onEvent);
     return await carryOut({ plan, by, how, hold, record, handlers, clock, onProgress: options.onProgress });
   } finally {
+    unwatch();
     await hold.release();
   }
 }
@@ -155,13 +167,12 @@ function assertHandled({ id, steps }: PlanStatus, handlers: HandlerRegistry): vo
 
 async function leaseHeld(timeline: Timeline, name: string): Promise<BlackstartError> {
   const state = await timeline.leaseState(name);
-  const plans = await listPlans(timeline);
-  const running = plans.find((plan) => plan.state === "running" && leaseNameOf(plan.plan) === name);
+  const running = await holderOf(timeline, name);
   const until = state === undefined ? "" : ` Unless it is renewed, the lease ends at ${state.expiresAt}.`;
   return new BlackstartError("LEASE_HELD", {
     what: `Another plan is being carried out on ${name}`,
     why: `${running === undefined ? "It" : running.id} is held by ${state?.holder ?? "somebody"}.${until}`,
-    next: "Wait until it has ended, or follow it; one plan a cluster at a time.",
+    next: `One plan a cluster at a time: wait until it has ended${running === undefined ? "" : `, or end it: \`blackstart plan stop ${running.id} <reason>\``}.`,
     details: { lease: name, holder: state?.holder ?? null, plan: running?.id ?? null },
   });
 }

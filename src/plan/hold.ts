@@ -5,7 +5,7 @@ import type { Lease, Timeline } from "../timeline/timeline.ts";
 /** The right to carry out a plan, kept alive for as long as it takes. */
 export type Hold = Readonly<{
   lease: Lease;
-  /** Aborted with LEASE_LOST when the lease is lost, with INTERRUPTED when the process is asked to end. */
+  /** Aborted with LEASE_LOST when the lease is lost, with INTERRUPTED when the process or the plan is asked to end. */
   signal: AbortSignal;
   /** Throws that reason, after a look at the store. */
   assertHeld(): Promise<void>;
@@ -54,7 +54,7 @@ export async function takeHold(
     }
   };
   const timer = setInterval(() => void renew(), ttlMs / renewalsPerTtl);
-  const onStop = (): void => controller.abort(interrupted());
+  const onStop = (): void => controller.abort(stop?.reason instanceof BlackstartError ? stop.reason : interrupted());
   stop?.addEventListener("abort", onStop, { once: true });
   if (stop?.aborted) onStop();
 

@@ -28,6 +28,8 @@ export type Step = Readonly<{
    * told either way.
    */
   onFailure?: "stop" | "continue";
+  /** May be broken off at any time for an urgent plan, and begun again later. So may every step that may fail. */
+  yields?: boolean;
 }>;
 
 export type Risk = Readonly<{
@@ -51,6 +53,8 @@ export type Plan = Readonly<{
   because: readonly string[];
   risk: Risk;
   steps: readonly Step[];
+  /** The service is down or endangered until it is done: what only cleans up behind another plan makes way for it. */
+  urgent?: boolean;
   createdAt: Instant;
 }>;
 

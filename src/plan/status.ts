@@ -50,6 +50,8 @@ export type PlanStatus = Readonly<{
   endedAt?: Instant;
   /** Who carries it out, or did last. */
   executor?: string;
+  /** Asked to stop, and by whom; answered by `plan.stopped`. */
+  stopRequested?: Readonly<{ by: Actor; reason: string }>;
   /** When stopped: at which step, in what state things were left, what to do next. */
   stopped?: Readonly<{ step: string; state: string; next: string }>;
   discarded?: Readonly<{ by: Actor; reason: string }>;
@@ -144,6 +146,8 @@ function apply(fold: Fold | undefined, stored: Event): Fold | undefined {
     }
     case "plan.finished":
       return { ...next, state: event.data.outcome, endedAt: at };
+    case "plan.stop-requested":
+      return { ...next, stopRequested: { by, reason: event.data.reason } };
     case "plan.stopped":
       return { ...next, state: "stopped", endedAt: at, stopped: event.data };
     case "plan.undo-started":

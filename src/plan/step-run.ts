@@ -9,6 +9,8 @@ import type { Step } from "./plan.ts";
 const callTimeoutMs = 10 * 60_000;
 /** What `parameters.timeoutMs` allows a handler is its own limit: it gets a moment more to report that itself. */
 const callGraceMs = 1_000;
+/** A timer that is set to more fires at once. */
+const timerMaxMs = 2 ** 31 - 1;
 /** After it was told to stop, a handler has this long to say in what state it leaves things. */
 const abortGraceMs = 2_000;
 
@@ -70,7 +72,7 @@ export async function runStep(run: StepRun): Promise<StepEnd> {
 
 function limitOf(parameters: JsonObject): number {
   const { timeoutMs } = parameters;
-  return typeof timeoutMs === "number" && timeoutMs > 0 ? timeoutMs + callGraceMs : callTimeoutMs;
+  return typeof timeoutMs === "number" && timeoutMs > 0 ? Math.min(timeoutMs + callGraceMs, timerMaxMs) : callTimeoutMs;
 }
 
 type Limit = Readonly<{ limitMs: number; giveUp: (error: Error) => void; context: StepContext; phase: string }>;

@@ -4,6 +4,7 @@ import type { Executor, PlanResult } from "../plan/executor.ts";
 import { leaseNameOf } from "../plan/lease-name.ts";
 import type { Plan } from "../plan/plan.ts";
 import { type PlanStatus, readPlan } from "../plan/status.ts";
+import { yieldingHolder } from "../plan/yield.ts";
 import type { IncidentEvent } from "../timeline/incident.ts";
 import { incidentStream } from "../timeline/incident-state.ts";
 import type { Actor, Timeline } from "../timeline/timeline.ts";
@@ -37,6 +38,11 @@ export function createPlanRuns(options: {
     }
   }
 
+  /** The executor asks the aftercare of another plan to make way. */
+  async function mayGoFirst({ plan }: PlanStatus): Promise<boolean> {
+    return plan.urgent === true && (await yieldingHolder(timeline, leaseNameOf(plan))) !== undefined;
+  }
+
   return {
     async store(plan, by) {
       await executor.store(plan, by);
@@ -50,7 +56,7 @@ export function createPlanRuns(options: {
       const status = await readPlan(timeline, planId);
       if (status === undefined || running.has(planId) || !mayStart(status)) throw cannotStart(planId, status);
       const lease = await timeline.leaseState(leaseNameOf(status.plan));
-      if (lease?.held === true) throw leaseHeld(planId, lease.name, lease.holder);
+      if (lease?.held === true && !(await mayGoFirst(status))) throw leaseHeld(planId, lease.name, lease.holder);
       running.set(planId, carryOut(status, by));
     },
     close: async () => void (await Promise.all(running.values())),
@@ -88,7 +94,7 @@ function leaseHeld(planId: string, name: string, holder: string): BlackstartErro
   return new BlackstartError("LEASE_HELD", {
     what: `Plan ${planId} was not started: another works on ${name}.`,
     why: `${holder} has the lease; two at once would undo each other.`,
-    next: "Wait until it has ended; GET /api/plans shows how it goes.",
+    next: "Wait until it has ended, or end it (POST /api/plans/{id}/stop); GET /api/plans shows how it goes.",
     details: { plan: planId, holder },
   });
 }

@@ -38,6 +38,14 @@ test("the way to a service that works comes first, what brings the old primary b
   assert.deepEqual(stops, ["fence", "elect", "set-synchronous", "promote", "move-clients", "verify-write"]);
 });
 
+test("it goes before the aftercare of others; keeping and copying may take as long as a large database needs", () => {
+  const plan = planned(primaryDead());
+  assert.equal(plan.urgent, true);
+  const long = plan.steps.filter(({ kind }) => kind === "host.keep" || kind === "postgres.rejoin");
+  assert.equal(long.length, 4);
+  for (const { parameters } of long) assert.ok(Number(parameters.timeoutMs) >= 24 * 60 * 60_000);
+});
+
 test("nothing overwrites the old primary before it was kept", () => {
   const order = ids(planned(primaryDead()));
   assert.ok(order.indexOf("keep-pg1") < order.indexOf("rejoin-pg1"));

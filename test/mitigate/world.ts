@@ -70,10 +70,14 @@ export async function worldOf(lab: Lab, timeline: Timeline): Promise<World> {
   };
 }
 
-/** What the watch would have stored while all was well. */
-export async function remember({ lab, timeline }: Pick<World, "lab" | "timeline">): Promise<void> {
+/** What the watch would have stored while all was well, or these nodes were. */
+export async function remember(
+  { lab, timeline }: Pick<World, "lab" | "timeline">,
+  names: readonly string[] = lab.nodes.map(({ name }) => name),
+): Promise<void> {
   const all = await Promise.all(
-    lab.nodes.map(async (node) => {
+    names.map(async (name) => {
+      const node = lab.node(name);
       const seen = await withConnection(node.url, {}, (connection) => observeNode(connection));
       const standbys = seen.standbys.map(({ applicationName, syncState }) => ({ node: applicationName, syncState }));
       const { role, version, systemIdentifier, timelineId } = seen;

@@ -200,6 +200,16 @@ describe("plans over HTTP", () => {
       await lease?.release();
     }));
 
+  it("can be stopped; what was not begun is put aside, what has ended is not", () =>
+    withApi(async ({ ask }) => {
+      await ask("POST", "/api/plans", { body });
+      const stop = () => ask("POST", "/api/plans/restart-1/stop", { body: { person: "ada", reason: "not now" } });
+      const stopped = await stop();
+      assert.equal(stopped.status, 202);
+      assert.deepEqual(stopped.json.plan.discarded, { by: "person:ada", reason: "not now" });
+      assertError(await stop(), 409, "NOT_POSSIBLE_NOW");
+    }));
+
   it("can be put aside, and then not be approved", () =>
     withApi(async ({ ask }) => {
       await ask("POST", "/api/plans", { body });

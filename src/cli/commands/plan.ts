@@ -28,6 +28,11 @@ export function addPlan(program: Command, act: Act): void {
       (await import("./plan/undo.ts")).undoCommand(context, options, id),
   );
   act(
+    identified("stop").argument("<reason...>", "why").description("end a plan that is being carried out, in order"),
+    async (context, _, id: string, words: readonly string[]) =>
+      (await import("./plan/stop.ts")).stopCommand(context, id, words),
+  );
+  act(
     identified("discard").argument("<reason...>", "why").description("put it aside for good"),
     async (context, _, id: string, words: readonly string[]) =>
       (await import("./plan/discard.ts")).discardCommand(context, id, words),

@@ -81,6 +81,8 @@ function planText(event: PlanEvent): string | undefined {
       return `${event.data.step} failed: ${event.data.message}`;
     case "plan.finished":
       return event.data.outcome === "done" ? "Finished" : "Finished, but for steps that failed";
+    case "plan.stop-requested":
+      return `Asked to stop: ${event.data.reason}`;
     case "plan.stopped":
       return `Stopped at ${event.data.step}: ${event.data.state}`;
     case "plan.undo-started":

@@ -50,6 +50,7 @@ export function planDegradeSynchronous(system: System, facts: ClusterFacts, _cho
   const before = formatSynchronousNames(names);
   return {
     kind: "degrade-synchronous",
+    urgent: true,
     subject: { kind: "cluster", name: facts.cluster },
     because: [
       `${primary.node} waits for ${names.count} of ${before}, and ${waited.length === 0 ? "none" : waited.join(", ")} of them streams from it: commits hang.`,

@@ -94,6 +94,7 @@ function draft(cluster: Cluster, facts: ClusterFacts, stale: AnsweringNode, kept
       : [steps.keepStep(facts.cluster, stale.node), steps.rejoinStep(facts.cluster, stale.node, kept.node)];
   return {
     kind: "demote",
+    urgent: true,
     subject: { kind: "node", name: `${facts.cluster}/${stale.node}` },
     because: [
       `${stale.node} (timeline ${stale.observation.timelineId}) and ${kept.node} (timeline ${kept.observation.timelineId}) both take writes.`,

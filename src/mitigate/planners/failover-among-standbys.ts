@@ -35,6 +35,7 @@ export function planAmongStandbys(cluster: Cluster, facts: ClusterFacts, choice:
   const { cluster: name } = facts;
   return {
     kind: "failover",
+    urgent: true,
     subject: { kind: "cluster", name },
     because: [
       `Nobody takes writes: ${names.join(", ")} answer as standbys, the last primary among them.`,

@@ -67,6 +67,7 @@ function draft(
   const available = availableOf(promised, candidates);
   return {
     kind: "failover",
+    urgent: true,
     subject: { kind: "cluster", name: facts.cluster },
     because: becauseOf(old, candidates, verdict),
     risk: {

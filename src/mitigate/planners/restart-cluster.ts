@@ -34,6 +34,7 @@ export function planRestartCluster(cluster: Cluster, facts: ClusterFacts): PlanD
   const stale = others.filter((one) => one.instance?.standbySignal !== true);
   return {
     kind: "restart",
+    urgent: true,
     subject: { kind: "cluster", name: facts.cluster },
     because: [
       `No node of ${facts.cluster} answers.`,

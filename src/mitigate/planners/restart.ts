@@ -54,6 +54,7 @@ function draft(system: System, facts: ClusterFacts, node: NodeFacts, role: "prim
   const inTheWay = role === "primary" || isWaitedFor(facts, node);
   return {
     kind: "restart",
+    ...(role === "primary" ? { urgent: true } : {}),
     subject: { kind: "node", name: `${facts.cluster}/${node.node}` },
     because: [
       node.observation === undefined

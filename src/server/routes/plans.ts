@@ -2,6 +2,7 @@ import { z } from "zod";
 import { BlackstartError } from "../../base/error.ts";
 import type { Json } from "../../base/json.ts";
 import { discardPlan } from "../../plan/discard.ts";
+import { requestStop } from "../../plan/stop.ts";
 import { isRefusal, type PlanRequest, type Refusal } from "../../plan/plan.ts";
 import { listPlans, type PlanStatus, readPlan } from "../../plan/status.ts";
 import { unknown } from "../../system/names.ts";
@@ -70,13 +71,27 @@ export function planRoutes(api: Api, { timeline, makePlan, planRuns }: ServerPar
     },
   });
 
-  const discarding = z.object({ person, reason: text });
+  const giving = z.object({ person, reason: text });
+  api.post("/api/plans/:id/stop", {
+    schema: {
+      summary: "Ask it to stop; whoever carries it out ends its step in order, and the stream tells in what state",
+      tags: ["plans"],
+      params,
+      body: giving,
+      response: { 202: one, ...errorAnswers },
+    },
+    handler: async ({ params: { id }, body }, reply) => {
+      await requestStop(timeline, id, `person:${body.person}`, body.reason);
+      return reply.code(202).send({ plan: await planOf(id) });
+    },
+  });
+
   api.post("/api/plans/:id/discard", {
     schema: {
       summary: "Put it aside for good",
       tags: ["plans"],
       params,
-      body: discarding,
+      body: giving,
       response: { 200: one, ...errorAnswers },
     },
     handler: async ({ params: { id }, body }) => {

@@ -1,0 +1,241 @@
+import { BlackstartError, messageOf } from "../base/error.ts";
+import { delay } from "../base/time.ts";
+import type { Executor, PlanResult } from "../plan/executor.ts";
+import { isRefusal, type Plan, type PlanRequest, type Refusal } from "../plan/plan.ts";
+import { type PlanState, readPlan } from "../plan/status.ts";
+import { isAftercare, yieldingHolder } from "../plan/yield.ts";
+import { incidentState, incidentStream } from "../timeline/incident-state.ts";
+import type { IncidentEvent } from "../timeline/incident.ts";
+import { readAll } from "../timeline/read-all.ts";
+import type { NewEvent } from "../timeline/timeline.ts";
+import {
+  mayRunAlone,
+  placeOfRemedy,
+  planTitle,
+  refusalMeans,
+  refusalText,
+  remediesOf,
+  remedyKey,
+} from "./autopilot-decision.ts";
+import type { MitigationContext } from "./context.ts";
+import { makeMitigationPlan } from "./plans.ts";
+
+/* How the autopilot pursues one remedy of one incident: from the first look to the end of the plan. */
+
+export type AutopilotOptions = MitigationContext &
+  Readonly<{ executor: Executor; onProblem?: (problem: unknown) => void }>;
+
+const actor = "auto";
+/** A server that starts up by itself is given so long; afterwards it is planned for as for a dead one. */
+const startingGraceMs = 10_000;
+const startingPauseMs = 200;
+const refusedPauseMs = 2000;
+const refusedAttemptsMax = 30;
+const failedPauseMs = 1000;
+const plansMax = 3;
+const heldPauseMs = 500;
+/** For what is not urgent enough, as a look at the cluster has shown. */
+const aftercarePauseMs = 5000;
+const heldAttemptsMax = 20;
+/** What the pursuits of one autopilot share. */
+export type Shared = Readonly<{
+  options: AutopilotOptions;
+  signal: AbortSignal;
+  /** One after the other for each cluster; `work` may let the next one in before it ends. */
+  inLane<T>(place: string, work: (leave: () => void) => Promise<T>): Promise<T>;
+  /** By plan: what is to be done when only its aftercare is left. */
+  onAftercare: Map<string, () => void>;
+}>;
+
+/**
+ * Until there is nothing more to do, or it has to be left to a person.
+ * @param onAftercare told when only the aftercare of its plan is left; who comes next has the say from then on
+ */
+export async function pursue(
+  shared: Shared,
+  incident: string,
+  remedy: PlanRequest,
+  onAftercare: () => void,
+): Promise<void> {
+  const pursuit: Pursuit = { incident, remedy, told: new Set(), plans: 0, refusals: 0, startingMs: 0, handedOn: false };
+  while (!shared.signal.aborted) {
+    const pauseMs = await shared.inLane(placeOfRemedy(remedy), (leave) =>
+      attempts(shared, pursuit, () => {
+        pursuit.handedOn = true;
+        onAftercare();
+        leave();
+      }),
+    );
+    if (pauseMs === undefined) return;
+    await pause(pauseMs, shared.signal);
+  }
+}
+
+/** Answers how long to wait for the cluster's lease, outside the lane; undefined when there is nothing more to do. */
+async function attempts(shared: Shared, pursuit: Pursuit, onAftercare: () => void): Promise<number | undefined> {
+  const { signal } = shared;
+  while (!signal.aborted && pursuit.plans < plansMax && pursuit.refusals < refusedAttemptsMax) {
+    const next = await attempt(shared, pursuit, onAftercare);
+    if (next === undefined || pursuit.handedOn) return undefined;
+    if (next.waitsForLease === true) return next.pauseMs;
+    await pause(next.pauseMs, signal);
+  }
+  return undefined;
+}
+
+type Next = Readonly<{ pauseMs: number; waitsForLease?: true }>;
+
+type Pursuit = {
+  readonly incident: string;
+  readonly remedy: PlanRequest;
+  readonly told: Set<string>;
+  plans: number;
+  refusals: number;
+  startingMs: number;
+  handedOn: boolean;
+};
+
+/** Answers when to try again; undefined when that is not needed. */
+async function attempt(shared: Shared, pursuit: Pursuit, onAftercare: () => void): Promise<Next | undefined> {
+  const { options } = shared;
+  const { incident, remedy } = pursuit;
+  if (!(await isStillAsked(options, incident, remedy))) return undefined;
+  const place = placeOfRemedy(remedy);
+  const held = (await options.timeline.leaseState(place))?.held === true;
+  // Another plan is changing the very facts that this one would be made of; it may settle this as well.
+  if (held && (remedy.kind === "rejoin" || (await yieldingHolder(options.timeline, place)) === undefined))
+    return { pauseMs: heldPauseMs, waitsForLease: true };
+  const made = await makeMitigationPlan(requestOf(remedy, incident, pursuit.startingMs), options);
+  if (isRefusal(made)) return refused(options, pursuit, made);
+  if (held && made.urgent !== true) return { pauseMs: aftercarePauseMs, waitsForLease: true };
+  const result = await proposeAndRun(shared, incident, made, onAftercare);
+  if (result === undefined || result.outcome !== "stopped") return undefined;
+  if (!(await wasAskedToStop(options, made.id))) pursuit.plans += 1;
+  return { pauseMs: failedPauseMs };
+}
+
+async function refused(options: AutopilotOptions, pursuit: Pursuit, refusal: Refusal): Promise<Next | undefined> {
+  const { incident, remedy, told } = pursuit;
+  switch (refusalMeans(refusal)) {
+    case "passes":
+      return undefined;
+    case "starts":
+      pursuit.startingMs += startingPauseMs;
+      return { pauseMs: startingPauseMs };
+    case "tell":
+      pursuit.refusals += 1;
+      await tellOnce(options, incident, refusalText(remedy, refusal), told);
+      return { pauseMs: refusedPauseMs };
+  }
+}
+
+function requestOf(remedy: PlanRequest, incident: string, startingMs: number): PlanRequest {
+  const evenIfStarting = startingMs >= startingGraceMs;
+  return { ...remedy, options: { ...remedy.options, evenIfStarting, incident } };
+}
+
+/**
+ * The finding is open still, no plan for it waits for a person or was stopped by one, and not too many have failed. What
+ * came of a plan's aftercare counts for nothing: the finding is of another outage.
+ */
+async function isStillAsked(options: AutopilotOptions, incident: string, remedy: PlanRequest): Promise<boolean> {
+  const state = await stateOf(options, incident);
+  if (!remediesOf(state).some((one) => remedyKey(one) === remedyKey(remedy))) return false;
+  let failed = 0;
+  for (const { plan, ended } of state.plans.filter((one) => one.planKind === remedy.kind)) {
+    const status = await readPlan(options.timeline, plan);
+    if (status === undefined || !sameSubject(status.plan, remedy)) continue;
+    const asked = status.stopRequested;
+    const isOver = ended !== null || endedStates.has(status.state);
+    if (status.plan.urgent === true && status.startedAt !== undefined && isAftercare(status)) continue;
+    if (!isOver || asked?.by.startsWith("person:") === true) return false;
+    if (ended?.outcome === "stopped" && asked === undefined) failed += 1;
+  }
+  return failed < plansMax;
+}
+
+async function wasAskedToStop({ timeline }: AutopilotOptions, plan: string): Promise<boolean> {
+  return (await readPlan(timeline, plan))?.stopRequested !== undefined;
+}
+
+const endedStates = new Set<PlanState>(["done", "done-with-failures", "stopped", "discarded"]);
+
+/** A restart of the last primary may be planned for its cluster, and asked for by its node. */
+function sameSubject(plan: Plan, remedy: PlanRequest): boolean {
+  return placeOfRemedy(plan) === placeOfRemedy(remedy);
+}
+
+/** Answers undefined when it is left to a person. */
+async function proposeAndRun(
+  shared: Shared,
+  incident: string,
+  plan: Plan,
+  onAftercare: () => void,
+): Promise<PlanResult | undefined> {
+  const { options } = shared;
+  await options.executor.store(plan, actor);
+  const proposed = { plan: plan.id, planKind: plan.kind, title: planTitle(plan) };
+  const noted = say(options, incident, { kind: "incident.plan-proposed", data: proposed });
+  if (!mayRunAlone(options.system.mitigation, plan)) {
+    await noted;
+    return undefined;
+  }
+  // Clients wait: the note and the first step share their way to the disk.
+  const [result] = await Promise.all([carryOut(shared, plan, onAftercare), noted]);
+  return result;
+}
+
+export async function carryOut(shared: Shared, plan: Plan, onAftercare: () => void): Promise<PlanResult> {
+  const { options } = shared;
+  if (plan.urgent === true) shared.onAftercare.set(plan.id, onAftercare);
+  try {
+    const result = await runWhenFree(options, plan);
+    if (plan.incident !== undefined) await ended(options, plan.incident, plan, result.outcome, result.state);
+    return result;
+  } catch (error) {
+    if (plan.incident !== undefined) await ended(options, plan.incident, plan, "stopped", messageOf(error));
+    throw error;
+  } finally {
+    shared.onAftercare.delete(plan.id);
+  }
+}
+
+/** A person's plan may be at work on the same cluster: this one comes after it. */
+async function runWhenFree(options: AutopilotOptions, plan: Plan): Promise<PlanResult> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await options.executor.run(plan.id, actor, "policy");
+    } catch (error) {
+      const held = error instanceof BlackstartError && error.code === "LEASE_HELD";
+      if (!held || attempt >= heldAttemptsMax) throw error;
+      await delay(heldPauseMs);
+    }
+  }
+}
+
+function ended(options: AutopilotOptions, incident: string, plan: Plan, outcome: string, state: string): Promise<void> {
+  return say(options, incident, {
+    kind: "incident.plan-ended",
+    data: { plan: plan.id, planKind: plan.kind, outcome, state },
+  });
+}
+
+async function tellOnce(options: AutopilotOptions, incident: string, text: string, told: Set<string>): Promise<void> {
+  const notes = (await stateOf(options, incident)).notes;
+  if (told.has(text) || notes.some((note) => note.text === text)) return;
+  told.add(text);
+  await say(options, incident, { kind: "incident.noted", data: { text } });
+}
+
+async function say(options: AutopilotOptions, incident: string, event: IncidentEvent): Promise<void> {
+  await options.timeline.append(incidentStream(incident), "any", [{ ...event, by: actor } as unknown as NewEvent]);
+}
+
+/** Ends at once, without an error, when the autopilot is closed. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, signal).catch(() => undefined /* closed: the loop sees it */);
+}
+
+export async function stateOf(options: AutopilotOptions, incident: string) {
+  return incidentState(await readAll(options.timeline, { stream: incidentStream(incident) }));
+}
