@@ -140,5 +140,16 @@ export async function confirmed(context: CommandContext, plan: Plan, yes: boolea
 /** Asks the person at the terminal; anything but a plain yes is a no. */
 export async function agreed({ signal }: CommandContext, message: string): Promise<boolean> {
   const { confirm } = await import("@clack/prompts");
-  return (await confirm({ message, initialValue: false, output: process.stderr, signal })) === true;
+  // Ctrl-D closes the prompt without an answer, and would leave nobody to wait for.
+  const left = new AbortController();
+  const onKey = (_: unknown, key?: { ctrl?: boolean; name?: string }): void => {
+    if (key?.ctrl === true && key.name === "d") left.abort();
+  };
+  process.stdin.on("keypress", onKey);
+  try {
+    const until = AbortSignal.any([signal, left.signal]);
+    return (await confirm({ message, initialValue: false, output: process.stderr, signal: until })) === true;
+  } finally {
+    process.stdin.off("keypress", onKey);
+  }
 }
