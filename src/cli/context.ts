@@ -51,7 +51,9 @@ export function createContext(
 
   const timeline = once(async () => {
     const { openSqliteTimeline } = await import("../timeline/sqlite/store.ts");
-    const opened = await openSqliteTimeline(timelineFile(home));
+    const { chooseSystemName } = await import("./system-name.ts");
+    const name = await chooseSystemName({ system, systemFile, home, say: (line) => out.progress(line) });
+    const opened = await openSqliteTimeline(timelineFile(home, name));
     defer(() => opened.close());
     return opened;
   });

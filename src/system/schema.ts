@@ -169,7 +169,7 @@ const featureSchema = z.strictObject({
 });
 
 export const systemSchema = z.strictObject({
-  system: name.describe("Its name."),
+  system: name.describe("Its name. Its timeline is kept under it."),
   clusters: z.record(name, clusterSchema).default({}).describe("The PostgreSQL clusters, by name."),
   caches: z.record(name, cacheSchema).default({}).describe("The caches in front of them, by name."),
   services: z.record(name, serviceSchema).default({}).describe("What the users use, by name."),

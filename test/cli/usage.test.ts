@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { open, writeFile } from "node:fs/promises";
+import { open, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { withFolder } from "../support/folder.ts";
 import { type CommandLine, commandLine } from "./command-line.ts";
 
 const withCommandLine = (use: (cli: CommandLine, folder: string) => Promise<void>) =>
-  withFolder((folder) => use(commandLine(folder), folder));
+  withFolder(async (folder) => {
+    await writeFile(join(folder, "blackstart.yaml"), "system: payments\n");
+    return use(commandLine(folder), folder);
+  });
 
 test("help and version go to stdout and end with 0", () =>
   withCommandLine(async ({ run }) => {
@@ -65,7 +68,7 @@ test("with --json an error is the last line, with its code and its exit code", (
   }));
 
 test("a state directory that cannot be made is told as what it is", () =>
-  withFolder(async (folder) => {
+  withCommandLine(async (_, folder) => {
     await writeFile(join(folder, "file"), "");
     const { run } = commandLine(folder, { BLACKSTART_HOME: join(folder, "file", "home") });
     const { code, result } = await run("incident", "list", "--json");
@@ -74,7 +77,7 @@ test("a state directory that cannot be made is told as what it is", () =>
   }));
 
 test("an answer that could not be written is no success", { skip: !existsSync("/dev/full") && "no /dev/full" }, () =>
-  withFolder(async (folder) => {
+  withCommandLine(async (_, folder) => {
     const full = await open("/dev/full", "w");
     try {
       const child = commandLine(folder).startWith(["ignore", full.fd, "pipe"], "incident", "list", "--json");
@@ -91,7 +94,8 @@ test("an answer that could not be written is no success", { skip: !existsSync("/
 );
 
 test("a missing and a wrong system file end with 2 and name the place", () =>
-  withCommandLine(async ({ run }, folder) => {
+  withFolder(async (folder) => {
+    const { run } = commandLine(folder);
     const missing = await run("status");
     assert.equal(missing.code, 2);
     assert.match(missing.stderr, /no blackstart\.yaml[\s\S]*blackstart init/);
@@ -111,6 +115,24 @@ test("a reader that has read enough is no error", () =>
     });
     const code = await new Promise((resolve) => child.on("close", resolve));
     assert.deepEqual([code, stderr], [0, ""]);
+  }));
+
+test("each system has a timeline of its own, also when its file is wrong in something else", () =>
+  withCommandLine(async ({ run }, folder) => {
+    await run("incident", "open", "payments", "fail");
+    const other = join(folder, "other.yaml");
+    await writeFile(other, "system: shop\n");
+    const listed = async (...args: string[]) => (await run(...args, "incident", "list", "--json")).result;
+    assert.deepEqual([(await listed()).incidents, (await listed("--file", other)).incidents], [1, 0]);
+
+    await writeFile(join(folder, "blackstart.yaml"), "system: payments # ours\nclusters: { ledger: { nods: {} } }\n");
+    assert.equal((await listed()).incidents, 1, "a typo elsewhere hides the incident");
+    await rm(join(folder, "blackstart.yaml"));
+    const several = await listed();
+    assert.equal(several.error.code, "SYSTEM_FILE_MISSING");
+    assert.match(several.error.why, /payments, shop|shop, payments/);
+    await rm(join(folder, "home", "timelines", "shop.db"));
+    assert.equal((await listed()).incidents, 1, "the only timeline there is");
   }));
 
 test("an incident is told by its words: opened, taken, discussed, resolved", () =>

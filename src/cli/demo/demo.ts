@@ -31,7 +31,7 @@ export async function demoCommand(context: CommandContext, options: { unattended
   tell.act("stage", "a payments service on a real cluster, on this machine");
   await using cleanup = new AsyncDisposableStack();
   const stage = cleanup.use(await setStage(labs, tell.line));
-  const file = timelineFile(folder);
+  const file = timelineFile(folder, stage.system.system);
   const timeline = await openSqliteTimeline(file);
   cleanup.defer(() => timeline.close());
   const fleet = await openFleet(stage.system, timeline);
