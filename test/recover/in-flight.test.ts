@@ -99,9 +99,9 @@ for (const [version, binaries] of servers)
           assert.deepEqual(viaHost.inFlight, look.inFlight);
 
           // Nothing was kept: a dead standby's log is not taken for the old primary's, unless it was the primary.
-          await cp(kept, join(folder, "data", "pg_wal"), { recursive: true });
+          await cp(kept, join(folder, "dead", "pg_wal"), { recursive: true });
           const instance = {
-            dataDirectory: join(folder, "data"),
+            dataDirectory: join(folder, "dead"),
             inspect: async () => ({ state: "down", pids: [], standbySignal: true }),
           } as unknown as Instance;
           const found = {

@@ -51,7 +51,8 @@ export function sshHost(reference: string, options: SshOptions = {}): Host & { c
       const run = { input: remoteInput(command), timeoutMs, signal, onCutShort: endRemote };
       const result = await ssh([], [remoteCommand], run);
       const { pid, ended, stderr } = readMarker(result.stderr);
-      if (pid === undefined) throw unreachable(reference, stderr);
+      // The word that it has begun may be lost with the connection.
+      if (pid === undefined) throw (hadNoSession(stderr) ? unreachable : cutOff)(reference, stderr);
       if (!ended && result.code === lostConnection) throw cutOff(reference, stderr);
       return { ...result, stderr };
     },
@@ -101,10 +102,17 @@ function destinationOf(reference: string): readonly string[] {
   return [...user, ...(url.port === "" ? [] : ["-p", url.port]), "--", address];
 }
 
+/** What ssh says when it came to no session at all (ssh.c, sshconnect.c, sshconnect2.c): nothing was begun there. */
+function hadNoSession(stderr: string): boolean {
+  return /^ssh: |Permission denied|Host key verification failed|banner exchange|kex_exchange|Too many authentication/m.test(
+    stderr,
+  );
+}
+
 function unreachable(reference: string, stderr: string): BlackstartError {
   return new BlackstartError("UNREACHABLE", {
     what: `${reference} cannot be reached over ssh.`,
-    why: stderr.trim().split("\n").slice(-3).join(" / ") || "ssh ended before the command was begun, and said nothing.",
+    why: stderr.trim().split("\n").slice(-3).join(" / "),
     next: `Try \`ssh ${destinationOf(reference).join(" ")} true\` yourself; it must work without a question.`,
     details: { host: reference },
   });
