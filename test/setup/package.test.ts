@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { withFolder } from "../support/folder.ts";
@@ -37,6 +37,7 @@ test("the packed package runs where it is installed", () =>
     const run = (...args: string[]) => done(join(folder, "app"), process.execPath, program, ...args);
     assert.match(run("--help"), /^Usage: blackstart/);
     const home = join(folder, "home");
+    writeFileSync(join(folder, "app", "blackstart.yaml"), "system: payments\n");
     const opened = JSON.parse(run("--home", home, "incident", "open", "it is down", "--json"));
     assert.equal(opened.incident.title, "it is down");
     assert.match(run("--home", home, "incident", "show", "latest"), /it is down/);

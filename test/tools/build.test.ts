@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { cp, glob, mkdir, readFile, symlink } from "node:fs/promises";
+import { cp, glob, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
@@ -27,6 +27,7 @@ test("what is published runs below node_modules, where no type is stripped", () 
     const environment = { ...process.env, BLACKSTART_HOME: join(folder, "home") };
     const told = await run(process.execPath, [...program, "--version"], { env: environment, cwd: folder });
     assert.equal(told.stdout.trim(), version);
+    await writeFile(join(folder, "blackstart.yaml"), "system: payments\n");
     // Opens the timeline, and with it the worker that writes it.
     await run(process.execPath, [...program, "incident", "open", "--json", "a test"], {
       env: environment,
