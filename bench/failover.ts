@@ -21,11 +21,11 @@ export async function run(trials = 200): Promise<BenchRow[]> {
   return [
     {
       name: "failover: kill of the whole primary → a client's write accepted",
-      measured: `median ${middle} ms, p95 ${slow} ms, of ${trials} trials`,
+      measured: `median ${middle.toFixed(0)} ms, p95 ${slow.toFixed(0)} ms, of ${trials} trials`,
       against:
         against === undefined
           ? `Patroni: ${patroni.kind === "absent" ? patroni.why : ""}`
-          : `Patroni 20/1/3, median ${against} ms of ${patroniTrials} trials`,
+          : `Patroni 20/1/3, median ${(against / 1000).toFixed(1)} s of ${patroniTrials} trials`,
       ...(against === undefined ? {} : { ratio: against / middle }),
       goal: `median ≤ ${medianGoalMs} ms, p95 ≤ ${quantileGoalMs} ms, ≥ ${ratioGoal} × faster than Patroni`,
       met: middle <= medianGoalMs && slow <= quantileGoalMs && (against === undefined || against / middle >= ratioGoal),
