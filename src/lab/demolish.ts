@@ -86,16 +86,24 @@ function segmentOf(dataDirectory: string): readonly { key: string; id: string }[
 }
 
 /** SIGKILL leaves the segment behind. After a reboot its id may be a stranger's: key, id and no user must fit. */
-async function freeSegments(segments: readonly { key: string; id: string }[]): Promise<void> {
-  if (segments.length === 0) return;
-  const present = readFileSync("/proc/sysvipc/shm", "utf8")
-    .split("\n")
-    .map((line) => line.trim().split(/\s+/));
-  for (const { key, id } of segments) {
-    // Columns: key shmid perms size cpid lpid nattch …
-    if (!present.some((fields) => fields[0] === key && fields[1] === id && fields[6] === "0")) continue;
-    await promisify(execFile)("ipcrm", ["-m", id]);
+async function freeSegments(segments: readonly Segment[]): Promise<void> {
+  for (const segment of segments) {
+    if (!isAbandoned(segment)) continue;
+    await promisify(execFile)("ipcrm", ["-m", segment.id]).catch((error) => {
+      // A server that begins again, or its end, has removed it in between.
+      if (isAbandoned(segment)) throw error;
+    });
   }
+}
+
+type Segment = Readonly<{ key: string; id: string }>;
+
+function isAbandoned({ key, id }: Segment): boolean {
+  // Columns: key shmid perms size cpid lpid nattch …
+  return readFileSync("/proc/sysvipc/shm", "utf8")
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/))
+    .some((fields) => fields[0] === key && fields[1] === id && fields[6] === "0");
 }
 
 async function remove(folder: string): Promise<void> {
