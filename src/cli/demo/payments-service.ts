@@ -83,7 +83,7 @@ async function transfer(pool: Pool, parameters: URLSearchParams): Promise<void> 
     number,
   ];
   await book(pool, id, from, -amount);
-  await delay(20); // the fraud check, say
+  await delay(10 + Math.random() * 30); // the fraud check, say; of one length it would keep all customers in step
   await book(pool, id, to, amount);
 }
 
