@@ -71,9 +71,9 @@ const clientsSchema = z
       .string()
       .optional()
       .describe("A file with the primary's address, which the clients read: one line, host:port."),
-    vip: z.string().optional().describe("A virtual address that follows the primary."),
-    pgbouncer: z.string().optional().describe("A PgBouncer that leads to the primary."),
-    haproxy: z.string().optional().describe("A HAProxy that leads to the primary."),
+    vip: z.string().optional().describe("A virtual address that follows the primary. You move it: plans say when."),
+    pgbouncer: z.string().optional().describe("A PgBouncer that leads to the primary. You point it: plans say when."),
+    haproxy: z.string().optional().describe("A HAProxy that leads to the primary. You point it: plans say when."),
     patroni: z.boolean().optional().describe("Patroni's REST API tells them."),
   })
   .describe("How the clients find the primary.");
@@ -82,7 +82,7 @@ const clusterSchema = z.strictObject({
   manager: z
     .enum(["none", "patroni", "pacemaker"])
     .default("none")
-    .describe("What manages failover besides Blackstart."),
+    .describe("What manages failover besides Blackstart. It is watched; plans for a cluster that is managed are refused."),
   synchronous: z.int().min(0).default(0).describe("An acknowledged write is on at least so many standbys."),
   nodes: z.record(name, nodeSchema).describe("The servers of the cluster, by name."),
   clients: clientsSchema.optional(),
