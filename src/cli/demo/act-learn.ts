@@ -14,5 +14,7 @@ export async function writeItDown(scene: Scene, incident: string, killedNode: st
   const file = join(folder, "postmortem.md");
   await writeFile(file, await draftPostmortem(timeline, incident), { mode: 0o600 });
   tell.line(file);
+  // The demo knows when it killed; whoever watches a real cluster does not.
+  tell.line("it counts from the last good observation, a moment before the kill; here the kill itself is known");
   return file;
 }
