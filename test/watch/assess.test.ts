@@ -90,12 +90,35 @@ const table: readonly (readonly [what: string, facts: Facts, expected: readonly 
   [
     "the password is wrong: that is not down",
     factsOf(node("pg1", primaryPulse(), gone("refused")), pg2, pg3),
-    ["warning node.access-refused node:ledger/pg1"],
+    ["warning cluster.primary-unknown cluster:ledger", "warning node.access-refused node:ledger/pg1"],
   ],
   [
     "the password was always wrong: it may well be the primary",
     factsOf(node("pg1", undefined, gone("refused")), pg2, pg3),
-    ["warning node.access-refused node:ledger/pg1"],
+    ["warning cluster.primary-unknown cluster:ledger", "warning node.access-refused node:ledger/pg1"],
+  ],
+  [
+    "all refuse only our login: nothing is known to be out",
+    factsOf(
+      node("pg1", undefined, gone("refused")),
+      node("pg2", undefined, gone("refused")),
+      node("pg3", undefined, gone("refused")),
+    ),
+    [
+      "warning cluster.primary-unknown cluster:ledger",
+      "warning node.access-refused node:ledger/pg1",
+      "warning node.access-refused node:ledger/pg2",
+      "warning node.access-refused node:ledger/pg3",
+    ],
+  ],
+  [
+    "the primary is dead, and a standby refuses our login",
+    factsOf(node("pg1", primaryPulse(), gone("down")), pg2, node("pg3", standbyPulse("pg3"), gone("refused"))),
+    [
+      "critical cluster.no-primary cluster:ledger -> failover ledger",
+      "critical node.down node:ledger/pg1",
+      "warning node.access-refused node:ledger/pg3",
+    ],
   ],
   [
     "no connection is left",
@@ -360,6 +383,18 @@ test("without a standby, a lost primary is to be restarted", () => {
     { ...node("pg2", undefined, gone("starting", now.ms - 60_000)), cluster: "solo" },
   );
   assert.ok(seen(facts, system).includes("critical cluster.no-primary cluster:solo -> restart solo/pg1"));
+});
+
+test("a login that is refused after a while of watching is no outage: it names no moment at which one began", () => {
+  const refusing = factsOf(
+    node("pg1", primaryPulse(), gone("refused")),
+    node("pg2", standbyPulse("pg2"), gone("refused")),
+    node("pg3", standbyPulse("pg3"), gone("refused")),
+  );
+  const found = assess(systemOf(), refusing, now);
+  assert.equal(found.length, 4);
+  for (const { lastGoodAt, severity } of found) assert.deepEqual([lastGoodAt, severity], [undefined, "warning"]);
+  assert.equal(found[0]?.title, "It cannot be told who is the primary of ledger: pg1 refuses our login.");
 });
 
 test("the outage began at the last answer of the primary", () => {

@@ -325,6 +325,7 @@ test("a refused login is told, and is not taken for an outage", async () => {
     return { ...system, clusters: { ledger: { ...cluster, nodes: Object.fromEntries(nodes) } } };
   });
   assert.deepEqual(codesOf(findings), [
+    "warning cluster.primary-unknown ledger",
     "warning node.access-refused ledger/pg1",
     "warning node.access-refused ledger/pg2",
   ]);

@@ -2,7 +2,7 @@ import { parsedUrl } from "../../system/address.ts";
 import type { Evidence } from "../../finding/finding.ts";
 import type { Found, NodeFacts } from "../facts.ts";
 import { isEverythingDown, lastGood, nodeRef, request } from "./roles.ts";
-import { aliveFor, type ClusterView } from "./view.ts";
+import { aliveFor, type ClusterView, isExhausted } from "./view.ts";
 import { conditionWords, durationText } from "./words.ts";
 
 /** What is wrong with single nodes. Silent while one finding says of the whole cluster that it is gone. */
@@ -72,16 +72,17 @@ function refused(
   condition: Extract<NodeFacts["condition"], { kind: "refused" }>,
   common: Omit<Found, "code" | "title">,
 ): Found {
-  // 53300 too_many_connections: the clients are refused as well.
-  if (condition.sqlstate === "53300")
+  if (isExhausted(condition))
     return {
       ...common,
       code: "connections.exhausted",
       severity: "critical",
       title: `${one.node} takes no more connections: all are in use.`,
     };
+  // No moment of an outage: it is we who no longer see it.
+  const { lastGoodAt: _, ...seen } = common;
   return {
-    ...common,
+    ...seen,
     code: "node.access-refused",
     severity: "warning",
     title: `${one.node} is up but cannot be watched: ${condition.detail.replace(/\.$/, "")}.`,

@@ -3,7 +3,7 @@ import { lsnAhead } from "../../drivers/postgres/lsn.ts";
 import type { Ref } from "../../finding/finding.ts";
 import type { PlanRequest } from "../../plan/plan.ts";
 import type { Found, NodeFacts } from "../facts.ts";
-import { aliveFor, type ClusterView, isDead } from "./view.ts";
+import { aliveFor, type ClusterView, isDead, isExhausted } from "./view.ts";
 import { fateOf, listText, nodeEvidence } from "./words.ts";
 
 /** A restarting primary comes back by itself; only after this long is it as good as lost. */
@@ -25,7 +25,7 @@ export function isEverythingDown(view: ClusterView): boolean {
 
 function noPrimary(view: ClusterView): Found | undefined {
   const lost = view.lostPrimary;
-  if (lost === undefined ? mayStillHavePrimary(view) : mayStillServe(view, lost)) return undefined;
+  if (lost === undefined ? mayStillHavePrimary(view) : mayStillServe(view, lost)) return primaryUnknown(view);
   const { name, standbys } = view;
   const what = lost === undefined ? "no node is one" : `${lost.node} ${fateOf(lost)}`;
   return {
@@ -36,6 +36,24 @@ function noPrimary(view: ClusterView): Found | undefined {
     evidence: nodeEvidence(view.nodes),
     remedy: standbys.length > 0 ? request("failover", clusterRef(view)) : restartOfLost(view, lost),
     ...lastGood(lastPrimaryAt(view)),
+  };
+}
+
+/**
+ * Who refuses only our login serves the clients as before: nothing is known to be out, and nothing is to be failed over.
+ * Where all connections are in use, the node's own finding says so.
+ */
+function primaryUnknown(view: ClusterView): Found | undefined {
+  const candidates = view.lostPrimary === undefined ? view.nodes : [view.lostPrimary];
+  const refusing = candidates.filter(({ condition }) => condition.kind === "refused" && !isExhausted(condition));
+  if (refusing.length === 0) return undefined;
+  const names = listText(refusing.map(({ node }) => node));
+  return {
+    code: "cluster.primary-unknown",
+    severity: "warning",
+    subject: clusterRef(view),
+    title: `It cannot be told who is the primary of ${view.name}: ${names} ${refusing.length === 1 ? "refuses" : "refuse"} our login.`,
+    evidence: nodeEvidence(view.nodes),
   };
 }
 
@@ -111,7 +129,10 @@ function twoPrimaries(view: ClusterView): Found {
         value: `timeline ${one.pulse?.timelineId}, at ${one.pulse?.lsn}, ${followers(one)} streaming from it`,
       })),
       ...(stale === undefined
-        ? [{ label: "to stop the wrong one", value: `blackstart mitigate demote ${name} --node NAME` }]
+        ? primaries.map(({ node }) => ({
+            label: `to stop ${node}, if it is the wrong one`,
+            value: `blackstart mitigate demote ${name}/${node}`,
+          }))
         : []),
     ],
     ...(stale === undefined ? {} : { remedy: request("demote", nodeRef(stale)) }),

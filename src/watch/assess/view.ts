@@ -1,6 +1,6 @@
 import { hostAndPort } from "../../system/address.ts";
 import type { Cluster, System } from "../../system/schema.ts";
-import type { Facts, Moment, NodeFacts } from "../facts.ts";
+import type { Facts, Moment, NodeCondition, NodeFacts } from "../facts.ts";
 
 /** One cluster as its nodes were last seen; what every judgement about it starts from. */
 export type ClusterView = Readonly<{
@@ -60,6 +60,11 @@ function lostPrimaryOf(nodes: readonly NodeFacts[]): NodeFacts | undefined {
 export function isDead(one: NodeFacts): boolean {
   const { kind } = one.condition;
   return kind === "down" || kind === "hanging" || kind === "unreachable";
+}
+
+/** 53300 too_many_connections: the clients are refused as well, not only we. */
+export function isExhausted(condition: NodeCondition): boolean {
+  return condition.kind === "refused" && condition.sqlstate === "53300";
 }
 
 /** Sees a node that we cannot reach alive through a standby that has heard from it since. */

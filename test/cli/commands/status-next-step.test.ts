@@ -53,6 +53,14 @@ const table: [string, Partial<Facts>, string | undefined][] = [
   ],
   ["nobody has it", { incidents: [incident("open")] }, "blackstart incident ack i1"],
   [
+    "who is the primary cannot be told: nothing is known to work again",
+    {
+      incidents: [incident("mitigated")],
+      findings: [{ ...noPrimary, code: "cluster.primary-unknown", severity: "warning" }],
+    },
+    "blackstart check",
+  ],
+  [
     "it works again: the data is looked at",
     { incidents: [incident("mitigated")], system: { invariants: { pairs: {} }, caches: {} } as never },
     "blackstart recover invariants",

@@ -24,5 +24,10 @@ export async function checkCommand(context: CommandContext): Promise<Outcome> {
       ? out.style.green("Nothing is wrong.")
       : `${figures.critical} critical, ${counted(figures.warning, "warning")}, ${figures.info} for information`,
   );
-  return { exitCode: figures.critical > 0 ? 1 : 0, result: figures };
+  const notLookedAt = findings.filter(({ code }) => unseen.has(code)).map(({ subject }) => subject.name);
+  if (notLookedAt.length > 0) out.text(out.style.yellow(`Not looked at: ${notLookedAt.join(", ")}.`));
+  return { exitCode: figures.critical > 0 || notLookedAt.length > 0 ? 1 : 0, result: { ...figures, notLookedAt } };
 }
+
+/** After these, no health check has run on the node: that nothing was found there says nothing. */
+const unseen: ReadonlySet<string> = new Set(["node.access-refused", "node.unreachable"]);

@@ -33,6 +33,10 @@ export function nextStep(
   }
   if (open[0] !== undefined) return { command: `blackstart incident show ${open[0].id}`, why: "it is still open" };
 
+  // What cannot be seen is not known to work again.
+  if (findings.some(({ code }) => code === "cluster.primary-unknown"))
+    return { command: "blackstart check", why: "it cannot be told who is the primary" };
+
   const mitigated = incidents.find(({ status }) => status === "mitigated");
   if (mitigated !== undefined)
     return afterwards(

@@ -6,6 +6,7 @@ import { renderIncidentLine } from "../../output/render-incident.ts";
 import type { Style } from "../../output/style.ts";
 import { type Cell, renderTable } from "../../output/table.ts";
 import { isInterrupted, isWaiting, stateText } from "../plan/find.ts";
+import { listText } from "../../../watch/assess/words.ts";
 import type { EndpointLook, StatusLook } from "./look.ts";
 import type { NextStep } from "./next-step.ts";
 
@@ -43,7 +44,9 @@ function clusterLines(look: StatusLook, cluster: string, style: Style, layout: L
   const state =
     primaries.length === 1
       ? style.green(`primary ${primaries[0]?.node}`)
-      : style.red(primaries.length === 0 ? "NO PRIMARY: nothing can be written" : `${primaries.length} PRIMARIES`);
+      : primaries.length > 1
+        ? style.red(`${primaries.length} PRIMARIES`)
+        : withoutPrimary(look, cluster, nodes, style);
   const rows = nodes.map((node): Cell[] => {
     const isUp = node.condition === "up";
     return [
@@ -54,6 +57,19 @@ function clusterLines(look: StatusLook, cluster: string, style: Style, layout: L
     ];
   });
   return [`${style.bold(cluster)}  ${state}`, ...renderTable(rows, layout)];
+}
+
+/** A node that could not be asked may be the primary, and serve everybody but us. */
+function withoutPrimary(look: StatusLook, cluster: string, nodes: StatusLook["nodes"], style: Style): string {
+  const unasked = nodes.filter(
+    ({ condition, role }) =>
+      condition === "refused" || condition === "unknown" || (condition === "up" && role === null),
+  );
+  const isLost = look.findings.some(({ code, subject }) => code === "cluster.no-primary" && subject.name === cluster);
+  if (isLost || unasked.length === 0) return style.red("NO PRIMARY: nothing can be written");
+  const refuse = unasked.length === 1 ? "refuses our login" : "refuse our login";
+  const why = unasked.every(({ condition }) => condition === "refused") ? refuse : "could not be asked";
+  return style.yellow(`it cannot be told who is the primary: ${listText(unasked.map(({ node }) => node))} ${why}`);
 }
 
 /** Of a primary its timeline; of a standby how far it is behind. */

@@ -16,7 +16,7 @@ export async function statusCommand(context: CommandContext): Promise<Outcome> {
   out.text(...renderStatus(seen, next, out.style, out.layout));
   const critical = seen.findings.filter(({ severity }) => severity === "critical").length;
   return {
-    exitCode: critical > 0 ? 1 : 0,
+    exitCode: critical > 0 || seen.findings.some(({ code }) => code === "cluster.primary-unknown") ? 1 : 0,
     result: {
       system: seen.system.system,
       up: seen.up !== undefined,
