@@ -27,7 +27,7 @@ function taken(state: IncidentState, who: string): BlackstartError {
   return new BlackstartError("NOT_POSSIBLE_NOW", {
     what: `${who} has incident ${state.id} already.`,
     why: `It was acknowledged at ${state.times.acknowledgedAt}.`,
-    next: `To help, take a role: \`blackstart incident assign ${state.id}\`. To take it over, take the role ${responderRole}.`,
+    next: `To take it over: \`blackstart incident assign ${state.id} <you> --role ${responderRole}\`; to help, with another role.`,
     details: { incident: state.id, who },
   });
 }
