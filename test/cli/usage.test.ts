@@ -42,6 +42,26 @@ test("a wrong call ends with 2, says what to type, and leaves stdout empty", () 
     }
   }));
 
+test("a mitigation without its target ends with 2 and gives the choices as commands to copy", () =>
+  withFolder(async (folder) => {
+    const nodes = (net: number) =>
+      `{ a: { url: "postgres://u@10.0.${net}.1/d" }, b: { url: "postgres://u@10.0.${net}.2/d" } }`;
+    const system = `system: s\nclusters: { one: { nodes: ${nodes(1)} }, two: { nodes: ${nodes(2)} } }\n`;
+    await writeFile(join(folder, "blackstart.yaml"), system);
+    const { run } = commandLine(folder);
+    for (const [kind, target] of [
+      ["restart", "one/b"],
+      ["rejoin", "two/a"],
+      ["demote", "two/b"],
+      ["failover", "two"],
+      ["switchover", "one"],
+    ] as const) {
+      const { code, stderr } = await run("mitigate", kind);
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, new RegExp(`^ +blackstart mitigate ${kind} ${target}$`, "m"));
+    }
+  }));
+
 test("a command that only groups others shows them and ends with 2", () =>
   withCommandLine(async ({ run }) => {
     for (const args of [[], ["incident"], ["lab"]]) {

@@ -16,7 +16,10 @@ export function addMitigate(program: Command, act: Act): void {
     );
 
   acting(
-    verb("restart", "start again what is down or hangs").argument("<target>", "a node, a cluster or a service"),
+    verb("restart", "start again what is down or hangs").argument(
+      "[target]",
+      "a node, a cluster or a service; without it: the choices",
+    ),
     "restart",
   );
   acting(
@@ -34,7 +37,10 @@ export function addMitigate(program: Command, act: Act): void {
     "switchover",
   );
   acting(
-    verb("rejoin", "bring a node back as a standby; what it had is kept").argument("<node>", "which node"),
+    verb("rejoin", "bring a node back as a standby; what it had is kept").argument(
+      "[node]",
+      "which node; without it: the choices",
+    ),
     "rejoin",
   );
   acting(
@@ -45,7 +51,10 @@ export function addMitigate(program: Command, act: Act): void {
     "degrade-synchronous",
   );
   acting(
-    verb("demote", "two primaries: stop the writes on the stale one").argument("<node>", "the stale one"),
+    verb("demote", "two primaries: stop the writes on the stale one").argument(
+      "[node]",
+      "the stale one; without it: the choices",
+    ),
     "demote",
   );
 }

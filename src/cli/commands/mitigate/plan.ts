@@ -9,6 +9,7 @@ import type { Outcome } from "../../command.ts";
 import { commandAgain } from "../../command-again.ts";
 import type { CommandContext } from "../../context.ts";
 import { incidentAbout } from "../../incident-about.ts";
+import { noTarget, withChoices } from "./choices.ts";
 
 export type MitigateOptions = ApplyOptions &
   Readonly<{ to?: string; acceptLoss?: boolean; evenIfStarting?: boolean; incident?: string }>;
@@ -24,7 +25,7 @@ export async function mitigateCommand(
   const incident = await incidentAbout(context, subject, options.incident);
   const request = { kind, subject, options: requestOptions(system, subject, options, incident) };
   const room = { system, fleet: await context.fleet(), timeline: await context.timeline() };
-  const plan = await makeMitigationPlan(request, room);
+  const plan = withChoices(await makeMitigationPlan(request, room), system, kind, subject.name.split("/")[0] ?? "");
   return proposeOrApply(context, plan, options, commandAgain(["mitigate", kind, target ?? subject.name], options));
 }
 
@@ -57,10 +58,13 @@ function subjectOf(system: System, kind: string, target: string | undefined): Re
   switch (kind) {
     case "rejoin":
     case "demote":
-      return nodeRef(system, target ?? "");
+      if (target === undefined) throw noTarget(system, kind);
+      return nodeRef(system, target);
     case "restart":
-      return anything(system, target ?? "");
+      if (target === undefined) throw noTarget(system, kind);
+      return anything(system, target);
     default:
+      if (target === undefined && Object.keys(system.clusters).length > 1) throw noTarget(system, kind);
       return { kind: "cluster", name: clusterNamed(system, target) };
   }
 }
