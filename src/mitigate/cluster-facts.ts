@@ -2,6 +2,7 @@ import type { ControlData, InstanceState } from "../drivers/postgres/instance.ts
 import type { Lsn } from "../drivers/postgres/lsn.ts";
 import type { NodeObservation } from "../drivers/postgres/observe.ts";
 import type { ObservationEvent } from "../timeline/observation.ts";
+import type { Rights } from "./rights.ts";
 
 /** What a planner knows of one cluster: what is alive was asked, what is dead is remembered. Plain data. */
 export type ClusterFacts = Readonly<{
@@ -27,6 +28,8 @@ export type NodeFacts = Readonly<{
   /** Why it does not answer, in words. */
   problem?: string;
   observation?: NodeObservation;
+  /** What our role may not do there; of a server that answers. */
+  rights?: Rights;
   /** By what name it is known in synchronous_standby_names. */
   applicationName: string;
   /** What its host sees. Undefined: no host is declared, or it cannot be reached. */

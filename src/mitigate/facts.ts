@@ -14,6 +14,7 @@ import { type ClusterFacts, lastPrimaryOf, type NodeFacts, type Reach } from "./
 import type { MitigationContext } from "./context.ts";
 import { configuredSynchronous, writtenUpTo } from "./dead-server.ts";
 import { lossVerdict } from "./loss.ts";
+import { rightsOf } from "./rights.ts";
 import { sessionsOf } from "./sessions.ts";
 
 /** Longer than any healthy answer; a person waits for it, and so do clients. */
@@ -107,10 +108,12 @@ async function askDatabase(
   context: MitigationContext,
   cluster: string,
   node: string,
-): Promise<Pick<NodeFacts, "reach" | "problem" | "observation">> {
+): Promise<Pick<NodeFacts, "reach" | "problem" | "observation" | "rights">> {
   try {
-    const observation = await sessionsOf(context.fleet).useNew(cluster, node, observed);
-    return { reach: "answers", observation };
+    return await sessionsOf(context.fleet).useNew(cluster, node, async (connection) => {
+      const observation = await observed(connection);
+      return { reach: "answers", observation, rights: await rightsOf(connection, observation.version) };
+    });
   } catch (error) {
     return { reach: reachOf(error), problem: messageOf(error) };
   }

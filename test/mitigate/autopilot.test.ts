@@ -5,8 +5,8 @@ import { startAutopilot } from "../../src/mitigate/autopilot.ts";
 import { listPlans } from "../../src/plan/status.ts";
 import { createResponder } from "../../src/respond/responder.ts";
 import type { Timeline } from "../../src/timeline/timeline.ts";
-import { signal, until } from "./servers.ts";
-import { type World, withWorld } from "./world.ts";
+import { on, signal, until } from "./servers.ts";
+import { asRole, type World, withSystemFile, withWorld } from "./world.ts";
 
 /* Incidents as the watch would open them; the autopilot answers with plans. */
 
@@ -76,6 +76,32 @@ test("while another plan works on the cluster nothing is proposed for it; afterw
       assert.deepEqual(await statesOf(world), []);
       await lease?.release();
       await until("it is proposed", async () => (await statesOf(world)).includes("failover proposed"));
+    });
+  });
+});
+
+test("under the policy too, a role without the rights begins nothing; the incident says what is missing", async () => {
+  await withWorld({}, async (world) => {
+    await on(world, "pg1", (connection) => connection.query("create role watcher login in role pg_monitor"));
+    const knows = (node: string) =>
+      on(world, node, (connection) => connection.query("select from pg_roles where rolname = 'watcher'"));
+    await until("the standbys know the role", async () => {
+      const known = await Promise.all(["pg2", "pg3"].map(knows));
+      return known.every((rows) => rows.length > 0);
+    });
+    await signal(world, "pg1", "SIGKILL");
+    await withSystemFile(world, asRole("watcher"), async (watching) => {
+      const notes = async () => {
+        const events = await watching.timeline.read({ prefix: "incident/" });
+        const noted = events.filter(({ kind }) => kind === "incident.noted");
+        return noted.map(({ data }) => (data as { text: string }).text);
+      };
+      await withAutopilot(watching, "auto", watching.timeline, async (raise) => {
+        await raise(findingOf("cluster.no-primary", "failover"));
+        await until("the incident says it", async () => (await notes()).length > 0);
+      });
+      assert.match((await notes())[0] ?? "", /No failover of ledger is planned: .*watcher lacks/);
+      assert.deepEqual(await statesOf(watching), []);
     });
   });
 });

@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createFleet, type Fleet } from "../../src/drivers/fleet.ts";
 import { withConnection } from "../../src/drivers/postgres/connection.ts";
@@ -68,6 +69,26 @@ export async function worldOf(lab: Lab, timeline: Timeline): Promise<World> {
     },
     events: (planId) => timeline.read({ stream: `plan/${planId}` }),
   };
+}
+
+/** The same world, as another system file declares it. */
+export async function withSystemFile(
+  { lab, timeline }: World,
+  change: (text: string) => string,
+  use: (world: World) => Promise<void>,
+): Promise<void> {
+  writeFileSync(lab.systemFile, change(readFileSync(lab.systemFile, "utf8")));
+  const world = await worldOf(lab, timeline);
+  try {
+    await use(world);
+  } finally {
+    await world.fleet.close();
+  }
+}
+
+/** With urls of that role. */
+export function asRole(role: string): (text: string) => string {
+  return (text) => text.replaceAll("://blackstart@", `://${role}@`);
 }
 
 /** What the watch would have stored while all was well, or these nodes were. */
