@@ -67,7 +67,7 @@ export function followStep(cluster: string, primary: NodeReference, nodes: reado
   };
 }
 
-/** Every way for clients that is not ours to move is told to the person, as a step of its own. */
+/** A way for clients that is not ours to move is a step of its own, which always ends as not done: it is the person's. */
 export function clientSteps(name: string, cluster: Cluster, primary: NodeReference): readonly Step[] {
   const clients = cluster.clients ?? {};
   const steps: Step[] = [];
@@ -83,7 +83,7 @@ export function clientSteps(name: string, cluster: Cluster, primary: NodeReferen
     steps.push({
       id: "move-clients-by-hand",
       kind: "clients.by-hand",
-      title: `You point ${byHand.join(", ")} to the new primary; Blackstart cannot yet`,
+      title: `Left to you: point ${byHand.join(", ")} to the new primary`,
       parameters: { cluster: name, primary, ways: byHand },
       onFailure: "continue",
     });
@@ -91,7 +91,7 @@ export function clientSteps(name: string, cluster: Cluster, primary: NodeReferen
 }
 
 /** The ways by which clients find the primary that Blackstart does not move. */
-export function handMoved(cluster: Cluster): readonly string[] {
+function handMoved(cluster: Cluster): readonly string[] {
   const { vip, pgbouncer, haproxy, patroni } = cluster.clients ?? {};
   return [
     ...(vip === undefined ? [] : [`the virtual address ${vip}`]),
@@ -101,20 +101,38 @@ export function handMoved(cluster: Cluster): readonly string[] {
   ];
 }
 
-export function verifyWriteStep(cluster: string, primary: NodeReference, waitsFor: number): Step {
+/** What a person has to know of the clients before it begins. */
+export function clientStatements(cluster: Cluster): readonly string[] {
+  const byHand = handMoved(cluster);
+  if (byHand.length > 0)
+    return [`You need to point ${byHand.join(", ")} to the new primary by hand, when the plan says so.`];
+  if (cluster.clients?.file !== undefined) return [];
+  return ["The clients are not moved: blackstart.yaml does not say how they find the primary (`clients:`)."];
+}
+
+export function verifyWriteStep(name: string, cluster: Cluster, primary: NodeReference, waitsFor: number): Step {
   return {
     id: "verify-write",
     kind: "clients.verify-write",
-    title: "Prove by a write, through the clients' own path, that the service works",
-    parameters: { cluster, primary, waitsFor },
+    title: titleOfWrite(cluster),
+    parameters: { cluster: name, primary, waitsFor },
   };
+}
+
+/** Only the address in the file can be gone through; a write to the primary says nothing of the other ways to it. */
+function titleOfWrite(cluster: Cluster): string {
+  const file = cluster.clients?.file;
+  if (file === undefined) return "Prove by a write to the primary itself that it takes writes";
+  return handMoved(cluster).length === 0
+    ? "Prove by a write, through the clients' own path, that the service works"
+    : `Prove by a write, through the address in ${file}, that the primary takes writes`;
 }
 
 export function keepStep(cluster: string, node: string): Step {
   return {
     id: `keep-${node}`,
     kind: "host.keep",
-    title: `Keep the write-ahead log and the data of ${node}: the only record of writes that were lost`,
+    title: `Keep the write-ahead log and the data of ${node}: the only record of what only it had`,
     parameters: { cluster, node, timeoutMs: longWorkTimeoutMs },
     onFailure: "continue",
   };

@@ -14,6 +14,7 @@ function planned(seen: ClusterFacts, choice: Partial<Choice> = {}, declared: Sys
 }
 
 const ids = (plan: PlanDraft) => plan.steps.map((step) => step.id);
+const titleOf = (plan: PlanDraft, id: string) => plan.steps.find((step) => step.id === id)?.title ?? "";
 const parametersOf = (plan: PlanDraft, id: string) => plan.steps.find((step) => step.id === id)?.parameters;
 
 test("the way to a service that works comes first, what brings the old primary back after it", () => {
@@ -85,6 +86,18 @@ test("clients that Blackstart cannot move are told to the person", () => {
   const plan = planned(primaryDead(), {}, system({ clients: { pgbouncer: "10.0.0.9" } }));
   assert.ok(ids(plan).includes("move-clients-by-hand"));
   assert.match(plan.risk.statements.join(" "), /PgBouncer \(10\.0\.0\.9\)/);
+  assert.doesNotMatch(titleOf(plan, "verify-write"), /clients' own path/);
+});
+
+test("clients of which nothing is declared are no step, and the risk says that they are not moved", () => {
+  const plan = planned(primaryDead(), {}, system({ clients: undefined }));
+  assert.deepEqual(
+    ids(plan).filter((id) => id.startsWith("move-clients")),
+    [],
+  );
+  assert.match(plan.risk.statements.join(" "), /clients are not moved: .* does not say how they find the primary/);
+  assert.match(titleOf(plan, "verify-write"), /to the primary itself/);
+  assert.match(titleOf(planned(primaryDead()), "verify-write"), /clients' own path/);
 });
 
 test("what the standbys followed says more than an old memory", () => {

@@ -3,9 +3,9 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { isRefusal } from "../../src/plan/plan.ts";
 import { onlyPrimary, signal } from "./servers.ts";
-import { withWorld } from "./world.ts";
+import { withSystemFile, withWorld } from "./world.ts";
 
-/* The clients' address file cannot be written, or not even read. A folder in its place is so for root as well. */
+/* Clients that cannot be moved. A folder in the place of their address file keeps root from writing it as well. */
 
 test("an address file that cannot be written: the database is back, and the person is told what to write where", async () => {
   await withWorld({}, async (world) => {
@@ -28,5 +28,25 @@ test("an address file that cannot be written: the database is back, and the pers
     writeFileSync(addressFile, `${address}\n`);
     const back = await world.act("rejoin", "ledger/pg1");
     assert.equal(back.outcome, "done", back.state);
+  });
+});
+
+test("clients that a person has to move: it is not told as done, and only the primary itself is proven", async () => {
+  await withWorld({}, async (world) => {
+    const byAddress = (text: string) => text.replace(/clients: .*$/m, "clients: { vip: 10.9.9.9 }");
+    await withSystemFile(world, byAddress, async (declared) => {
+      await signal(world, "pg1", "SIGKILL");
+      const result = await declared.act("failover", "ledger");
+      assert.equal(result.outcome, "done-with-failures", result.state);
+      const { port } = world.lab.node(await onlyPrimary(world));
+      const events = await world.events(result.planId);
+      const failed = events.filter(({ kind }) => kind === "step.failed").map(({ data }) => data as { message: string });
+      assert.deepEqual(
+        failed.map(({ message }) => message),
+        [`Not done by Blackstart: point the virtual address 10.9.9.9 to 127.0.0.1:${port} yourself.`],
+      );
+      const written = events.find(({ data }) => (data as { outcome?: { path?: string } }).outcome?.path !== undefined);
+      assert.equal((written?.data as { outcome: { path: string } }).outcome.path, "straight to the primary");
+    });
   });
 });

@@ -68,7 +68,7 @@ export function planDegradeSynchronous(system: System, facts: ClusterFacts, _cho
         destructive: true,
         undoable: true,
       },
-      steps.verifyWriteStep(facts.cluster, primary.node, count),
+      steps.verifyWriteStep(facts.cluster, cluster, primary.node, count),
     ],
   };
 }

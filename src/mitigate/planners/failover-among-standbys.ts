@@ -41,7 +41,7 @@ export function planAmongStandbys(cluster: Cluster, facts: ClusterFacts, choice:
       `Nobody takes writes: ${names.join(", ")} answer as standbys, the last primary among them.`,
       `${candidates.map((one) => `${one.node} has received up to ${receivedLsn(one)}`).join(", ")}.`,
     ],
-    risk: { lossBytes: 0, lossSeconds: 0, downtimeSeconds, statements: [] },
+    risk: { lossBytes: 0, lossSeconds: 0, downtimeSeconds, statements: steps.clientStatements(cluster) },
     steps: [
       {
         id: "elect",
@@ -65,7 +65,7 @@ export function planAmongStandbys(cluster: Cluster, facts: ClusterFacts, choice:
       steps.promoteStep(name, steps.electedNode, furthest.node),
       ...(names.length > 1 ? [steps.followStep(name, steps.electedNode, names)] : []),
       ...steps.clientSteps(name, cluster, steps.electedNode),
-      steps.verifyWriteStep(name, steps.electedNode, count),
+      steps.verifyWriteStep(name, cluster, steps.electedNode, count),
       ...(names.length > 1 ? names.map((node) => steps.rejoinStep(name, node, steps.electedNode)) : []),
       ...(promises
         ? [steps.setSynchronousStep("set-synchronous-as-meant", name, steps.electedNode, promised, "as-meant")]

@@ -72,7 +72,7 @@ function draft(
     because: becauseOf(old, candidates, verdict),
     risk: {
       ...risk,
-      statements: [...risk.statements, ...promiseStatements(promised, available), ...clientStatements(cluster)],
+      statements: [...risk.statements, ...promiseStatements(promised, available), ...steps.clientStatements(cluster)],
     },
     steps: [
       steps.fenceStep(facts.cluster, old.node),
@@ -91,7 +91,7 @@ function draft(
           ]
         : []),
       ...steps.clientSteps(facts.cluster, cluster, steps.electedNode),
-      steps.verifyWriteStep(facts.cluster, steps.electedNode, available.count),
+      steps.verifyWriteStep(facts.cluster, cluster, steps.electedNode, available.count),
       ...afterwards(facts, old, candidates, promised),
     ],
   };
@@ -218,11 +218,4 @@ function promiseStatements(promised: Promised, available: Promised): readonly st
     sessionStatement,
     `Until the last primary is back, an acknowledged write is on ${available.count} standby(s) instead of ${promised.count}: no more are left. It is raised again as soon as they stream.`,
   ];
-}
-
-function clientStatements(cluster: Cluster): readonly string[] {
-  const byHand = steps.handMoved(cluster);
-  return byHand.length === 0
-    ? []
-    : [`You need to point ${byHand.join(", ")} to the new primary by hand, when the plan says so.`];
 }

@@ -56,7 +56,7 @@ export function planRestartCluster(cluster: Cluster, facts: ClusterFacts): PlanD
       ...stale.map((one) => ({ ...steps.fenceStep(facts.cluster, one.node), id: `fence-${one.node}` })),
       startStep(facts.cluster, primary.node, "primary"),
       ...standbys.map((one) => ({ ...startStep(facts.cluster, one.node, "standby"), onFailure: "continue" as const })),
-      steps.verifyWriteStep(facts.cluster, primary.node, promised.count),
+      steps.verifyWriteStep(facts.cluster, cluster, primary.node, promised.count),
       ...standbys.map((one) => steps.rejoinStep(facts.cluster, one.node, primary.node)),
       ...stale.flatMap((one) => [
         steps.keepStep(facts.cluster, one.node),

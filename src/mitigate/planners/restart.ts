@@ -1,5 +1,5 @@
 import type { Refusal, Step } from "../../plan/plan.ts";
-import type { System } from "../../system/schema.ts";
+import type { Cluster, System } from "../../system/schema.ts";
 import { type ClusterFacts, lastPrimaryOf, type NodeFacts, nodeFacts, primariesOf } from "../cluster-facts.ts";
 import { promiseOf } from "../loss.ts";
 import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
@@ -40,7 +40,7 @@ export function planRestart(system: System, facts: ClusterFacts, choice: Choice)
         ? `Bring it back as a standby: \`blackstart mitigate rejoin ${facts.cluster}/${node.node}\`.`
         : "Stop the stale one: `blackstart mitigate demote`.",
     );
-  return draft(system, facts, node, wasPrimary ? "primary" : "standby");
+  return draft(cluster, facts, node, wasPrimary ? "primary" : "standby");
 }
 
 /** The node that was named; else the primary, which is what is meant by restarting a cluster. */
@@ -49,8 +49,8 @@ function nodeOf(facts: ClusterFacts, choice: Choice): NodeFacts | undefined {
   return primariesOf(facts)[0] ?? lastPrimaryOf(facts);
 }
 
-function draft(system: System, facts: ClusterFacts, node: NodeFacts, role: "primary" | "standby"): PlanDraft {
-  const promised = promisedAfter(declaredCluster(system, facts.cluster), facts, node);
+function draft(cluster: Cluster, facts: ClusterFacts, node: NodeFacts, role: "primary" | "standby"): PlanDraft {
+  const promised = promisedAfter(cluster, facts, node);
   const inTheWay = role === "primary" || isWaitedFor(facts, node);
   return {
     kind: "restart",
@@ -77,7 +77,7 @@ function draft(system: System, facts: ClusterFacts, node: NodeFacts, role: "prim
     steps: [
       stopStep(facts.cluster, node),
       startStep(facts.cluster, node.node, role),
-      ...(role === "primary" ? [steps.verifyWriteStep(facts.cluster, node.node, promised.count)] : []),
+      ...(role === "primary" ? [steps.verifyWriteStep(facts.cluster, cluster, node.node, promised.count)] : []),
     ],
   };
 }

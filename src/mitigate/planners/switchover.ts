@@ -101,9 +101,7 @@ function draft(cluster: Cluster, facts: ClusterFacts, primary: AnsweringNode, ta
               `Until ${primary.node} is back, an acknowledged write is on ${available.count} standby(s) instead of ${promised.count}.`,
             ]
           : []),
-        ...steps
-          .handMoved(cluster)
-          .map((way) => `You need to point ${way} to the new primary by hand, when the plan says so.`),
+        ...steps.clientStatements(cluster),
       ],
     },
     steps: stepsOf(
@@ -147,7 +145,7 @@ function stepsOf(
     steps.promoteStep(name, target, primary),
     ...(others.length > 0 ? [steps.followStep(name, target, [target, ...others])] : []),
     ...steps.clientSteps(name, cluster, target),
-    steps.verifyWriteStep(name, target, available.count),
+    steps.verifyWriteStep(name, cluster, target, available.count),
     steps.rejoinStep(name, primary, target),
     ...(promised.count > 0
       ? [steps.setSynchronousStep("set-synchronous-as-meant", name, target, promised, "as-meant")]

@@ -65,19 +65,22 @@ function placeOf(context: MitigationContext, step: StepContext): { file: string;
   return { file, address: `${host}:${port}` };
 }
 
-/** Says what the person has to do, and believes nothing: the write that follows goes straight to the new primary. */
+/** Ends as not done: whether the person has done it cannot be seen from here, and a tick would say that it is. */
 export function moveClientsByHandHandler(context: MitigationContext): StepHandler {
   return {
     kind: "clients.by-hand",
     check: async (step) => (await refusedUnlessPrimary(context, step)) ?? { state: "ready" },
     async do(step) {
       const { host, port } = addressOf(declaredNode(context, text(step, "cluster"), text(step, "primary")).url);
-      const todo = texts(step, "ways").map((way) => `Point ${way} to ${host}:${port}.`);
-      for (const line of todo) step.progress(line);
-      return { todo };
+      const ways = texts(step, "ways").join(", ");
+      throw stepFailed(
+        `Not done by Blackstart: point ${ways} to ${host}:${port} yourself.`,
+        "Blackstart cannot move clients this way yet; until you do, they look for the last primary.",
+        `Point ${ways} to ${host}:${port}.`,
+      );
     },
     async verify() {
-      // Whether the person did it cannot be seen from here; the outcome says what is left to do.
+      // Never reached: it is left to the person.
     },
   };
 }

@@ -14,8 +14,9 @@ const writeTimeoutMs = 10_000;
 const attemptTimeoutMs = 5000;
 
 /**
- * Verified means written: a commit through the clients' own path is acknowledged within a limit. The message writes
- * log and waits for the synchronous standbys like any commit, and needs no table.
+ * Verified means written: a commit through the address that the clients read, or straight to the primary where there is
+ * none, is acknowledged within a limit. The message writes log and waits for the synchronous standbys like any commit,
+ * and needs no table.
  */
 export function verifyWriteHandler(context: MitigationContext): StepHandler {
   return {
