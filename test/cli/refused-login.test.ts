@@ -71,3 +71,14 @@ test("a watch that is refused after it has seen the primary calls it no outage",
       });
     }),
   ));
+
+test("a password that is asked for and not given is told as that, with how to give it", () =>
+  withPasswords(async (lab) => {
+    const url = lab.node("pg1").url.replace("//blackstart@", "//watcher@");
+    const { run } = commandLine(lab.directory, { PGPASSWORD: undefined, PGPASSFILE: join(lab.directory, "none") });
+    const { code, stderr } = await run("init", url);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /asks for a password, and none is given/);
+    assert.match(stderr, /next: .*PGPASSWORD[\s\S]*\.pgpass[\s\S]*url/);
+    assert.doesNotMatch(stderr, /SASL|SCRAM/);
+  }));

@@ -51,7 +51,7 @@ export async function connect(url: string, options: ConnectOptions = {}): Promis
   try {
     await client.connect();
   } catch (error) {
-    throw unreachable(url, error);
+    throw isPasswordMissing(client, error) ? passwordMissing(url, error) : unreachable(url, error);
   }
   return {
     url,
@@ -137,6 +137,25 @@ async function query<Row extends object>(
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** The driver's own word for it names no server, no password and no way out; it has no code either. */
+function isPasswordMissing(client: pg.Client, error: unknown): boolean {
+  const given = client.password as unknown;
+  const asked = (error as { code?: string }).code === "28P01" || /password must be a string/.test(messageOf(error));
+  return asked && (given === undefined || given === null || given === "");
+}
+
+/** With the SQLSTATE of a wrong password: the server lives, and lets only us not in. */
+function passwordMissing(url: string, error: unknown): BlackstartError {
+  const why = "The server asks for a password, and none is given";
+  return new BlackstartError("UNREACHABLE", {
+    what: `Cannot log in to ${withoutPassword(url)}.`,
+    why: `${why}.`,
+    next: "Give it by PGPASSWORD, by ~/.pgpass, or in the url: postgres://user:password@address:5432/database",
+    details: { sqlstate: "28P01" },
+    cause: new Error(why.charAt(0).toLowerCase() + why.slice(1), { cause: error }),
+  });
 }
 
 function unreachable(url: string, error: unknown): BlackstartError {

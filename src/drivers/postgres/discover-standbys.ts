@@ -144,6 +144,8 @@ function urlsOf(standby: Standby, sender: Found): readonly string[] {
   return [...ports].map((port) => withServer(sender.url, host, port));
 }
 
+const giveAddress = "give its address as well: blackstart init <url1> <url2>";
+
 /** It goes into the file all the same, if its supposed address is not that of another node; else it is told. */
 function placeUnreached(
   standby: Standby,
@@ -161,15 +163,13 @@ function placeUnreached(
   const taken = new Set([...found, ...unreached].map(({ url }) => serverOf(url)));
   const url = [refusal?.url, ...urlsOf(standby, sender)].find((one) => one !== undefined && !taken.has(serverOf(one)));
   if (url === undefined || standby.clientAddress === null) {
-    notes.push(
-      `${name} streams from ${address}, but its port is not known; add it to the nodes, or give its url to init`,
-    );
+    notes.push(`${name} streams from ${address}, but its port is not known; ${giveAddress}`);
     return;
   }
   const doubt =
     refusal?.url === url
       ? `it streams from ${address}; the server at ${serverOf(url)} did not let us in (${refusal.why}) and is taken for it`
-      : `it streams from ${address}, but could not be asked: its port is not known, ${hostAndPort(url)?.port} is assumed`;
+      : `it streams from ${address}, but could not be asked: its port is not known, ${hostAndPort(url)?.port} is assumed; ${giveAddress}`;
   unreached.push({
     url,
     facts: null,
