@@ -45,8 +45,8 @@ test("clients that a person has to move: it is not told as done, and only the pr
         failed.map(({ message }) => message),
         [`Not done by Blackstart: point the virtual address 10.9.9.9 to 127.0.0.1:${port} yourself.`],
       );
-      const written = events.find(({ data }) => (data as { outcome?: { path?: string } }).outcome?.path !== undefined);
-      assert.equal((written?.data as { outcome: { path: string } }).outcome.path, "straight to the primary");
+      const paths = events.map(({ data }) => (data as { outcome?: { path?: string } }).outcome?.path);
+      assert.ok(paths.includes("straight to the primary"));
     });
   });
 });
