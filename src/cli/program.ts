@@ -12,6 +12,7 @@ import { addPostmortem } from "./commands/postmortem.ts";
 import { addRecover } from "./commands/recover.ts";
 import { addStatus } from "./commands/status.ts";
 import { addUp } from "./commands/up.ts";
+import { blackstartHome } from "../system/home.ts";
 
 /**
  * All commands, composed. Each stands in a file of its own and imports what it needs only when it runs: the help of
@@ -25,7 +26,7 @@ export function createProgram(surroundings: Surroundings): Command {
     .helpOption("-h, --help", "print this")
     .option("-f, --file <file>", "the system file (default: the nearest blackstart.yaml)")
     .option("--lab <name>", "use this lab's system file")
-    .option("--home <folder>", "where the timeline lies (default: $BLACKSTART_HOME)")
+    .option("--home <folder>", `where the timeline lies (default: $BLACKSTART_HOME, else ${usualHome(surroundings)})`)
     .option("--as <name>", "who you are, for the timeline (default: $USER)")
     .option("--json", "print one JSON object a line, the last one the result")
     .option("--no-color", "print without colours")
@@ -42,6 +43,11 @@ export function createProgram(surroundings: Surroundings): Command {
   const act = createAct(surroundings);
   addAll(program, act);
   return program;
+}
+
+/** As it is on this platform, for whoever reads the help. */
+function usualHome({ environment }: Surroundings): string {
+  return blackstartHome({ ...environment, BLACKSTART_HOME: undefined, HOME: "~" });
 }
 
 /** In the order in which one meets them. */

@@ -73,16 +73,25 @@ export function nodeNamed(system: System, text: string): { cluster: string; node
 
 function known(kind: string, name: string, things: object): string {
   if (Object.hasOwn(things, name)) return name;
-  throw unknown(kind, name, Object.keys(things));
+  throw unknown(kind, name, Object.keys(things), "Add one to the system file.");
 }
 
-/** For every kind of name that a person types: incidents and plans as well. */
-export function unknown(kind: string, name: string, candidates: readonly string[]): BlackstartError {
+/**
+ * For every kind of name that a person types: incidents and plans as well.
+ * @param whenNone what to do where there is nothing to name
+ */
+export function unknown(
+  kind: string,
+  name: string,
+  candidates: readonly string[],
+  whenNone = "There is nothing to be named yet.",
+): BlackstartError {
   const near = nearest(name, candidates);
+  const next = candidates.length === 0 ? whenNone : "Use one of the names that exist.";
   return new BlackstartError("UNKNOWN_NAME", {
     what: `There is no ${kind} “${name}”.${didYouMean(name, candidates)}`,
     why: candidates.length === 0 ? "There is none at all." : `There ${list(candidates)}.`,
-    next: near === undefined ? "Use one of the names that exist." : `Use “${near}”, if that is what you meant.`,
+    next: near === undefined ? next : `Use “${near}”, if that is what you meant.`,
     details: { name, candidates: candidates.slice(0, 50), ...(near === undefined ? {} : { nearest: near }) },
   });
 }

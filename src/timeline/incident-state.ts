@@ -54,7 +54,9 @@ export async function findIncidentId(timeline: Timeline, idOrPrefix: string): Pr
   if (ids.includes(idOrPrefix)) return idOrPrefix;
   const candidates = idOrPrefix === "" ? [] : ids.filter((id) => id.startsWith(idOrPrefix));
   if (candidates.length === 1 && candidates[0] !== undefined) return candidates[0];
-  throw candidates.length > 1 ? ambiguous(idOrPrefix, candidates) : unknown("incident", idOrPrefix, ids.toReversed());
+  if (candidates.length > 1) throw ambiguous(idOrPrefix, candidates);
+  const open = 'Open one: blackstart incident open "what is wrong". `blackstart up` opens them by itself.';
+  throw unknown("incident", idOrPrefix, ids.toReversed(), open);
 }
 
 function ambiguous(asked: string, candidates: readonly string[]): BlackstartError {

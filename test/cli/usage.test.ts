@@ -62,6 +62,17 @@ test("a mitigation without its target ends with 2 and gives the choices as comma
     }
   }));
 
+test("where there is nothing to name, it is said how it comes to be; and what can be listed is listed", () =>
+  withCommandLine(async ({ run }) => {
+    assert.match((await run("incident", "ack", "latest")).stderr, /next: Open one: blackstart incident open/);
+    assert.match((await run("plan", "show", "latest")).stderr, /next: Have one made: `blackstart mitigate`/);
+    const healed = await run("lab", "heal");
+    assert.equal(healed.code, 0, healed.stderr);
+    assert.match(healed.stdout, /hang/);
+    assert.doesNotMatch(healed.stdout, /two-primaries/);
+    assert.match((await run("--help")).stdout.replace(/\s+/g, " "), /\$BLACKSTART_HOME, else \S+blackstart\)/);
+  }));
+
 test("a command that only groups others shows them and ends with 2", () =>
   withCommandLine(async ({ run }) => {
     for (const args of [[], ["incident"], ["lab"]]) {

@@ -35,10 +35,10 @@ export function addLab(program: Command, act: Act): void {
   act(
     lab
       .command("heal")
-      .argument("<fault>", "which fault")
+      .argument("[fault]", "without it: those that can be taken back")
       .description("take a fault back, where that needs no recovery")
       .option("--node <node>", "which node (default: wherever it is broken so)"),
-    async (context, options: BreakOptions, fault: string) =>
+    async (context, options: BreakOptions, fault: string | undefined) =>
       (await import("./lab/break.ts")).healCommand(context, options, fault),
   );
   act(

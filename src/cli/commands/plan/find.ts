@@ -14,7 +14,8 @@ export async function findPlan(context: CommandContext, asked: string): Promise<
   const [only] = candidates;
   if (candidates.length === 1 && only !== undefined) return only;
   const ids = (candidates.length > 1 ? candidates : plans).map(({ id }) => id).reverse();
-  if (candidates.length === 0) throw unknown("plan", asked, ids);
+  if (candidates.length === 0)
+    throw unknown("plan", asked, ids, "Have one made: `blackstart mitigate`, or `blackstart recover`.");
   throw new BlackstartError("UNKNOWN_NAME", {
     what: `“${asked}” is the beginning of ${candidates.length} plans.`,
     why: `It could be ${ids.slice(0, 5).join(", ")}${ids.length > 5 ? ", or an older one" : ""}.`,
