@@ -30,6 +30,11 @@ export class BlackstartError extends Error {
   }
 }
 
+/** What happened and why, as prose, whether or not the first ends with a full stop. */
+export function whatAndWhy({ message, why }: BlackstartError): string {
+  return `${message.replace(/\.$/, "")}. ${why}`;
+}
+
 /** The message of anything thrown, in one line. */
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === "") return error.errors.map(messageOf).join("; ");

@@ -1,4 +1,4 @@
-import { BlackstartError } from "../base/error.ts";
+import { BlackstartError, whatAndWhy } from "../base/error.ts";
 import type { JsonObject } from "../base/json.ts";
 import type { Clock } from "../base/time.ts";
 import { withoutPassword } from "../system/secrets.ts";
@@ -62,7 +62,7 @@ export async function carryOut(run: CarryOut): Promise<PlanResult> {
       failures += 1;
       pending.push(failed(step, end.error));
       const goesOn = step.onFailure === "continue" && !hold.signal.aborted;
-      if (!goesOn) return await stop(step, `${end.error.message}. ${end.error.why}`, end.error.next);
+      if (!goesOn) return await stop(step, whatAndWhy(end.error), end.error.next);
     }
   }
   const outcome = failures === 0 ? "done" : "done-with-failures";
@@ -72,7 +72,7 @@ export async function carryOut(run: CarryOut): Promise<PlanResult> {
 
 function whyAsked({ signal }: Hold): string {
   const { reason } = signal;
-  return reason instanceof BlackstartError ? `${reason.message}. ${reason.why}` : "It was asked to stop.";
+  return reason instanceof BlackstartError ? whatAndWhy(reason) : "It was asked to stop.";
 }
 
 export const askAgain =

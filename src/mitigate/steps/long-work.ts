@@ -1,4 +1,4 @@
-import { BlackstartError } from "../../base/error.ts";
+import { BlackstartError, whatAndWhy } from "../../base/error.ts";
 import type { WorkLimit } from "../../drivers/postgres/instance.ts";
 import type { StepContext } from "../../plan/handler.ts";
 
@@ -44,7 +44,7 @@ export async function tellingMeanwhile<T>(
 /** Asked to stop, with the state in which that leaves the node. */
 export function stoppedHalfWay(step: StepContext, state: string): BlackstartError {
   const { reason } = step.signal;
-  const why = reason instanceof BlackstartError ? `${reason.message}. ${reason.why}` : "The plan was asked to stop.";
+  const why = reason instanceof BlackstartError ? whatAndWhy(reason) : "The plan was asked to stop.";
   const next = `When there is time for it: \`blackstart mitigate rejoin ${step.parameters.cluster}/${step.parameters.node}\`.`;
   return new BlackstartError("INTERRUPTED", { what: state, why, next, details: { step: step.stepId } });
 }
