@@ -53,13 +53,27 @@ export async function connect(url: string, options: ConnectOptions = {}): Promis
   } catch (error) {
     throw isPasswordMissing(client, error) ? passwordMissing(url, error) : unreachable(url, error);
   }
-  return {
+  const connection: Connection = {
     url,
     query: (text, values, queryOptions) =>
       query(client, url, text, values ?? [], queryOptions?.timeoutMs ?? options.queryTimeoutMs ?? defaultTimeoutMs),
     onClosed: (listener) => void closed.then(listener),
     close: () => close(client, closed),
   };
+  clients.set(connection, client);
+  return connection;
+}
+
+/** A password must not be found by whoever prints a connection. */
+const clients = new WeakMap<Connection, pg.Client>();
+
+/**
+ * As whom it came in: by the url, else by PGUSER and PGPASSWORD, else by the password file of whoever runs Blackstart.
+ * Programs that connect to the same server on another machine, or in another account, need to be told.
+ */
+export function credentialsOf(connection: Connection): { user?: string; password?: string } {
+  const { user, password } = clients.get(connection) ?? {};
+  return { ...(user ? { user } : {}), ...(typeof password === "string" && password !== "" ? { password } : {}) };
 }
 
 /** Connects, does one thing, and closes again, whatever happens. */

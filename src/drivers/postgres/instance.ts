@@ -30,6 +30,12 @@ export interface Instance {
   /** Sets settings in postgresql.auto.conf of a server that is down (of one that is up: use ALTER SYSTEM). */
   writeSettings(settings: Readonly<Record<string, string>>): Promise<void>;
 
+  /** The value that the next start would use, whichever of its files says it. Empty where it is not set. */
+  setting(name: string): Promise<string>;
+
+  /** The last different errors in its log, and where that lies; no lines where it cannot be read or names none. */
+  lastErrors(): Promise<{ file: string; lines: readonly string[] }>;
+
   /** What `pg_control` says. Works on a server that is down. */
   control(): Promise<ControlData>;
 
@@ -42,7 +48,10 @@ export interface Instance {
   /** True where the host has pg_rewind for this version, and the data directory allows it (checksums or wal_log_hints). */
   canRewind(): Promise<boolean>;
 
-  /** Rewinds this stopped server to a place from which it can follow `sourceUrl`. */
+  /**
+   * Rewinds this stopped server to a place from which it can follow `sourceUrl`, with the password by which Blackstart
+   * itself connects there, else with the password file of the node.
+   */
   rewind(sourceUrl: string, limit: WorkLimit): Promise<void>;
 
   /**

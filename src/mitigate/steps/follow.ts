@@ -1,4 +1,4 @@
-import { messageOf } from "../../base/error.ts";
+import { BlackstartError, messageOf, whatAndWhy } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
 import { addressOf, aimedAt, formatConninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
@@ -8,6 +8,8 @@ import type { MitigationContext } from "../context.ts";
 import { stepFailed, text, texts } from "./parameters.ts";
 import { refusedUnlessPrimary } from "./roles.ts";
 import { alterSystem, isStandby, replicationAddress, sessions, streamsFrom } from "./servers.ts";
+import { provideSlot } from "./slot.ts";
+import { whyNotStreaming } from "./not-streaming.ts";
 
 const followTimeoutMs = 5000;
 const pollMs = 3;
@@ -32,7 +34,9 @@ export function followHandler(context: MitigationContext): StepHandler {
           "The plan goes on, and brings back later what cannot follow now.",
         );
       }
+      const slots = results.flatMap(({ slot }) => slot ?? []);
       return {
+        ...(slots.length > 0 ? { slotsMade: slots } : {}),
         following: results.filter((one) => one.how !== "cascades").map((one) => one.node),
         cascading: results.filter((one) => one.how === "cascades").map((one) => one.node),
       };
@@ -43,7 +47,7 @@ export function followHandler(context: MitigationContext): StepHandler {
   };
 }
 
-type Followed = Readonly<{ node: string; how?: "already" | "follows" | "cascades"; problem?: string }>;
+type Followed = Readonly<{ node: string; how?: "already" | "follows" | "cascades"; problem?: string; slot?: string }>;
 
 async function follow(context: MitigationContext, step: StepContext, node: string): Promise<Followed> {
   const [cluster, primary] = [text(step, "cluster"), text(step, "primary")];
@@ -53,17 +57,20 @@ async function follow(context: MitigationContext, step: StepContext, node: strin
       if (!(await isStandby(connection))) return { node, problem: "it takes writes itself." };
       if (await streamsFrom(connection, address)) return { node, how: "already" };
       if (await cascades(context, step, connection, node)) return { node, how: "cascades" };
-      await provideSlot(context, step, connection);
+      const slot = await slotOf(connection);
+      const made = (await provideSlot(context, step, node, slot)) ? { slot } : {};
       await step.assertHeld();
       await aimAt(context, connection, cluster, primary, node);
       const streaming = async () => ((await streamsFrom(connection, address)) ? true : undefined);
       if (await pollUntil(streaming, { everyMs: pollMs, timeoutMs: followTimeoutMs, signal: step.signal }))
-        return { node, how: "follows" };
-      return { node, problem: `it did not stream within ${followTimeoutMs} ms; its log says why.` };
+        return { node, how: "follows", ...made };
+      const instance = await context.fleet.instance(cluster, node);
+      return { node, problem: await whyNotStreaming(instance, followTimeoutMs) };
     });
   } catch (error) {
     if (step.signal.aborted) throw error;
-    return { node, problem: messageOf(error) };
+    if (!(error instanceof BlackstartError)) return { node, problem: messageOf(error) };
+    return { node, problem: `${whatAndWhy(error)} ${error.next}` };
   }
 }
 
@@ -98,14 +105,7 @@ async function cascades(
   return answers.includes(true);
 }
 
-/** A standby that uses a slot finds none on the new primary. */
-async function provideSlot(context: MitigationContext, step: StepContext, connection: Connection): Promise<void> {
+async function slotOf(connection: Connection): Promise<string> {
   const rows = await connection.query<{ slot: string }>("select current_setting('primary_slot_name') as slot");
-  const slot = rows[0]?.slot ?? "";
-  if (slot === "") return;
-  await step.assertHeld();
-  await sessions(context).use(text(step, "cluster"), text(step, "primary"), async (primary) => {
-    const there = await primary.query("select 1 from pg_replication_slots where slot_name = $1", [slot]);
-    if (there.length === 0) await primary.query("select pg_create_physical_replication_slot($1, true)", [slot]);
-  });
+  return rows[0]?.slot ?? "";
 }

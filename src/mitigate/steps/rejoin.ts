@@ -1,12 +1,13 @@
-import { BlackstartError, messageOf } from "../../base/error.ts";
+import { BlackstartError, messageOf, whatAndWhy } from "../../base/error.ts";
 import type { JsonObject } from "../../base/json.ts";
 import { pollUntil } from "../../base/time.ts";
 import { aimedAt, type Conninfo, formatConninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
-import type { Connection } from "../../drivers/postgres/connection.ts";
+import { type Connection, credentialsOf } from "../../drivers/postgres/connection.ts";
 import type { Instance, InstanceState, WorkLimit } from "../../drivers/postgres/instance.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import { limitOf, stoppedHalfWay, tellingMeanwhile } from "./long-work.ts";
+import { whyNotStreaming } from "./not-streaming.ts";
 import { stepFailed, text } from "./parameters.ts";
 import {
   declaredNode,
@@ -19,6 +20,7 @@ import {
   startServer,
   streamsFrom,
 } from "./servers.ts";
+import { provideSlot, withdrawSlot } from "./slot.ts";
 
 const startTimeoutMs = 60_000;
 const streamTimeoutMs = 10_000;
@@ -68,26 +70,57 @@ async function streams(context: MitigationContext, step: StepContext): Promise<b
 type Way = "as it was" | "rewound" | "cloned";
 
 async function rejoin(context: MitigationContext, step: StepContext): Promise<JsonObject> {
-  const limit = limitOf(step);
   const [cluster, node, primary] = [text(step, "cluster"), text(step, "node"), text(step, "primary")];
   const instance = await neededInstance(context, cluster, node);
   await sessions(context).use(cluster, primary, async (connection) => {
     if (await isStandby(connection)) throw notBack(step, `${primary} is no primary; there is none to follow.`);
   });
   const before = await instance.inspect();
+  const slot = before.state === "no-data" ? "" : await settingOf(instance, "primary_slot_name");
+  const slotMade = await provideSlot(context, step, node, slot);
+  try {
+    const outcome = await comeBack(context, step, instance, before);
+    return { ...outcome, ...(slotMade ? { slotMade: slot } : {}) };
+  } catch (error) {
+    if (slotMade) await withdrawSlot(context, step, slot);
+    throw error;
+  }
+}
+
+/** Not known where its settings cannot be read; a start then fails for the same reason, and says so. */
+async function settingOf(instance: Instance, name: string): Promise<string> {
+  try {
+    return await instance.setting(name);
+  } catch (error) {
+    if (error instanceof BlackstartError) return "";
+    throw error;
+  }
+}
+
+async function comeBack(
+  context: MitigationContext,
+  step: StepContext,
+  instance: Instance,
+  before: InstanceState,
+): Promise<JsonObject> {
+  const limit = limitOf(step);
+  const [cluster, node] = [text(step, "cluster"), text(step, "node")];
   await end(context, step, instance, before);
   await forgetZombie(context, { cluster, node, instance });
   let kept: string | undefined;
   const problems: string[] = [];
-  for (const way of await waysOf(instance, before)) {
+  const ways = await waysOf(instance, before);
+  for (const way of ways) {
+    if (way === "cloned" && !ways.includes("rewound")) problems.push(cannotRewind);
+    const because = problems.join("; ");
     try {
-      step.progress(`${node}: ${wayText(way)}`);
+      step.progress(`${node}: ${wayText(way)}${because === "" ? "" : `, because: ${because}`}`);
       if (way !== "as it was" && before.state !== "no-data") kept ??= (await keep(instance, step, limit)).directory;
       await tryWay(context, step, instance, way, limit);
       return {
         how: way,
         ...(kept === undefined ? {} : { kept }),
-        ...(problems.length > 0 ? { problems } : {}),
+        ...(because === "" ? {} : { because }),
       };
     } catch (error) {
       if (step.signal.aborted) throw stoppedHalfWay(step, `${node} is not back as a standby; it takes no writes`);
@@ -95,7 +128,7 @@ async function rejoin(context: MitigationContext, step: StepContext): Promise<Js
       await endServer(context, step, { cluster, node, instance }, { mode: "kill", timeoutMs: 5000 });
     }
   }
-  throw notBack(step, problems.join(" "));
+  throw notBack(step, `${problems.join("; ")}.`);
 }
 
 /** A crashed primary cannot simply follow: its log has an end of its own. */
@@ -107,8 +140,12 @@ async function waysOf(instance: Instance, before: InstanceState): Promise<readon
   return [...(mayFollow ? ["as it was" as const] : []), ...(rewinds ? ["rewound" as const] : []), "cloned"];
 }
 
+const cannotRewind =
+  "rewound: not possible: there is no data directory, the host has no pg_rewind of its version, or it has neither data checksums nor wal_log_hints";
+
 function reasonOf(error: unknown): string {
-  return error instanceof BlackstartError ? `${error.message} ${error.why}` : messageOf(error);
+  const reason = error instanceof BlackstartError ? whatAndWhy(error) : messageOf(error);
+  return reason.replace(/\.$/, "").replace(/\s*\n\s*/g, " / ");
 }
 
 function wayText(way: Way): string {
@@ -129,7 +166,7 @@ async function tryWay(
   way: Way,
   limit: () => WorkLimit,
 ): Promise<void> {
-  const conninfo = await conninfoOf(context, step);
+  const conninfo = await conninfoOf(context, step, instance);
   await step.assertHeld();
   if (way === "rewound") await rewind(context, step, instance, limit);
   if (way === "cloned") await clone(context, step, instance, conninfo, limit);
@@ -141,7 +178,7 @@ async function tryWay(
   await startServer(context, place, startMs, step.signal);
   const there = async () => ((await streams(context, step)) ? true : undefined);
   if (await pollUntil(there, { everyMs: 20, timeoutMs: streamTimeoutMs, signal: step.signal })) return;
-  throw notBack(step, `It runs, but does not stream within ${streamTimeoutMs / 1000} s; its log says why.`);
+  throw new Error(await whyNotStreaming(instance, streamTimeoutMs));
 }
 
 async function rewind(
@@ -201,20 +238,30 @@ async function keep(instance: Instance, step: StepContext, limit: () => WorkLimi
 }
 
 /**
- * How it replicates from the primary: as declared; else as the primary itself did while it was a standby (user and
- * password are then those of replication); else by the url.
+ * How it replicates from the primary: as declared; else as the primary itself did while it was a standby; else by the
+ * url. A password that this does not tell is that of the same user in one of the others, or by which we came in.
  */
-async function conninfoOf(context: MitigationContext, step: StepContext): Promise<Conninfo> {
+async function conninfoOf(context: MitigationContext, step: StepContext, instance: Instance): Promise<Conninfo> {
   const [cluster, node, primary] = [text(step, "cluster"), text(step, "node"), text(step, "primary")];
   const declared = declaredNode(context, cluster, primary);
-  const rows = await sessions(context).use(cluster, primary, (connection) =>
-    connection.query<{ value: string }>("select current_setting('primary_conninfo') as value"),
-  );
-  const left = rows[0]?.value ?? "";
+  const { left, credentials } = await sessions(context).use(cluster, primary, async (connection) => {
+    const rows = await connection.query<{ value: string }>("select current_setting('primary_conninfo') as value");
+    return { left: rows[0]?.value ?? "", credentials: credentialsOf(connection) };
+  });
+  const before = await settingOf(instance, "primary_conninfo");
   const base = parseConninfo(declared.replication ?? (left === "" ? declared.url : left));
-  const { dbname: _dbname, ...kept } = base;
+  const { dbname: _dbname, ...kept } = withPassword(base, [parseConninfo(before), parseConninfo(left), credentials]);
   const name = typeof step.parameters.name === "string" ? step.parameters.name : node;
   return { ...aimedAt(kept, replicationAddress(context, cluster, primary)), application_name: name };
+}
+
+function withPassword(base: Conninfo, others: readonly Conninfo[]): Conninfo {
+  const user = base.user ?? others.at(-1)?.user;
+  const named: Conninfo = { ...base, ...(user === undefined ? {} : { user }) };
+  const tells = (one: Conninfo) => one.password !== undefined || one.passfile !== undefined;
+  const other = tells(named) ? undefined : others.find((one) => one.user === user && tells(one));
+  const { password, passfile } = other ?? {};
+  return { ...named, ...(passfile === undefined ? {} : { passfile }), ...(password === undefined ? {} : { password }) };
 }
 
 function notBack(step: StepContext, why: string): BlackstartError {

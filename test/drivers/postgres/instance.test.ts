@@ -197,6 +197,19 @@ describe("an instance", { skip: noPostgres }, () => {
     await assert.rejects(nowhere.control(), { code: "HOST_COMMAND_FAILED" });
   });
 
+  test("that runs and does not stream says why, once, in its log's own words, and where that lies", () =>
+    withInstances({ standbys: ["asynchronous"] }, async ({ pg2 }) => {
+      await pg2.stop("fast", 10_000);
+      await pg2.writeSettings({ primary_slot_name: "nowhere" });
+      assert.equal(await pg2.setting("primary_slot_name"), "nowhere");
+      await pg2.start(10_000);
+      const said = /replication slot "nowhere" does not exist/;
+      await until(async () => (await pg2.lastErrors()).lines.some((line) => said.test(line)));
+      const { file, lines } = await pg2.lastErrors();
+      assert.equal(file, `${pg2.dataDirectory}.log`);
+      assert.equal(lines.filter((line) => said.test(line)).length, 1, lines.join("\n"));
+    }));
+
   test("marked as a standby starts as one, and settings are set in place of the old", () =>
     withInstances({ standbys: [] }, async ({ lab, pg1 }) => {
       await pg1.kill();
@@ -291,6 +304,24 @@ describe("rewinding", { skip: rewinding?.skip ?? true }, () => {
       assert.equal(readFileSync(join(pg1.dataDirectory, "postgresql.conf"), "utf8"), settings);
     }));
 
+  test("that ends before pg_rewind begins leaves the settings as they were; meanwhile the guard says what it is", () =>
+    withInstances(options, async ({ lab, pg1 }) => {
+      await diverge(lab, pg1);
+      const { dataDirectory } = pg1;
+      const settings = readFileSync(join(dataDirectory, "postgresql.auto.conf"), "utf8");
+      const single = `case $1 in --single) cp "$4/postgresql.auto.conf" "$4/seen"; exit 1 ;; esac; exec "${options.binaries}/postgres" "$@"`;
+      const binaries = programsWith(lab, options.binaries, "postgres", single);
+      const place = { host: localHost(), node: "pg1", dataDirectory, binaries, start: undefined, stop: undefined };
+      const broken = openInstance({ ...place, configFile: undefined });
+      await assert.rejects(broken.rewind(lab.node("pg2").url, { timeoutMs: 30_000 }), {
+        message: "pg1 on local: recovering it from its own log failed.",
+      });
+      assert.equal(readFileSync(join(dataDirectory, "postgresql.auto.conf"), "utf8"), settings);
+      const seen = readFileSync(join(dataDirectory, "seen"), "utf8");
+      assert.match(seen, /^# .*\n# .*blackstart plan resume.*\nshared_preload_libraries = 'blackstart_is_rewinding/m);
+      await pg1.rewind(lab.node("pg2").url, { timeoutMs: 30_000 });
+    }));
+
   test("of a running server is refused", () =>
     withInstances(options, async ({ lab, pg2 }) => {
       await assert.rejects(pg2.rewind(lab.node("pg1").url, { timeoutMs: 30_000 }), { code: "NOT_POSSIBLE_NOW" });
@@ -316,19 +347,22 @@ async function withInstances(options: Parameters<typeof withLab>[0], use: (insta
 
 /** Programs whose pg_rewind is killed in the middle, when it has removed and overwritten what it does. */
 function dyingRewind(lab: Lab, binaries: string): string {
-  const folder = join(lab.directory, "programs");
-  mkdirSync(folder);
-  for (const name of readdirSync(binaries)) symlinkSync(join(binaries, name), join(folder, name));
-  rmSync(join(folder, "pg_rewind"));
-  const script = `#!/bin/sh
-data=\${1#--target-pgdata=}
+  const script = `data=\${1#--target-pgdata=}
 echo 'pg_rewind: rewinding from last common checkpoint at 0/0 on timeline 1'
 rm -f "$data/standby.signal"
 printf "%s\\n" "port = 19999" "listen_addresses = '127.0.0.1'" "unix_socket_directories = ''" >"$data/postgresql.conf"
 : >"$data/postgresql.auto.conf"
-kill -9 $$
-`;
-  writeFileSync(join(folder, "pg_rewind"), script, { mode: 0o755 });
+kill -9 $$`;
+  return programsWith(lab, binaries, "pg_rewind", script);
+}
+
+/** The programs of this folder, with a shell script in place of one. */
+function programsWith(lab: Lab, binaries: string, replaced: string, script: string): string {
+  const folder = join(lab.directory, "programs");
+  mkdirSync(folder);
+  for (const name of readdirSync(binaries)) symlinkSync(join(binaries, name), join(folder, name));
+  rmSync(join(folder, replaced));
+  writeFileSync(join(folder, replaced), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   return folder;
 }
 

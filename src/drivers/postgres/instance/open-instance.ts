@@ -1,4 +1,5 @@
 import type { Instance } from "../instance.ts";
+import { lastErrors } from "./last-errors.ts";
 import { locateBinaries } from "./binaries.ts";
 import { clone } from "./clone.ts";
 import { control } from "./control.ts";
@@ -7,7 +8,7 @@ import { keep } from "./keep.ts";
 import { kill } from "./kill.ts";
 import type { Place } from "./place.ts";
 import { canRewind, rewind } from "./rewind.ts";
-import { markStandby, writeSettings } from "./settings.ts";
+import { markStandby, readSetting, writeSettings } from "./settings.ts";
 import { start } from "./start.ts";
 import { stop } from "./stop.ts";
 
@@ -34,6 +35,8 @@ export function openInstance(place: Place): Instance {
       start(place, place.start === undefined ? await programs() : "", timeoutMs, signal),
     markStandby: () => markStandby(place),
     writeSettings: (settings) => writeSettings(place, settings),
+    setting: async (name) => readSetting(place, await programs(), name),
+    lastErrors: () => lastErrors(place),
     async control() {
       const { checksums: _checksums, walLogHints: _walLogHints, ...data } = await control(place);
       return data;

@@ -25,7 +25,7 @@ export async function runOrThrow(place: Place, doing: string, command: HostComma
 export function commandFailed(place: Place, doing: string, result: HostResult, next?: string): BlackstartError {
   const said = (result.stderr.trim() || result.stdout.trim()).split("\n").slice(-12).join("\n");
   return new BlackstartError("HOST_COMMAND_FAILED", {
-    what: `${place.node} on ${place.host.reference}: ${doing} failed.`,
+    what: `${place.node} on ${place.host.reference.replace(/:$/, "")}: ${doing} failed.`,
     why: said || `The command ended with ${result.code} and said nothing.`,
     next: next ?? `Look at ${place.dataDirectory} on that machine.`,
     details: { host: place.host.reference, node: place.node, exitCode: result.code },

@@ -1,13 +1,14 @@
 import { BlackstartError } from "../../../base/error.ts";
 import { withoutPassword } from "../../../system/secrets.ts";
-import { withConnection } from "../connection.ts";
-import { formatConninfo, parseConninfo } from "../conninfo.ts";
+import { credentialsOf, withConnection } from "../connection.ts";
+import { type Conninfo, formatConninfo, parseConninfo } from "../conninfo.ts";
 import type { WorkLimit } from "../instance.ts";
 import { control } from "./control.ts";
 import { inspect } from "./inspect.ts";
 import { leftoversFunctions, longWork } from "./leftovers.ts";
 import { ownedFolderFunction, ownFilesFunctions } from "./own-files.ts";
 import { beside, commandFailed, type Place, runOrThrow } from "./place.ts";
+import { readSetting } from "./settings.ts";
 
 /**
  * Rewinding goes in four steps. A crash between any two of them leaves a directory that does not start as a second
@@ -37,9 +38,11 @@ copy_own_files "$data" "$saved" && : >"$saved/whole"
 `;
 
 const recoverAlone = `
-data=$1 programs=$2 config=$3
+data=$1 programs=$2 config=$3 saved=$4
 ${longWork}
-guard="shared_preload_libraries = 'blackstart_is_rewinding_this_server'"
+guard="# Blackstart is rewinding this server, or was interrupted while it did. The next line keeps it from being started
+# half-way; it goes when the rewind ends. See: blackstart plan list; go on: blackstart plan resume.
+shared_preload_libraries = 'blackstart_is_rewinding_this_server'"
 # A label that an interrupted rewind left would stop this recovery; so would one whose base backup is not restored yet.
 grep -q '^blackstart' "$data/backup_label" 2>/dev/null && rm "$data/backup_label"
 printf '%s\\n' "$guard" >>"$data/postgresql.auto.conf" && sync "$data/postgresql.auto.conf" 2>/dev/null
@@ -48,15 +51,18 @@ set -- --single -F -D "$data" -c shared_preload_libraries= -c archive_mode=off
 [ -n "$config" ] && set -- "$@" -c "config_file=$config"
 "$programs/postgres" "$@" template1 </dev/null >"$data.single.log" 2>&1 || said=$?
 : >"$data/standby.signal"
+# Whoever goes on from here, by a clone say, must not take the guard for one of its own settings.
+[ -z "$said" ] || cp -a "$saved/postgresql.auto.conf" "$data/"
 [ -z "$said" ] || { tail -n 12 "$data.single.log" >&2; rm -f "$data.single.log"; exit 1; }
 rm -f "$data.single.log"
 `;
 
 const rewindScript = `
-data=$1 programs=$2 saved=$3 source=$4
+data=$1 programs=$2 saved=$3 source=$4 passfile=$5
 ${longWork}
 ${ownFilesFunctions}
 IFS= read -r PGPASSWORD && [ -n "$PGPASSWORD" ] && export PGPASSWORD || unset PGPASSWORD
+[ -r "$passfile" ] && export PGPASSFILE="$passfile"
 set_logs_aside || { put_logs_back; exit 1; }
 [ -e "$data/backup_label" ] || echo 'blackstart: this server is being rewound' >"$data/backup_label"
 "$programs/pg_rewind" --target-pgdata="$data" --source-server="$source" --no-ensure-shutdown --no-sync >"$saved/said" 2>&1
@@ -90,20 +96,21 @@ export async function canRewind(place: Place, programs: string): Promise<boolean
 /** See `Instance.rewind`. */
 export async function rewind(place: Place, programs: string, sourceUrl: string, limit: WorkLimit): Promise<void> {
   await assertDown(place);
-  await settleSource(place, sourceUrl);
+  const credentials = await settleSource(place, sourceUrl);
   const data = place.dataDirectory;
   const saved = beside(place, "own-files");
   const asOwner = { as: data, ...limit } as const;
   await runOrThrow(place, "preparing to rewind", { script: prepare, args: [data, saved], timeoutMs: 10_000 });
   await runOrThrow(place, "setting its own files aside", { script: setAside, args: [data, saved], ...asOwner });
   if (!(await control(place)).clusterState.startsWith("shut down")) {
-    const args = [data, programs, place.configFile ?? ""];
+    const args = [data, programs, place.configFile ?? "", saved];
     await runOrThrow(place, "recovering it from its own log", { script: recoverAlone, args, ...asOwner });
   }
-  const { password, ...source } = parseConninfo(sourceUrl);
+  const { password, ...source }: Conninfo = { ...credentials, ...parseConninfo(sourceUrl) };
+  const own = password === undefined ? parseConninfo(await readSetting(place, programs, "primary_conninfo")) : {};
   const result = await place.host.run({
     script: rewindScript,
-    args: [data, programs, saved, formatConninfo({ dbname: "postgres", ...source })],
+    args: [data, programs, saved, formatConninfo({ dbname: "postgres", ...source }), own.passfile ?? ""],
     // Not among the arguments, which every account of the machine can see.
     input: `${password ?? ""}\n`,
     ...asOwner,
@@ -126,14 +133,14 @@ export async function rewind(place: Place, programs: string, sourceUrl: string, 
 /**
  * pg_rewind asks the source's control file for its timeline, where a promotion shows only after the next checkpoint. Until
  * then it would find both on the same timeline, say that there is nothing to rewind, and leave a server that cannot
- * follow and still has what the source never got.
+ * follow and still has what the source never got. Answers as whom the source let us in.
  */
-async function settleSource(place: Place, sourceUrl: string): Promise<void> {
-  await withConnection(sourceUrl, { queryTimeoutMs: checkpointTimeoutMs }, async (connection) => {
+async function settleSource(place: Place, sourceUrl: string): Promise<ReturnType<typeof credentialsOf>> {
+  return withConnection(sourceUrl, { queryTimeoutMs: checkpointTimeoutMs }, async (connection) => {
     const isSettled = async () => (await connection.query<{ settled: boolean }>(settledQuery))[0]?.settled === true;
-    if (await isSettled()) return;
+    if (await isSettled()) return credentialsOf(connection);
     await connection.query("checkpoint");
-    if (await isSettled()) return;
+    if (await isSettled()) return credentialsOf(connection);
     throw new BlackstartError("NOT_POSSIBLE_NOW", {
       what: `${place.node} cannot be rewound to ${withoutPassword(sourceUrl)} yet.`,
       why: "That server's control file does not show its present timeline.",

@@ -43,6 +43,17 @@ export async function writeSettings(place: Place, settings: Readonly<Record<stri
   });
 }
 
+/** The value that a start would use, read from all its files by the server's own program. */
+export async function readSetting(place: Place, programs: string, name: string): Promise<string> {
+  const { stdout } = await runOrThrow(place, `reading its ${name}`, {
+    script: '"$2/postgres" -D "$1" ${3:+-c} ${3:+"config_file=$3"} -C "$4"',
+    args: [place.dataDirectory, programs, place.configFile ?? "", name],
+    as: place.dataDirectory,
+    timeoutMs,
+  });
+  return stdout.trim();
+}
+
 /** The file's text with these settings in place of what it said of them. Pure. */
 export function withSettings(text: string, settings: Readonly<Record<string, string>>): string {
   const replaced = new Set(Object.keys(settings).map((name) => name.toLowerCase()));
