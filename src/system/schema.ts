@@ -82,7 +82,9 @@ const clusterSchema = z.strictObject({
   manager: z
     .enum(["none", "patroni", "pacemaker"])
     .default("none")
-    .describe("What manages failover besides Blackstart. It is watched; plans for a cluster that is managed are refused."),
+    .describe(
+      "What manages failover besides Blackstart. It is watched; plans for a cluster that is managed are refused.",
+    ),
   synchronous: z.int().min(0).default(0).describe("An acknowledged write is on at least so many standbys."),
   nodes: z.record(name, nodeSchema).describe("The servers of the cluster, by name."),
   clients: clientsSchema.optional(),

@@ -3,6 +3,8 @@
  * `GET /metrics`. It finds the primary in the address file, as Blackstart's clients do, and keeps balances in Redis where
  * there is one. It is written as such services are: it does not clean up after a crash. That is Blackstart's work.
  */
+import { randomInt } from "node:crypto";
+import { randomInt } from "node:crypto";
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";
 import { createClient } from "redis";
@@ -83,7 +85,7 @@ async function transfer(pool: Pool, parameters: URLSearchParams): Promise<void> 
     number,
   ];
   await book(pool, id, from, -amount);
-  await delay(10 + Math.random() * 30); // the fraud check, say; of one length it would keep all customers in step
+  await delay(randomInt(10, 40)); // the fraud check, say; of one length it would keep all customers in step
   await book(pool, id, to, amount);
 }
 
