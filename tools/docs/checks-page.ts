@@ -13,7 +13,8 @@ export function checksPage(): string {
 \`pg_monitor\` may run them all. What could not be run is told as \`watch.check-failed\`, never as well. Whether a node lives,
 who is the primary, and whether the standbys follow is not asked by these: the heartbeat tells it.
 
-A critical finding opens an incident, and makes \`blackstart check\` end with exit code 1.
+A critical finding opens an incident, and makes \`blackstart check\` end with exit code 1. So does a node that could not be
+looked at: that nothing was found there says nothing.
 
 **Another threshold:** \`watch: { thresholds: { connections.usedPercent: 90 } }\` in blackstart.yaml.
 **Not to be told:** \`watch: { ignore: [checksums.off] }\`, or of one node only:

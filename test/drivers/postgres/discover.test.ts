@@ -51,7 +51,9 @@ test("a standby at the primary's port is found, and one at a port that nobody kn
   assert.deepEqual(cluster, {
     nodes: ["-@10.0.0.1:6000 primary", "pg2@10.0.0.2:6000 standby", "pg3@10.0.0.3:6000 ?"],
     notes: [],
-    doubts: ["it streams from 10.0.0.3, but could not be asked: its port is not known, 6000 is assumed; give its address as well: blackstart init <url1> <url2>"],
+    doubts: [
+      "it streams from 10.0.0.3, but could not be asked: its port is not known, 6000 is assumed; give its address as well: blackstart init <url1> <url2>",
+    ],
   });
 });
 
