@@ -4,7 +4,6 @@
  * there is one. It is written as such services are: it does not clean up after a crash. That is Blackstart's work.
  */
 import { randomInt } from "node:crypto";
-import { randomInt } from "node:crypto";
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";
 import { createClient } from "redis";
