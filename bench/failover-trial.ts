@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { createFleet } from "../src/drivers/fleet.ts";
 import { createLab } from "../src/lab/create.ts";
+import { send } from "../src/lab/faults/signals.ts";
 import type { Lab } from "../src/lab/lab.ts";
 import { startAutopilot } from "../src/mitigate/autopilot.ts";
 import { rememberedOf } from "../src/mitigate/facts.ts";
@@ -51,7 +52,7 @@ export async function failoverTrial(lab: Lab): Promise<Trial> {
     const { pids } = (await (await fleet.instance("ledger", "pg1"))?.inspect()) ?? { pids: [] };
     const killedAt = Date.now();
     // All in one go: a fault of the lab looks afterwards whether it took effect, and that time would be counted.
-    for (const pid of pids) process.kill(pid, "SIGKILL");
+    for (const pid of pids) send(pid, "SIGKILL");
     const at = await writer.nextAcknowledged(Date.now() + 1, recoveredTimeoutMs).catch((error) => {
       throw new AggregateError([error, ...problems]);
     });
