@@ -1,6 +1,6 @@
 import { type Instant, millisecondsBetween } from "../base/time.ts";
 import type { FindingsChange } from "../finding/change.ts";
-import { type Finding, findingKey } from "../finding/finding.ts";
+import { type Finding, findingKey, refText } from "../finding/finding.ts";
 import type { System } from "../system/schema.ts";
 import type { IncidentEvent } from "../timeline/incident.ts";
 import type { IncidentState } from "../timeline/incident-fold.ts";
@@ -51,7 +51,7 @@ function clear(drafts: PendingDrafts, which: Pick<Finding, "code" | "subject">, 
 function place(drafts: PendingDrafts, finding: Finding, facts: DecisionFacts): void {
   const holder = drafts.find(({ state }) => openIn(state, finding));
   const open = nearest(drafts, finding, facts, ({ state }) => state.status === "open");
-  if (holder !== undefined) return update(holder, finding, open, facts);
+  if (holder !== undefined) return update(holder, finding, open ?? successor(drafts, holder), facts);
   if (finding.severity === "info") return;
   if (open !== undefined) return attach(open.draft, finding, open.relation, facts);
   const recent = nearest(drafts, finding, facts, ({ state }) => isRecent(state, finding, facts));
@@ -59,16 +59,18 @@ function place(drafts: PendingDrafts, finding: Finding, facts: DecisionFacts): v
     if (finding.severity === "critical" || needsSomebody(finding))
       drafts.push(newDraft(drafts, finding, scopeOf(finding.subject), facts.now));
   } else if (graveIn(recent.draft.state)(finding)) recur(recent.draft, finding, recent.relation, facts);
-  else if (recent.draft.state.status !== "resolved")
-    say(recent.draft, { kind: "incident.finding-raised", data: { finding } }, facts.now);
+  else say(recent.draft, { kind: "incident.finding-raised", data: { finding } }, facts.now);
 }
 
 /** It is known already: only what changed is said. */
 function update(holder: Draft, finding: Finding, open: Related | undefined, facts: DecisionFacts): void {
   const known = openIn(holder.state, finding);
-  if (known?.severity === finding.severity && known.title === finding.title) return;
-  const worse = known?.severity !== "critical" && finding.severity === "critical";
-  if (!worse || holder.state.status === "open") return sayRaised(holder, finding, facts.now);
+  const same = known?.severity === finding.severity && needsSomebody(known) === needsSomebody(finding);
+  if (same && known.title === finding.title) return;
+  if (!graveIn(holder.state)(finding) || holder.state.status === "open") {
+    sayRaised(holder, finding, facts.now);
+    return worsen(holder, finding, facts);
+  }
   if (open === undefined) return recur(holder, finding, "same", facts);
   // It lingered in an incident that is over, and now belongs to another that is open.
   say(holder, { kind: "incident.finding-cleared", data: { code: finding.code, subject: finding.subject } }, facts.now);
@@ -79,14 +81,20 @@ function attach(draft: Draft, finding: Finding, relation: Relation, facts: Decis
   sayRaised(draft, finding, facts.now);
   if (finding.severity !== "critical") return;
   widen(draft, finding, relation, facts);
-  if (draft.state.severity !== "critical")
-    say(draft, { kind: "incident.severity-set", data: { severity: "critical", reason: finding.title } }, facts.now);
+  worsen(draft, finding, facts);
+}
+
+/** An incident is as grave as the worst that was found in it. */
+function worsen(draft: Draft, finding: Finding, facts: DecisionFacts): void {
+  if (finding.severity !== "critical" || draft.state.severity === "critical") return;
+  say(draft, { kind: "incident.severity-set", data: { severity: "critical", reason: finding.title } }, facts.now);
 }
 
 /** Nobody is paged a second time for what comes back so soon. */
 function recur(draft: Draft, finding: Finding, relation: Relation, facts: DecisionFacts): void {
   say(draft, { kind: "incident.recurred", data: { findings: [finding] } }, facts.now);
   widen(draft, finding, relation, facts);
+  worsen(draft, finding, facts);
 }
 
 /** What is the cause of it gives it its name; so does what takes the place of what had (no primary, then no node). */
@@ -104,6 +112,13 @@ function mitigateIfOver(draft: Draft, facts: DecisionFacts): void {
   const isGrave = graveIn(draft.before);
   if (!draft.before.open.some(isGrave) || draft.state.open.some(isGrave)) return;
   say(draft, { kind: "incident.mitigated", data: { how: mitigationOf(draft.state, facts.plans) } }, facts.now);
+}
+
+/** The incident that is open by now about the same as this one, which is over. What lingered in this belongs to that. */
+function successor(drafts: PendingDrafts, { state }: Draft): Related | undefined {
+  const about = refText(state.subject);
+  const draft = drafts.find((other) => other.state.status === "open" && refText(other.state.subject) === about);
+  return draft && { draft, relation: "sibling" };
 }
 
 type Related = Readonly<{ draft: Draft; relation: Relation }>;
@@ -127,7 +142,7 @@ function nearest(
 
 /**
  * An incident that is over, but so lately that what is found now belongs to it. One that people have declared resolved
- * is opened again only by the very thing it was about.
+ * is opened again only by the very thing it was about, and only if that is as grave again.
  */
 function isRecent(state: IncidentState, finding: Finding, facts: DecisionFacts): boolean {
   const within = (since: Instant | null | undefined) =>
@@ -138,7 +153,10 @@ function isRecent(state: IncidentState, finding: Finding, facts: DecisionFacts):
     case "mitigated":
       return within(state.times.mitigatedAt) || within(state.past.at(-1)?.clearedAt);
     case "resolved":
-      return state.past.some((past) => findingKey(past.finding) === findingKey(finding) && within(past.clearedAt));
+      return (
+        graveIn(state)(finding) &&
+        state.past.some((past) => findingKey(past.finding) === findingKey(finding) && within(past.clearedAt))
+      );
   }
 }
 

@@ -60,7 +60,7 @@ it("keeps the incidents true to what is wrong, whatever changes", () => {
         if (step.resolve) incidents = incidents.map((incident) => resolved(incident, seconds));
       }
     }),
-    { numRuns: 500 },
+    { numRuns: 1000 },
   );
 });
 

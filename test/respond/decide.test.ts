@@ -163,6 +163,16 @@ describe("what a change of the findings means", () => {
       said: ["opened", "finding-raised", "severity-set", "finding-cleared", "mitigated"],
     },
     {
+      name: "a warning that becomes critical in an open incident makes it critical too, and ends when it does",
+      changes: [raised(standbyDown), raised({ ...standbyDown, severity: "critical" }), raised(standbyDown)],
+      said: ["opened", "finding-raised", "severity-set", "finding-raised", "mitigated"],
+    },
+    {
+      name: "what comes back worse makes it critical",
+      changes: [raised(standbyDown), cleared(standbyDown), raised({ ...standbyDown, severity: "critical" })],
+      said: ["opened", "finding-cleared", "mitigated", "recurred", "severity-set"],
+    },
+    {
       name: "raised and cleared in the same moment: raised",
       changes: [raised(down), { at: at(1), raised: [down], cleared: [down] }],
       said: ["opened"],
@@ -250,7 +260,8 @@ describe("what a change of the findings means", () => {
     assert.deepEqual(resolved().take(raised(down), 60), ["recurred"]);
     assert.deepEqual(resolved().take(raised(noPrimary), 60), ["opened"]);
     assert.deepEqual(resolved().take(raised(down), 3600), ["opened"]);
-    assert.deepEqual(resolved().take(raised({ ...down, severity: "warning" }), 60), []);
+    assert.deepEqual(resolved().take(raised({ ...down, severity: "warning" }), 60), ["opened"]);
+    assert.deepEqual(resolved().take(raised({ ...lag, severity: "warning" }), 60), []);
   });
 
   it("does not open a second one for what was resolved although it was still wrong", () => {
@@ -280,6 +291,32 @@ describe("what a change of the findings means", () => {
       assert.deepEqual(told.take(cleared(standbyDown), seconds), ["finding-cleared", "mitigated"]);
       assert.deepEqual(told.take(raised(standbyDown), seconds), ["recurred"]);
     }
+  });
+
+  it("is open again as soon as what had become harmless needs somebody again", () => {
+    const told = story();
+    told.take(raised(standbyDown));
+    const harmless = finding("node.down", "node:ledger/pg2", { severity: "info" });
+    assert.deepEqual(told.take(raised(harmless), 60), ["finding-raised", "mitigated"]);
+    assert.deepEqual(told.take(raised(standbyDown), 7200), ["recurred"]);
+  });
+
+  it("gives what lingered in one that is over, and is worse now, to the open one about the same", () => {
+    const told = story();
+    told.take(raised(api));
+    told.take(raised({ ...balances, severity: "warning" }));
+    told.take(raised(down));
+    told.take(cleared(api, down), 60);
+    told.take(raised(down), 7200);
+    assert.equal(told.incidents().length, 2);
+    told.take(raised(balances), 7260);
+    assert.deepEqual(
+      told.incidents().map(({ status, open }) => [status, open.map(({ code }) => code)]),
+      [
+        ["mitigated", []],
+        ["open", ["node.down", "cache.down"]],
+      ],
+    );
   });
 
   it("joins one that was opened by hand, and makes it critical", () => {
