@@ -5,7 +5,7 @@ import type { System } from "../system/schema.ts";
 import type { IncidentEvent } from "../timeline/incident.ts";
 import type { IncidentState } from "../timeline/incident-fold.ts";
 import { type Draft, draftOf, newDraft, type PendingDrafts, say, sayRaised } from "./draft.ts";
-import { graveIn, needsSomebody } from "./grave.ts";
+import { graveIn, hidesTheEnd, needsSomebody } from "./grave.ts";
 import { mitigationOf, type PlanFact } from "./mitigation-of.ts";
 import { causesFirst, type Relation, relationOf, relationsInOrder, scopeOf } from "./relation.ts";
 
@@ -24,7 +24,7 @@ export type IntendedAppend = Readonly<{
  * is appended, the same change means nothing any more. So it can be asked again after a crash or a conflict.
  *
  * Holds afterwards, of the incidents that the watch opened: one is open if and only if something in it is grave enough
- * (see `graveIn`), no finding is open in two, and no two are open about the same subject.
+ * (see `graveIn`), or was, and whether it still is cannot be seen, no finding is open in two, and no two are open about the same subject.
  */
 export function decide(
   incidents: readonly IncidentState[],
@@ -107,11 +107,14 @@ function widen(draft: Draft, finding: Finding, relation: Relation, facts: Decisi
 }
 
 function mitigateIfOver(draft: Draft, facts: DecisionFacts): void {
-  if (draft.before === undefined || draft.state.status !== "open") return;
+  const { before, state } = draft;
+  if (before === undefined || state.status !== "open") return;
+  const isGrave = graveIn(before);
+  const keepsOpen = (finding: Finding) => isGrave(finding) || hidesTheEnd(finding);
+  if (!before.open.some(keepsOpen) || state.open.some(keepsOpen)) return;
   // One that was opened by hand, and in which nothing grave ever was found, is the people's to end.
-  const isGrave = graveIn(draft.before);
-  if (!draft.before.open.some(isGrave) || draft.state.open.some(isGrave)) return;
-  say(draft, { kind: "incident.mitigated", data: { how: mitigationOf(draft.state, facts.plans) } }, facts.now);
+  if (!before.open.some(isGrave) && !before.past.some(({ finding }) => isGrave(finding))) return;
+  say(draft, { kind: "incident.mitigated", data: { how: mitigationOf(state, facts.plans) } }, facts.now);
 }
 
 /** The incident that is open by now about the same as this one, which is over. What lingered in this belongs to that. */

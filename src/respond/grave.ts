@@ -17,3 +17,8 @@ export function graveIn({ severity, open, past }: IncidentState): (finding: Find
 export function needsSomebody({ severity, subject, remedy, lastGoodAt }: Finding): boolean {
   return severity === "warning" && subject.kind === "node" && (remedy !== undefined || lastGoodAt !== undefined);
 }
+
+/** Who refuses our login may work again, or not: an outage is not over because we can no longer look. */
+export function hidesTheEnd({ code }: Finding): boolean {
+  return code === "cluster.primary-unknown";
+}

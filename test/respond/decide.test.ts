@@ -9,6 +9,7 @@ import { at, cleared, finding, raised, system } from "./world.ts";
 
 const down = finding("node.down", "node:ledger/pg1", { lastGoodAt: at(-1) });
 const noPrimary = finding("cluster.no-primary", "cluster:ledger");
+const primaryUnknown = finding("cluster.primary-unknown", "cluster:ledger", { severity: "warning" });
 const api = finding("service.down", "service:api", { lastGoodAt: at(-5) });
 const web = finding("service.down", "service:web");
 const balances = finding("cache.down", "cache:balances");
@@ -171,6 +172,20 @@ describe("what a change of the findings means", () => {
       name: "what comes back worse makes it critical",
       changes: [raised(standbyDown), cleared(standbyDown), raised({ ...standbyDown, severity: "critical" })],
       said: ["opened", "finding-cleared", "mitigated", "recurred", "severity-set"],
+    },
+    {
+      name: "an outage is not over because nobody lets us look any more",
+      changes: [raised(noPrimary), { at: at(1), raised: [primaryUnknown], cleared: [noPrimary] }],
+      said: ["opened", "finding-cleared", "finding-raised"],
+    },
+    {
+      name: "it is over when we can look again, and all is well",
+      changes: [
+        raised(noPrimary),
+        { at: at(1), raised: [primaryUnknown], cleared: [noPrimary] },
+        cleared(primaryUnknown),
+      ],
+      said: ["opened", "finding-cleared", "finding-raised", "finding-cleared", "mitigated"],
     },
     {
       name: "raised and cleared in the same moment: raised",
