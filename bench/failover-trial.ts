@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { createFleet } from "../src/drivers/fleet.ts";
 import { createLab } from "../src/lab/create.ts";
-import { send } from "../src/lab/faults/signals.ts";
+import { send } from "../src/lab/signals.ts";
 import type { Lab } from "../src/lab/lab.ts";
 import { startAutopilot } from "../src/mitigate/autopilot.ts";
 import { rememberedOf } from "../src/mitigate/facts.ts";

@@ -8,7 +8,7 @@ import { withConnection } from "../src/drivers/postgres/connection.ts";
 import { serverAccount, spawnAs } from "../src/lab/account.ts";
 import { findBinaries } from "../src/lab/binaries.ts";
 import { createLab } from "../src/lab/create.ts";
-import { send } from "../src/lab/faults/signals.ts";
+import { send } from "../src/lab/signals.ts";
 import { claimPorts, releasePorts } from "../src/lab/ports.ts";
 import { serverProcessesIn } from "../src/lab/processes.ts";
 import { primaryReady, standbyStreams, startServer } from "../src/lab/server-start.ts";

@@ -8,7 +8,7 @@ import { delay, pollUntil } from "../src/base/time.ts";
 import { withConnection } from "../src/drivers/postgres/connection.ts";
 import { serverAccount, spawnAs } from "../src/lab/account.ts";
 import { findBinaries } from "../src/lab/binaries.ts";
-import { send } from "../src/lab/faults/signals.ts";
+import { send } from "../src/lab/signals.ts";
 import { claimPorts, releasePorts } from "../src/lab/ports.ts";
 import { serverProcessesIn } from "../src/lab/processes.ts";
 

@@ -22,10 +22,8 @@ export async function chooseSystemFile({ file, lab, home, say }: SystemFileChoic
     return await findSystemFile(file);
   } catch (error) {
     if (file !== undefined || !(error instanceof BlackstartError) || error.code !== "SYSTEM_FILE_MISSING") throw error;
-    const { listLabs, openLab } = await import("../lab/open.ts");
-    const labs = (await listLabs(labsFolder(home))).filter(
-      ({ state }) => state !== "being-made" && state !== "half-made",
-    );
+    const { labOf, recordsIn } = await import("../lab/open.ts");
+    const labs = recordsIn(labsFolder(home)).filter(({ state }) => state === "ready");
     if (labs.length === 0) throw error;
     const [only] = labs;
     if (labs.length > 1 || only === undefined)
@@ -34,7 +32,7 @@ export async function chooseSystemFile({ file, lab, home, say }: SystemFileChoic
         labs.map(({ name }) => name),
       );
     say(`There is no blackstart.yaml here; this is about the lab ${only.name}.`);
-    return (await openLab(only.name, labsFolder(home))).systemFile;
+    return labOf(only).systemFile;
   }
 }
 

@@ -4,6 +4,7 @@ import { type Instant, pollUntil, systemClock } from "../base/time.ts";
 import type { Fault } from "./faults/fault.ts";
 import { faults } from "./faults/faults.ts";
 import { namesOf } from "./faults/roles.ts";
+import { identityOf, serverProcessesIn } from "./processes.ts";
 import type { LabRecord, NodeRecord } from "./record.ts";
 
 const effectTimeoutMs = 10_000;
@@ -15,11 +16,15 @@ export async function breakLab(
   target?: string,
 ): Promise<{ done: string; at: Instant }> {
   const fault = faultOf(name);
-  const nodes = target === undefined ? fault.targets(record) : [nodeOf(record, target)];
+  const nodes = target === undefined ? await fault.targets(record) : [nodeOf(record, target)];
   if (nodes.length === 0) throw noTarget(record, fault);
+  const before = nodes
+    .flatMap(({ dataDirectory }) => serverProcessesIn(dataDirectory))
+    .map(({ pid }) => identityOf(pid))
+    .filter((identity) => identity !== undefined);
   const at = systemClock.now();
   const done = await fault.inject(record, nodes);
-  const effective = await pollUntil(async () => ((await fault.tookEffect(record, nodes)) ? true : undefined), {
+  const effective = await pollUntil(async () => ((await fault.tookEffect(record, nodes, before)) ? true : undefined), {
     everyMs: 2,
     timeoutMs: effectTimeoutMs,
   });

@@ -4,11 +4,11 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { BlackstartError } from "../base/error.ts";
-import { pollUntil } from "../base/time.ts";
 import { isOurs } from "./account.ts";
+import { managerOf } from "./managers.ts";
 import { releasePorts } from "./ports.ts";
-import { isAlive, serverProcessesIn } from "./processes.ts";
 import type { LabRecord } from "./record.ts";
+import { endAll } from "./signals.ts";
 
 /**
  * Ends every process of a lab, frees its shared memory, removes its directories and gives its ports back. Whatever of it
@@ -19,6 +19,7 @@ export async function demolish(record: LabRecord): Promise<void> {
   const segments = dataDirectoriesOf(record).flatMap(segmentOf);
   await endProcesses(record);
   await freeSegments(segments);
+  await managerOf(record).clear(record);
   // A node's directory first: while lab.json is there, an interrupted removal can be gone on with.
   for (const node of record.nodes) await remove(join(node.dataDirectory, ".."));
   if (record.nodesDirectory !== record.directory) await remove(record.nodesDirectory);
@@ -47,30 +48,17 @@ function dataDirectoriesOf(record: LabRecord): readonly string[] {
 }
 
 async function endProcesses(record: LabRecord): Promise<void> {
-  if (record.proxy !== null && isAlive(record.proxy)) kill(record.proxy.pid);
-  const gone = await pollUntil(
-    async () => {
-      // Again each time: a server may have started another process between the look and the kill.
-      const left = record.nodes.flatMap(({ dataDirectory }) => serverProcessesIn(join(dataDirectory, "..")));
-      for (const { pid } of left) kill(pid);
-      return left.length === 0 && !(record.proxy !== null && isAlive(record.proxy)) ? true : undefined;
-    },
-    { everyMs: 2, timeoutMs: 10_000 },
-  );
+  const manager = managerOf(record);
+  const gone = await endAll(() => [
+    ...manager.sharedProcesses(record),
+    ...record.nodes.flatMap((node) => manager.processesOf(record, node)),
+  ]);
   if (gone) return;
   throw new BlackstartError("LAB_FAILED", {
     what: `Processes of the lab ${record.name} did not end within 10 s of SIGKILL.`,
     why: "They hang in the kernel, most likely on a disk.",
     next: `See \`ps -eo pid,stat,wchan,args | grep ${record.name}\`; then take the lab down again.`,
   });
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error; // Gone meanwhile is what was wanted.
-  }
 }
 
 /** Line 7 of postmaster.pid: the key and the id of the System V segment (miscinit.c, AddToDataDirLockFile). */

@@ -1,18 +1,29 @@
 import type { Instant } from "../base/time.ts";
 
+/** What manages failover in a lab; `streaming`: nobody. */
+export type ManagerName = "streaming" | "patroni" | "pacemaker";
+
 /**
  * A real cluster on this machine, to be broken. Lives in one directory; everything needed to find it again is in its
  * `lab.json`, so that it outlives the process and the terminal that made it.
  */
 export interface Lab {
   readonly name: string;
+  readonly manager: ManagerName;
   readonly directory: string;
   readonly nodes: readonly LabNode[];
-  /** A blackstart.yaml that describes this lab (hosts `local:`, clients by file, nodes expendable). */
+  /** A blackstart.yaml that describes this lab (hosts `local:`, nodes expendable). */
   readonly systemFile: string;
-  /** The clients' address file: `host:port` of the primary. */
+  /** The clients' address file: `host:port` of the primary. Written only where nobody else tells the clients. */
   readonly addressFile: string;
   node(name: string): LabNode;
+  /**
+   * Where a client would connect to write now, by the clients' own path: the address file, what Patroni's REST API
+   * says, the virtual address. Whether a write goes through there is another question; undefined: nowhere.
+   */
+  clientUrl(): Promise<string | undefined>;
+  /** What each node is now, asked of the servers and the manager. */
+  status(): Promise<LabStatus>;
   /** Injects a fault; see `faults/`. Answers what was done, and when; returns when it is seen to have taken effect. */
   break(fault: string, target?: string): Promise<{ done: string; at: Instant }>;
   /** Takes a fault back, where that is possible without a recovery. Without a target: on all nodes. */
@@ -27,8 +38,45 @@ export type LabNode = Readonly<{
   url: string;
   port: number;
   dataDirectory: string;
+  /** The files of its own log: the server's, then its manager's. */
+  logs: readonly string[];
   /** The role at the beginning. */
   role: "primary" | "synchronous" | "asynchronous";
+}>;
+
+/**
+ * `standby`: of which no primary says whether it is synchronous. `silent`: there are server processes, and nothing that
+ * answers.
+ */
+export type RoleNow = LabNode["role"] | "standby" | "silent" | "down";
+
+/** A lab as it is found on the disk, among the processes, and by asking its servers and its manager. */
+export type LabStatus = Readonly<{
+  name: string;
+  manager: ManagerName;
+  directory: string;
+  version: string;
+  createdAt: string;
+  /**
+   * `half-made`: whoever was making it is gone. `being-made`: still at it. `stopped`: no server runs (any more).
+   * `hidden`: it is another user's, whose processes we cannot see.
+   */
+  state: "running" | "partly-running" | "stopped" | "being-made" | "half-made" | "hidden";
+  /** Ours, and the process that made it has ended: as it is meant for `lab up`, and a lab left behind for a test or a demo. */
+  abandoned: boolean;
+  nodes: readonly NodeStatus[];
+}>;
+
+export type NodeStatus = Readonly<{
+  name: string;
+  port: number;
+  /** The role at the beginning. */
+  madeAs: LabNode["role"];
+  role: RoleNow;
+  /** In the manager's own words; undefined where it says nothing, or there is none. */
+  managerSays?: string;
+  /** Of every process of the node, the manager's too. */
+  pids: readonly number[];
 }>;
 
 export type LabOptions = Readonly<{
@@ -36,6 +84,8 @@ export type LabOptions = Readonly<{
   name?: string;
   /** Where labs live. Default: `$BLACKSTART_HOME/labs`. */
   home?: string;
+  /** What manages failover. Default: `streaming`. */
+  manager?: ManagerName;
   /** Default: one synchronous and one asynchronous standby. */
   standbys?: readonly ("synchronous" | "asynchronous")[];
   /** A TCP proxy before each node, so that its network can be cut without root. Default: false. */
@@ -46,4 +96,9 @@ export type LabOptions = Readonly<{
   binaries?: string;
   /** Extra settings for every node. */
   settings?: Readonly<Record<string, string>>;
+  /** Of Patroni. Default: the shortest with which it is known to work. */
+  patroni?: PatroniTimes;
 }>;
+
+/** In seconds, as Patroni's configuration has them. */
+export type PatroniTimes = Readonly<{ ttl: number; loopWait: number; retryTimeout: number }>;

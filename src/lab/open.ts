@@ -3,28 +3,12 @@ import { join, resolve } from "node:path";
 import { didYouMean } from "../base/nearest.ts";
 import { BlackstartError } from "../base/error.ts";
 import { blackstartHome } from "../system/home.ts";
-import { isOurs } from "./account.ts";
 import { breakLab, healLab } from "./break.ts";
 import { demolish } from "./demolish.ts";
-import type { Lab } from "./lab.ts";
-import { isAlive, serverProcessesIn } from "./processes.ts";
-import { type LabRecord, readRecord } from "./record.ts";
-
-/** A lab as it is found on the disk and among the processes. */
-export type LabStatus = Readonly<{
-  name: string;
-  directory: string;
-  version: string;
-  createdAt: string;
-  /**
-   * `half-made`: whoever was making it is gone. `being-made`: still at it. `stopped`: no server runs (any more).
-   * `hidden`: it is another user's, whose processes we cannot see.
-   */
-  state: "running" | "partly-running" | "stopped" | "being-made" | "half-made" | "hidden";
-  /** Ours, and the process that made it has ended: as it is meant for `lab up`, and a lab left behind for a test or a demo. */
-  abandoned: boolean;
-  nodes: readonly Readonly<{ name: string; role: string; port: number; processes: number }>[];
-}>;
+import type { Lab, LabStatus } from "./lab.ts";
+import { managerOf } from "./managers.ts";
+import { addressFileOf, type LabRecord, readRecord } from "./record.ts";
+import { statusOf } from "./status.ts";
 
 /** The lab of this name. It need not be running; one that is half made can still be taken down. */
 export async function openLab(name: string, home: string = defaultHome()): Promise<Lab> {
@@ -40,16 +24,28 @@ export async function openLab(name: string, home: string = defaultHome()): Promi
 
 /** All labs, also those whose processes are gone. */
 export async function listLabs(home: string = defaultHome()): Promise<readonly LabStatus[]> {
-  return recordsIn(home).map(statusOf);
+  return Promise.all(recordsIn(home).map(statusOf));
+}
+
+/** What lies there, without a look at what runs. */
+export function recordsIn(home: string): readonly LabRecord[] {
+  try {
+    return readdirSync(home)
+      .map((name) => readRecord(join(resolve(home), name)))
+      .filter((record) => record !== undefined);
+  } catch {
+    return []; // No such folder: no lab was ever made.
+  }
 }
 
 export function labOf(record: LabRecord): Lab {
   return {
     name: record.name,
+    manager: record.manager.kind,
     directory: record.directory,
     nodes: record.nodes,
     systemFile: join(record.directory, "blackstart.yaml"),
-    addressFile: join(record.directory, "primary-address"),
+    addressFile: addressFileOf(record),
     node(name) {
       const node = record.nodes.find((candidate) => candidate.name === name);
       if (node !== undefined) return node;
@@ -60,6 +56,8 @@ export function labOf(record: LabRecord): Lab {
         next: "Name one of them.",
       });
     },
+    clientUrl: () => managerOf(record).clientUrl(record),
+    status: () => statusOf(record),
     break: (fault, target) => breakLab(record, fault, target),
     heal: (fault, target) => healLab(record, fault, target),
     down: () => demolish(record),
@@ -68,40 +66,4 @@ export function labOf(record: LabRecord): Lab {
 
 export function defaultHome(): string {
   return join(blackstartHome(), "labs");
-}
-
-function recordsIn(home: string): readonly LabRecord[] {
-  try {
-    return readdirSync(home)
-      .map((name) => readRecord(join(resolve(home), name)))
-      .filter((record) => record !== undefined);
-  } catch {
-    return []; // No such folder: no lab was ever made.
-  }
-}
-
-function statusOf(record: LabRecord): LabStatus {
-  const nodes = record.nodes.map(({ name, role, port, dataDirectory }) => ({
-    name,
-    role,
-    port,
-    processes: serverProcessesIn(dataDirectory).length,
-  }));
-  const running = nodes.filter(({ processes }) => processes > 0).length;
-  return {
-    name: record.name,
-    directory: record.directory,
-    version: record.version,
-    createdAt: record.createdAt,
-    state: stateOf(record, running),
-    abandoned: isOurs(record.directory) && !isAlive(record.maker),
-    nodes,
-  };
-}
-
-function stateOf(record: LabRecord, running: number): LabStatus["state"] {
-  if (!isOurs(record.directory)) return "hidden";
-  if (record.state === "being-made") return isAlive(record.maker) ? "being-made" : "half-made";
-  if (running === 0) return "stopped";
-  return running === record.nodes.length ? "running" : "partly-running";
 }

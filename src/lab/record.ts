@@ -2,13 +2,14 @@ import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { LabNode } from "./lab.ts";
 import type { ProcessIdentity } from "./processes.ts";
+import type { Route } from "./proxy/route.ts";
 
 /**
  * `lab.json`: everything needed to find a lab again. It is written before the first process is started, so that a lab
  * whose making was interrupted can be taken down like any other.
  */
 export type LabRecord = Readonly<{
-  format: 1;
+  format: 2;
   name: string;
   state: "being-made" | "ready";
   maker: ProcessIdentity;
@@ -22,20 +23,38 @@ export type LabRecord = Readonly<{
   durable: boolean;
   ports: readonly number[];
   nodes: readonly NodeRecord[];
-  proxy: ProcessIdentity | null;
+  manager: ManagerRecord;
 }>;
 
-/** `serverPort`: where the server itself listens; `port` is the proxy's, where there is one. */
-export type NodeRecord = LabNode & Readonly<{ serverPort: number }>;
+export type NodeRecord = LabNode &
+  Readonly<{
+    /** Where the server itself listens; `port` is the proxy's, where there is one. */
+    serverPort: number;
+    /** The server itself, past whatever network can be cut: as a hand on the machine reaches it. */
+    ownUrl: string;
+  }>;
+
+/** What only one manager's labs have. */
+export type ManagerRecord =
+  | Readonly<{ kind: "streaming"; proxy: ProxyRecord | null }>
+  | Readonly<{ kind: "patroni"; proxy: ProxyRecord | null }>
+  | Readonly<{ kind: "pacemaker" }>;
+
+/** `process`: null until it has been started. */
+export type ProxyRecord = Readonly<{ routes: readonly Route[]; process: ProcessIdentity | null }>;
 
 export function recordFile(directory: string): string {
   return join(directory, "lab.json");
 }
 
+export function addressFileOf({ directory }: LabRecord): string {
+  return join(directory, "primary-address");
+}
+
 export function readRecord(directory: string): LabRecord | undefined {
   try {
     const record = JSON.parse(readFileSync(recordFile(directory), "utf8")) as LabRecord;
-    return record.format === 1 && Array.isArray(record.nodes) ? record : undefined;
+    return record.format === 2 && Array.isArray(record.nodes) ? record : undefined;
   } catch {
     return undefined; // No lab lies there.
   }

@@ -67,3 +67,8 @@ export const accessRules = [
   "host    replication  all   127.0.0.1/32  trust",
   "",
 ].join("\n");
+
+/** How another node replicates from the one at this port. */
+export function replicationConninfo(port: number): string {
+  return `host=127.0.0.1 port=${port} user=replicator`;
+}

@@ -1,7 +1,9 @@
+import { managerOf } from "./managers.ts";
 import type { LabRecord } from "./record.ts";
+import { replicationConninfo } from "./settings.ts";
 
 /** The blackstart.yaml that describes a lab. Paths are quoted: they may hold a space. Pure. */
-export function systemFileText(lab: LabRecord, addressFile: string): string {
+export function systemFileText(lab: LabRecord): string {
   const synchronous = lab.nodes.filter(({ role }) => role === "synchronous").length;
   const nodes = lab.nodes.flatMap((node) => [
     `      ${node.name}:`,
@@ -21,14 +23,11 @@ export function systemFileText(lab: LabRecord, addressFile: string): string {
     `    synchronous: ${synchronous}`,
     "    nodes:",
     ...nodes,
-    `    clients: { file: ${quoted(addressFile)} }`,
+    ...managerOf(lab)
+      .systemLines(lab)
+      .map((line) => `    ${line}`),
     "",
   ].join("\n");
-}
-
-/** How another node replicates from the one at this port. */
-export function replicationConninfo(port: number): string {
-  return `host=127.0.0.1 port=${port} user=replicator`;
 }
 
 /** A JSON string is a YAML double-quoted scalar (YAML 1.2, 1.3). */

@@ -36,7 +36,10 @@ const timeoutMs = 60_000;
  * The data directory that all nodes are cloned from, made once for each PostgreSQL: cold, with checksums, 1 MiB WAL
  * segments, the superuser `blackstart` and the role `replicator`.
  */
-export async function templateFor(binaries: Binaries, environment: Environment = process.env): Promise<string> {
+export async function templateFor(
+  binaries: Pick<Binaries, "directory" | "version">,
+  environment: Environment = process.env,
+): Promise<string> {
   const folder = join(cacheDirectory(environment), "templates");
   const key = createHash("sha256")
     .update(
@@ -62,7 +65,7 @@ export async function templateFor(binaries: Binaries, environment: Environment =
 }
 
 /** Under the lock. It appears under its name by one rename, whole: a killed process leaves only a `.part`. */
-async function makeTemplate(binaries: Binaries, folder: string, template: string): Promise<void> {
+async function makeTemplate(binaries: Pick<Binaries, "directory">, folder: string, template: string): Promise<void> {
   if (existsSync(template)) return;
   for (const name of await readdir(folder)) {
     if (name.endsWith(".part")) await rm(join(folder, name), { recursive: true, force: true });
@@ -91,7 +94,7 @@ function input(): string {
 }
 
 async function runServerProgram(
-  binaries: Binaries,
+  binaries: Pick<Binaries, "directory">,
   program: string,
   args: readonly string[],
   stdin: string,

@@ -11,7 +11,8 @@ import { createLab } from "../../src/lab/create.ts";
 import type { Lab } from "../../src/lab/lab.ts";
 import { listLabs, openLab } from "../../src/lab/open.ts";
 import { serverProcessesIn } from "../../src/lab/processes.ts";
-import { readRecord, writeRecord } from "../../src/lab/record.ts";
+import { proxyOf } from "../../src/lab/proxy/proxied.ts";
+import { type LabRecord, readRecord, writeRecord } from "../../src/lab/record.ts";
 import { loadSystem } from "../../src/system/load.ts";
 import { withFolder } from "../support/folder.ts";
 import { withLab } from "../support/lab.ts";
@@ -38,7 +39,7 @@ for (const { title, binaries, skip } of postgresVersions) {
         chmodSync(folder, 0o755);
         const lab = await createLab({ binaries, home: folder, proxied: true, durable: false });
         const segments = segmentsOf(lab);
-        const proxy = readRecord(lab.directory)?.proxy?.pid;
+        const proxy = proxyOf(readRecord(lab.directory) as LabRecord)?.process?.pid;
         assert.equal(segments.length, 3);
         assert.ok(serverProcessesIn(lab.directory).length >= 9);
         await lab.break("kill-primary");
@@ -139,7 +140,8 @@ describe("a lab", { skip: noPostgres }, () => {
       const record = readRecord(lab.directory);
       assert.ok(record);
       // As after a reboot: the pid is somebody else's (here: our own), only the start time tells.
-      writeRecord({ ...record, proxy: { ...record.maker, startTime: "1" } });
+      const proxy = { routes: [], process: { ...record.maker, startTime: "1" } };
+      writeRecord({ ...record, manager: { kind: "streaming", proxy } });
       await (await openLab(lab.name, join(lab.directory, ".."))).down();
     }));
 
@@ -216,7 +218,7 @@ test("another user's lab is neither judged nor touched", { skip: process.getuid?
     mkdirSync(directory);
     const maker = { pid: 1, startTime: "0", boot: "" };
     writeRecord({
-      format: 1,
+      format: 2,
       name: "theirs",
       state: "ready",
       maker,
@@ -228,7 +230,7 @@ test("another user's lab is neither judged nor touched", { skip: process.getuid?
       durable: true,
       ports: [],
       nodes: [],
-      proxy: null,
+      manager: { kind: "streaming", proxy: null },
     });
     process.seteuid?.(65534);
     try {
@@ -247,7 +249,7 @@ test("what is left of a lab without its record is named as that", { skip: noPost
   withFolder(async (folder) => {
     mkdirSync(join(folder, "ghost"));
     await assert.rejects(createLab({ name: "ghost", home: folder }), { why: /without a lab\.json that can be read/ });
-    writeFileSync(join(folder, "ghost", "lab.json"), '{"format":1}');
+    writeFileSync(join(folder, "ghost", "lab.json"), '{"format":2}');
     assert.deepEqual(await listLabs(folder), []);
   }),
 );

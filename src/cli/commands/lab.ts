@@ -11,7 +11,11 @@ export function addLab(program: Command, act: Act): void {
       .command("up")
       .argument("[name]", "its name (default: a random one)")
       .description("make one: a primary and its standbys")
-      .addOption(new Option("--manager <manager>", "what manages failover").choices(["streaming"]).default("streaming"))
+      .addOption(
+        new Option("--manager <manager>", "what manages failover")
+          .choices(["streaming", "patroni", "pacemaker"])
+          .default("streaming"),
+      )
       .option("--sync <count>", "synchronous standbys", "1")
       .option("--async <count>", "asynchronous standbys", "1")
       .option("--proxied", "a TCP proxy before each node, so that its network can be cut")

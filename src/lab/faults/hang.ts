@@ -1,7 +1,7 @@
 import { serverProcessesIn } from "../processes.ts";
 import type { Fault } from "./fault.ts";
 import { namesOf, primariesOf } from "./roles.ts";
-import { signalAll } from "./signals.ts";
+import { signalAll } from "../signals.ts";
 
 export const hang: Fault = {
   name: "hang",

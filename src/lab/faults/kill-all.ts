@@ -1,5 +1,5 @@
 import { killFault } from "./kill.ts";
-import { isRunning } from "./roles.ts";
+import { isRunning } from "../servers.ts";
 
 export const killEverything = killFault(
   "kill-all",

@@ -1,7 +1,8 @@
 import type { Fault } from "./fault.ts";
 import { startAgain } from "./kill.ts";
-import { namesOf, postmasterOf, primariesOf } from "./roles.ts";
-import { send } from "./signals.ts";
+import { namesOf, primariesOf } from "./roles.ts";
+import { postmasterOf } from "../servers.ts";
+import { send } from "../signals.ts";
 
 export const killPostmaster: Fault = {
   name: "kill-postmaster",

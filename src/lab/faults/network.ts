@@ -1,5 +1,5 @@
-import { BlackstartError } from "../../base/error.ts";
-import { type NetworkState, readApplied, setNetwork } from "../proxy/network.ts";
+import { managerOf } from "../managers.ts";
+import type { NetworkState } from "../proxy/network.ts";
 import type { LabRecord, NodeRecord } from "../record.ts";
 import type { Fault } from "./fault.ts";
 import { namesOf, primariesOf } from "./roles.ts";
@@ -18,8 +18,7 @@ export const blackHole = networkFault(
 
 function networkFault(name: string, state: NetworkState, description: string): Fault {
   const set = async (lab: LabRecord, nodes: readonly NodeRecord[], wanted: NetworkState) => {
-    if (lab.proxy === null) throw notProxied(lab, name);
-    for (const node of nodes) await setNetwork(lab.directory, node.name, wanted);
+    for (const node of nodes) await managerOf(lab).setNetwork(lab, node, wanted);
   };
   return {
     name,
@@ -30,21 +29,11 @@ function networkFault(name: string, state: NetworkState, description: string): F
       return `The network to ${namesOf(nodes)} is now: ${state}.`;
     },
     async tookEffect(lab, nodes) {
-      const applied = readApplied(lab.directory);
-      return nodes.every((node) => applied?.nodes[node.name] === state);
+      return nodes.every((node) => managerOf(lab).networkOf(lab, node) === state);
     },
     async heal(lab, nodes) {
       await set(lab, nodes, "open");
       return `The network to ${namesOf(nodes)} is open again.`;
     },
   };
-}
-
-function notProxied(lab: LabRecord, fault: string): BlackstartError {
-  return new BlackstartError("NOT_POSSIBLE_NOW", {
-    what: `The lab ${lab.name} has no network of its own that “${fault}” could break.`,
-    why: "Its nodes speak to each other directly.",
-    next: "Make a lab with a proxy before each node: `blackstart lab up --proxied`.",
-    details: { lab: lab.name },
-  });
 }

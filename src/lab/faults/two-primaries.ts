@@ -1,25 +1,26 @@
 import { withConnection } from "../../drivers/postgres/connection.ts";
-import type { NodeRecord } from "../record.ts";
 import type { Fault } from "./fault.ts";
-import { isRunning, isStandby, namesOf, standbysOf } from "./roles.ts";
+import { isRunning, isStandby } from "../servers.ts";
+import { namesOf, standbysOf } from "./roles.ts";
 
 const timeoutMs = 5000;
 
 export const twoPrimaries: Fault = {
   name: "two-primaries",
   description: "A standby was promoted by hand while the primary lives: both take writes.",
-  targets: (lab) => [...standbysOf(lab, "asynchronous"), ...standbysOf(lab, "synchronous")].slice(0, 1),
+  targets: async (lab) =>
+    [...(await standbysOf(lab, "asynchronous")), ...(await standbysOf(lab, "synchronous"))].slice(0, 1),
   async inject(_, nodes) {
     // Past the proxy: a hand on the machine itself needs no network.
     for (const node of nodes) {
-      await withConnection(ownUrl(node), { timeoutMs }, (connection) => connection.query("select pg_promote(false)"));
+      await withConnection(node.ownUrl, { timeoutMs }, (connection) => connection.query("select pg_promote(false)"));
     }
     return `Promoted ${namesOf(nodes)}; the primary was left running.`;
   },
   tookEffect: async (_, nodes) => {
     const answers = await Promise.all(
       nodes.map((node) =>
-        withConnection(ownUrl(node), { timeoutMs }, (connection) =>
+        withConnection(node.ownUrl, { timeoutMs }, (connection) =>
           connection.query<{ primary: boolean }>("select not pg_is_in_recovery() as primary"),
         ),
       ),
@@ -29,7 +30,3 @@ export const twoPrimaries: Fault = {
     );
   },
 };
-
-function ownUrl(node: NodeRecord): string {
-  return `postgres://blackstart@127.0.0.1:${node.serverPort}/postgres`;
-}

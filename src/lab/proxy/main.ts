@@ -4,32 +4,35 @@ import { identityOf, type ProcessIdentity } from "../processes.ts";
 import { readRecord, recordFile } from "../record.ts";
 import { appliedFile, type NetworkState, readNetwork, writeJson } from "./network.ts";
 import { makePair, type Pair } from "./pair.ts";
+import { proxyOf } from "./proxied.ts";
 
 /**
  * The program that stands between a lab's nodes: one process for all of them. It carries out `network.json`, and ends when
  * the lab's directory is gone.
  *
- * A node's inbound connections come to its port. Its outbound ones are known by the application_name that a standby
- * gives, which is the node's name; so a cut node is cut in both directions.
+ * A node's inbound connections come to a port that is its own. Its outbound ones are known by the application_name that
+ * a standby gives, which is the node's name, or have a port that only this node uses; so a cut node is cut in both
+ * directions.
  */
 const directory = process.argv[2] as string;
 const record = readRecord(directory);
-if (record === undefined) throw new Error(`no lab in ${directory}`);
+const proxy = record === undefined ? null : proxyOf(record);
+if (proxy === null) throw new Error(`no lab with a proxy in ${directory}`);
 const self = identityOf(process.pid) as ProcessIdentity;
 const pairs = new Map<Pair, string>();
 let states: Readonly<Record<string, NetworkState>> = {};
 let revision = -1;
 
-const listeners = record.nodes.map((node) => {
+const listeners = proxy.routes.map((route) => {
   const accept = (client: Socket) => {
-    const pair = makePair(client, node.serverPort, {
-      from: (known) => settle(known, node.name),
+    const pair = makePair(client, route.target, {
+      from: (known) => settle(known, route.node),
       closed: (gone) => pairs.delete(gone),
     });
-    pairs.set(pair, node.name);
-    settle(pair, node.name);
+    pairs.set(pair, route.node);
+    settle(pair, route.node);
   };
-  return { node, server: createServer({ allowHalfOpen: true, pauseOnConnect: true }, accept) };
+  return { route, server: createServer({ allowHalfOpen: true, pauseOnConnect: true }, accept) };
 });
 
 await apply();
@@ -42,8 +45,8 @@ async function apply(): Promise<void> {
   if (wanted.revision === revision) return;
   revision = wanted.revision;
   states = wanted.nodes;
-  for (const { node, server } of listeners)
-    await (stateOf(node.name) === "cut" ? refuse(server) : listen(server, node.port));
+  for (const { route, server } of listeners)
+    await (stateOf(route.node) === "cut" ? refuse(server) : listen(server, route.port));
   for (const [pair, to] of pairs) settle(pair, to);
   writeJson(appliedFile(directory), { ...wanted, proxy: self });
 }

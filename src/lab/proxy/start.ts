@@ -5,13 +5,23 @@ import { fileURLToPath } from "node:url";
 import { BlackstartError } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
 import { isAlive, type ProcessIdentity } from "../processes.ts";
-import type { LabRecord } from "../record.ts";
+import { type LabRecord, writeRecord } from "../record.ts";
 import { networkFile, readApplied, writeJson } from "./network.ts";
 
 const startTimeoutMs = 10_000;
 
+/** The lab's proxy started, where it is to have one, and recorded. */
+export async function withProxy(record: LabRecord): Promise<LabRecord> {
+  const { manager } = record;
+  if (manager.kind === "pacemaker" || manager.proxy === null) return record;
+  const proxy = { ...manager.proxy, process: await startProxy(record) };
+  const proxied = { ...record, manager: { ...manager, proxy } };
+  writeRecord(proxied);
+  return proxied;
+}
+
 /** Starts the lab's proxy, in a session of its own so that it outlives this process, and waits until it listens. */
-export async function startProxy(record: LabRecord): Promise<ProcessIdentity> {
+async function startProxy(record: LabRecord): Promise<ProcessIdentity> {
   writeJson(networkFile(record.directory), { revision: 0, nodes: {} });
   // Next to this file: `.ts` in the checkout, `.js` in the published package.
   const program = fileURLToPath(new URL(`./main${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url));

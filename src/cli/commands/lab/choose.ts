@@ -1,6 +1,6 @@
 import { BlackstartError } from "../../../base/error.ts";
 import type { Lab } from "../../../lab/lab.ts";
-import { listLabs, openLab } from "../../../lab/open.ts";
+import { labOf, openLab, recordsIn } from "../../../lab/open.ts";
 import type { CommandContext } from "../../context.ts";
 import { labsFolder } from "../../system-file.ts";
 
@@ -8,9 +8,10 @@ import { labsFolder } from "../../system-file.ts";
 export async function chooseLab(context: CommandContext, name: string | undefined): Promise<Lab> {
   const home = labsFolder(context.home);
   if (name !== undefined) return openLab(name, home);
-  const names = (await listLabs(home)).map((lab) => lab.name);
-  const [only] = names;
-  if (names.length === 1 && only !== undefined) return openLab(only, home);
+  const labs = recordsIn(home);
+  const names = labs.map((lab) => lab.name);
+  const [only] = labs;
+  if (labs.length === 1 && only !== undefined) return labOf(only);
   throw names.length === 0
     ? new BlackstartError("NOT_POSSIBLE_NOW", {
         what: "There is no lab.",

@@ -1,4 +1,4 @@
-import { listLabs, openLab } from "../../../lab/open.ts";
+import { labOf, recordsIn } from "../../../lab/open.ts";
 import type { Outcome } from "../../command.ts";
 import type { CommandContext } from "../../context.ts";
 import { labsFolder } from "../../system-file.ts";
@@ -10,9 +10,7 @@ export async function downCommand(
   name?: string,
 ): Promise<Outcome> {
   const home = labsFolder(context.home);
-  const labs = options.all
-    ? await Promise.all((await listLabs(home)).map((lab) => openLab(lab.name, home)))
-    : [await chooseLab(context, name ?? options.lab)];
+  const labs = options.all ? recordsIn(home).map(labOf) : [await chooseLab(context, name ?? options.lab)];
   for (const lab of labs) {
     await lab.down();
     context.out.text(`The lab ${lab.name} is gone, with its processes and its directory.`);

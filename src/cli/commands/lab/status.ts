@@ -1,5 +1,6 @@
 import { systemClock } from "../../../base/time.ts";
-import { type LabStatus, listLabs } from "../../../lab/open.ts";
+import type { LabStatus, NodeStatus } from "../../../lab/lab.ts";
+import { listLabs } from "../../../lab/open.ts";
 import type { Outcome } from "../../command.ts";
 import type { CommandContext } from "../../context.ts";
 import { ageText, counted } from "../../output/quantities.ts";
@@ -12,20 +13,27 @@ export async function statusCommand(context: CommandContext): Promise<Outcome> {
   for (const lab of labs) {
     out.record({ lab });
     out.text(
-      `${out.style.bold(lab.name)}  ${stateText(lab)}, PostgreSQL ${lab.version}, made ${ageText(lab.createdAt, now)} ago`,
+      `${out.style.bold(lab.name)}  ${stateText(lab)}, ${lab.manager}, PostgreSQL ${lab.version}, made ${ageText(lab.createdAt, now)} ago`,
     );
     out.table(
-      lab.nodes.map(({ name, role, port, processes }) => [
-        `  ${name}`,
-        `made as ${role}`,
-        `port ${port}`,
-        processes === 0 ? { text: "no process", paint: out.style.red } : counted(processes, "process", "processes"),
+      lab.nodes.map((node) => [
+        `  ${node.name}`,
+        roleText(node),
+        `port ${node.port}`,
+        node.pids.length === 0
+          ? { text: "no process", paint: out.style.red }
+          : counted(node.pids.length, "process", "processes"),
+        node.managerSays === undefined ? "" : `${lab.manager}: ${node.managerSays}`,
       ]),
     );
   }
   if (labs.length === 0) out.progress("There is no lab. Make one: blackstart lab up");
   else out.progress("How the servers stand towards each other: blackstart status");
   return { result: { labs: labs.length } };
+}
+
+function roleText({ role, madeAs }: NodeStatus): string {
+  return role === madeAs ? role : `${role} (made as ${madeAs})`;
 }
 
 function stateText({ state }: LabStatus): string {

@@ -1,12 +1,13 @@
 import { BlackstartError } from "../../../base/error.ts";
 import { createLab } from "../../../lab/create.ts";
-import type { Lab } from "../../../lab/lab.ts";
+import type { Lab, ManagerName } from "../../../lab/lab.ts";
 import type { Outcome } from "../../command.ts";
 import type { CommandContext } from "../../context.ts";
 import { durationText } from "../../output/quantities.ts";
 import { labsFolder } from "../../system-file.ts";
 
 export type UpOptions = Readonly<{
+  manager: ManagerName;
   sync: string;
   async: string;
   proxied?: boolean;
@@ -27,6 +28,7 @@ export async function upCommand(context: CommandContext, options: UpOptions, nam
   const started = performance.now();
   const lab = await createLab({
     home: labsFolder(context.home),
+    manager: options.manager,
     standbys,
     durable: options.durable,
     ...(wanted === undefined ? {} : { name: wanted }),
@@ -43,7 +45,7 @@ export async function upCommand(context: CommandContext, options: UpOptions, nam
     dataDirectory,
   }));
   const { directory, systemFile, addressFile } = lab;
-  return { result: { lab: lab.name, tookMs, directory, systemFile, addressFile, nodes } };
+  return { result: { lab: lab.name, manager: lab.manager, tookMs, directory, systemFile, addressFile, nodes } };
 }
 
 function tell({ out }: CommandContext, lab: Lab, tookMs: number): void {

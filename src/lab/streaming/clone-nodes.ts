@@ -2,11 +2,10 @@ import { execFile } from "node:child_process";
 import { chownSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { BlackstartError, messageOf } from "../base/error.ts";
-import { serverAccount } from "./account.ts";
-import type { LabRecord, NodeRecord } from "./record.ts";
-import { configurationText, serverSettings } from "./settings.ts";
-import { replicationConninfo } from "./system-file.ts";
+import { BlackstartError, messageOf } from "../../base/error.ts";
+import { serverAccount } from "../account.ts";
+import type { LabRecord, NodeRecord } from "../record.ts";
+import { configurationText, replicationConninfo, serverSettings } from "../settings.ts";
 
 /** Copies the template once for each node and gives each copy its settings. */
 export async function cloneNodes(

@@ -1,0 +1,41 @@
+import { pollUntil } from "../base/time.ts";
+import { type ProcessInfo, serverProcessesIn } from "./processes.ts";
+import type { NodeRecord } from "./record.ts";
+
+/** SIGKILL to every server process of these nodes. */
+export function killAll(nodes: readonly NodeRecord[]): void {
+  killTogether(() => nodes.flatMap(({ dataDirectory }) => serverProcessesIn(dataDirectory)));
+}
+
+/**
+ * SIGKILL to all of them. Stopped first: so a postmaster starts no others meanwhile, and what falls together falls at the
+ * same moment.
+ */
+export function killTogether(processes: () => readonly ProcessInfo[]): void {
+  for (const signal of ["SIGSTOP", "SIGKILL"] as const) for (const { pid } of processes()) send(pid, signal);
+}
+
+/** Kills until nothing is left: one may have started another between the look and the kill. False: something stayed. */
+export async function endAll(processes: () => readonly Readonly<{ pid: number }>[]): Promise<boolean> {
+  const gone = await pollUntil(
+    async () => {
+      const left = processes();
+      for (const { pid } of left) send(pid, "SIGKILL");
+      return left.length === 0 ? true : undefined;
+    },
+    { everyMs: 2, timeoutMs: 10_000 },
+  );
+  return gone === true;
+}
+
+export function signalAll(node: NodeRecord, signal: NodeJS.Signals): void {
+  for (const { pid } of serverProcessesIn(node.dataDirectory)) send(pid, signal);
+}
+
+export function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error; // It ended meanwhile.
+  }
+}

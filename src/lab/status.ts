@@ -1,0 +1,46 @@
+import { isOurs } from "./account.ts";
+import type { LabStatus, NodeStatus } from "./lab.ts";
+import { managerOf } from "./managers.ts";
+import { isAlive } from "./processes.ts";
+import type { LabRecord } from "./record.ts";
+import { rolesNow } from "./roles-now.ts";
+import { isRunning } from "./servers.ts";
+
+/** What a lab and each of its nodes is now. A server that does not answer costs a second, not more. */
+export async function statusOf(record: LabRecord): Promise<LabStatus> {
+  const { name, directory, version, createdAt } = record;
+  return {
+    name,
+    manager: record.manager.kind,
+    directory,
+    version,
+    createdAt,
+    state: stateOf(record),
+    abandoned: isOurs(directory) && !isAlive(record.maker),
+    nodes: await nodesOf(record),
+  };
+}
+
+async function nodesOf(record: LabRecord): Promise<readonly NodeStatus[]> {
+  const manager = managerOf(record);
+  const [roles, opinions] = await Promise.all([rolesNow(record), manager.opinions(record)]);
+  return record.nodes.map((node) => {
+    const managerSays = opinions[node.name];
+    return {
+      name: node.name,
+      port: node.port,
+      madeAs: node.role,
+      role: roles[node.name] ?? "down",
+      ...(managerSays === undefined ? {} : { managerSays }),
+      pids: manager.processesOf(record, node).map(({ pid }) => pid),
+    };
+  });
+}
+
+function stateOf(record: LabRecord): LabStatus["state"] {
+  if (!isOurs(record.directory)) return "hidden";
+  if (record.state === "being-made") return isAlive(record.maker) ? "being-made" : "half-made";
+  const running = record.nodes.filter(isRunning).length;
+  if (running === 0) return "stopped";
+  return running === record.nodes.length ? "running" : "partly-running";
+}
