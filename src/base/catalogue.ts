@@ -7,6 +7,7 @@ export const catalogue = {
   // Wrong usage, wrong file.
   SYSTEM_FILE_MISSING: { exitCode: 2, meaning: "No blackstart.yaml was found." },
   SYSTEM_FILE_INVALID: { exitCode: 2, meaning: "blackstart.yaml says something that cannot be meant." },
+  SCENARIO_INVALID: { exitCode: 2, meaning: "A scenario file says something that cannot be meant." },
   SECRET_MISSING: { exitCode: 2, meaning: "A ${VARIABLE} or file: reference in blackstart.yaml leads nowhere." },
   UNKNOWN_NAME: { exitCode: 2, meaning: "A cluster, node, incident or other name that does not exist." },
   USAGE: { exitCode: 2, meaning: "The command was called with arguments that do not fit together." },
@@ -20,6 +21,10 @@ export const catalogue = {
   LEASE_HELD: { exitCode: 1, meaning: "Another process is working on the same cluster." },
   LEASE_LOST: { exitCode: 4, meaning: "The lease ran out or was taken over; nothing more was changed." },
   NOT_POSSIBLE_NOW: { exitCode: 1, meaning: "What was asked cannot be done in the present state." },
+  SYMPTOM_UNFIT: {
+    exitCode: 1,
+    meaning: "A scenario's symptom shows without its factors, or does not show with all of them.",
+  },
   LAB_FAILED: { exitCode: 1, meaning: "A lab cluster could not be made, changed or removed." },
   POSTGRES_NOT_FOUND: { exitCode: 1, meaning: "No PostgreSQL server binaries were found." },
   INTERNAL: { exitCode: 1, meaning: "A fault of Blackstart itself." },

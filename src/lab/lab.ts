@@ -25,9 +25,18 @@ export interface Lab {
   /** What each node is now, asked of the servers and the manager. */
   status(): Promise<LabStatus>;
   /** Injects a fault; see `faults/`. Answers what was done, and when; returns when it is seen to have taken effect. */
-  break(fault: string, target?: string): Promise<{ done: string; at: Instant }>;
+  break(
+    fault: string,
+    target?: string,
+    parameters?: Readonly<Record<string, string>>,
+  ): Promise<{ done: string; at: Instant }>;
   /** Takes a fault back, where that is possible without a recovery. Without a target: on all nodes. */
   heal(fault: string, target?: string): Promise<{ done: string }>;
+  /**
+   * Promotes a standby as somebody at the servers would, with no regard to what may be lost; the others follow it, and the
+   * clients are led there unless the manager leads them. `furthest`: the one that has received most.
+   */
+  promote(which: string): Promise<{ done: string }>;
   /** Ends every process, frees the shared memory, removes the directory. */
   down(): Promise<void>;
 }
@@ -96,6 +105,8 @@ export type LabOptions = Readonly<{
   binaries?: string;
   /** Extra settings for every node. */
   settings?: Readonly<Record<string, string>>;
+  /** Settings of single nodes, by name; they win over those for every node. */
+  nodeSettings?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Of Patroni. Default: the shortest with which it is known to work. */
   patroni?: PatroniTimes;
 }>;

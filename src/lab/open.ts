@@ -7,6 +7,7 @@ import { breakLab, healLab } from "./break.ts";
 import { demolish } from "./demolish.ts";
 import type { Lab, LabStatus } from "./lab.ts";
 import { managerOf } from "./managers.ts";
+import { promoteByHand } from "./promote.ts";
 import { addressFileOf, type LabRecord, readRecord } from "./record.ts";
 import { statusOf } from "./status.ts";
 
@@ -60,6 +61,7 @@ export function labOf(record: LabRecord): Lab {
     status: () => statusOf(record),
     break: (fault, target) => breakLab(record, fault, target),
     heal: (fault, target) => healLab(record, fault, target),
+    promote: (which) => promoteByHand(record, which),
     down: () => demolish(record),
   };
 }

@@ -1,20 +1,31 @@
 import type { z } from "zod";
 import { nearest } from "../base/nearest.ts";
-import { keysAt } from "./json-schema.ts";
 import type { Path, Report } from "./problem.ts";
 
 /**
  * Reports what the schema found, in words. Never the value itself: it may have come from a reference.
  * @param data what was checked, to tell what is missing from what is wrong
+ * @param keysAt the keys that may stand at a path of the file
  */
-export function explainIssues(issues: readonly z.core.$ZodIssue[], data: unknown, report: Report): void {
+export function explainIssues(
+  issues: readonly z.core.$ZodIssue[],
+  data: unknown,
+  keysAt: (path: Path) => readonly string[],
+  report: Report,
+): void {
   for (const issue of issues) {
     const path = issue.path.map((part) => (typeof part === "number" ? part : String(part)));
-    explain(issue, path, data, report);
+    explain(issue, path, data, keysAt, report);
   }
 }
 
-function explain(issue: z.core.$ZodIssue, path: Path, data: unknown, report: Report): void {
+function explain(
+  issue: z.core.$ZodIssue,
+  path: Path,
+  data: unknown,
+  keysAt: (path: Path) => readonly string[],
+  report: Report,
+): void {
   switch (issue.code) {
     case "unrecognized_keys":
       for (const key of issue.keys) {

@@ -24,7 +24,12 @@ export type JsonSchema = {
 
 /** The JSON Schema of blackstart.yaml as a person writes it: before defaults and references. For editors. */
 export function systemJsonSchema(): JsonSchema {
-  const schema = z.toJSONSchema(systemSchema, {
+  return asWritten({ ...jsonSchemaOf(systemSchema), title: "blackstart.yaml" });
+}
+
+/** The JSON Schema of a file with durations in it, as a person writes it: before defaults. */
+export function jsonSchemaOf(wanted: z.ZodType): JsonSchema {
+  return z.toJSONSchema(wanted, {
     io: "input",
     override: ({ zodSchema, jsonSchema }) => {
       const { def } = zodSchema._zod;
@@ -33,7 +38,6 @@ export function systemJsonSchema(): JsonSchema {
         jsonSchema.default = durationText(def.defaultValue as number);
     },
   }) as JsonSchema;
-  return asWritten({ ...schema, title: "blackstart.yaml" });
 }
 
 export const durationFormat = "duration-text";
@@ -56,13 +60,22 @@ function asWritten(schema: JsonSchema): JsonSchema {
   return result;
 }
 
-/** Made once, when the first wrong key is met: a file with a thousand of them is answered as fast. */
-let made: JsonSchema | undefined;
+/**
+ * Tells the keys that may stand at a path of a file. The schema is made when the first wrong key is met, once: a file with
+ * a thousand of them is answered as fast.
+ */
+export function keysOf(make: () => JsonSchema): (path: readonly PropertyKey[]) => readonly string[] {
+  let made: JsonSchema | undefined;
+  return (path) => {
+    made ??= make();
+    const schema = schemaAt(made, path);
+    return Object.keys((schema === undefined ? undefined : mappingOf(schema))?.properties ?? {});
+  };
+}
 
 /** The schema that holds at this path of the file; undefined where the path leads out of it. */
-function schemaAt(path: readonly PropertyKey[]): JsonSchema | undefined {
-  made ??= systemJsonSchema();
-  let here: JsonSchema | undefined = made;
+function schemaAt(root: JsonSchema, path: readonly PropertyKey[]): JsonSchema | undefined {
+  let here: JsonSchema | undefined = root;
   for (const part of path) {
     if (here === undefined) return undefined;
     const mapping = mappingOf(here);
@@ -73,12 +86,6 @@ function schemaAt(path: readonly PropertyKey[]): JsonSchema | undefined {
           (typeof mapping?.additionalProperties === "object" ? mapping.additionalProperties : undefined));
   }
   return here;
-}
-
-/** The keys that may stand at this path of the file. */
-export function keysAt(path: readonly PropertyKey[]): readonly string[] {
-  const schema = schemaAt(path);
-  return Object.keys((schema === undefined ? undefined : mappingOf(schema))?.properties ?? {});
 }
 
 function mappingOf(schema: JsonSchema): JsonSchema | undefined {

@@ -3,12 +3,15 @@ import { checkSystem } from "./check.ts";
 import { explainIssues } from "./explain.ts";
 import { findSystemFile } from "./find.ts";
 import type { Environment } from "./home.ts";
+import { keysOf, systemJsonSchema } from "./json-schema.ts";
 import { isMapping } from "./loose.ts";
 import { type Path, type Problem, pathText, problemsError, type Report } from "./problem.ts";
 import { readSecret, readText } from "./read-text.ts";
 import { expandReferences } from "./references.ts";
 import { type System, systemSchema } from "./schema.ts";
 import { readYamlTree, type YamlTree } from "./yaml-tree.ts";
+
+const systemKeysAt = keysOf(systemJsonSchema);
 
 /** A file of a hundred clusters has some 100 KiB; what is larger was not written by hand for us. */
 const fileBytesMax = 1024 * 1024;
@@ -54,6 +57,7 @@ export function parseSystem(text: string, context: ParseContext): System {
     explainIssues(
       parsed.error.issues.filter((issue) => isKnown(issue.path)),
       data,
+      systemKeysAt,
       report,
     );
   checkSystem(data, (path, ...what) => isKnown(path) && report(path, ...what));

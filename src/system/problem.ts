@@ -39,25 +39,30 @@ export function pathText(path: Path): string {
 
 const shownProblems = 50;
 
+const advice = {
+  SYSTEM_FILE_INVALID: {
+    why: "It says something that cannot be meant.",
+    next: "Correct the places named above; docs/system-file.md explains every key.",
+  },
+  SCENARIO_INVALID: {
+    why: "It says something that cannot be meant.",
+    next: "Correct the places named above; docs/scenario-file.md explains every key.",
+  },
+  SECRET_MISSING: {
+    why: "It refers to variables or files that are not there; without them the system cannot be reached.",
+    next: "Set the variables in the environment of this command, or make the files readable for its user.",
+  },
+} as const;
+
 /** One error for all that is wrong; `details.problems` has it as data. */
-export function problemsError(
-  code: "SYSTEM_FILE_INVALID" | "SECRET_MISSING",
-  file: string,
-  problems: readonly Problem[],
-): BlackstartError {
+export function problemsError(code: keyof typeof advice, file: string, problems: readonly Problem[]): BlackstartError {
   const sorted = [...problems].sort((a, b) => a.line - b.line || a.column - b.column);
   const count = sorted.length === 1 ? "a problem" : `${sorted.length} problems`;
   const lines = sorted.slice(0, shownProblems).map((problem) => problemText(file, problem));
   if (sorted.length > shownProblems) lines.push(`… and ${sorted.length - shownProblems} more`);
-  const secret = code === "SECRET_MISSING";
   return new BlackstartError(code, {
     what: `${file} has ${count}:\n${lines.map((line) => `  ${line}`).join("\n")}`,
-    why: secret
-      ? "It refers to variables or files that are not there; without them the system cannot be reached."
-      : "It says something that cannot be meant.",
-    next: secret
-      ? "Set the variables in the environment of this command, or make the files readable for its user."
-      : "Correct the places named above; docs/system-file.md explains every key.",
+    ...advice[code],
     details: { file, problems: sorted.slice(0, shownProblems), count: sorted.length },
   });
 }

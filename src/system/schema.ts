@@ -1,33 +1,11 @@
 import { z } from "zod";
-import { durationMs } from "./duration.ts";
+import { duration, filled, name } from "./pieces.ts";
 import { thresholdsSchema } from "./thresholds.ts";
 
 /**
  * `blackstart.yaml`: what should be. This one schema gives the check, the types, the JSON Schema for editors and the
  * reference page (`docs/system-file.md`). Every `describe` is read by the user who writes the file.
  */
-
-const durationForm = "a duration is written 500ms, 30s, 5m, 2h or 7d";
-
-const duration = z
-  .string({ error: (issue) => (issue.input === undefined ? undefined : durationForm) })
-  .transform((text, context) => {
-    const ms = durationMs(text);
-    if (ms === undefined) context.addIssue({ code: "custom", message: durationForm });
-    else if (ms === 0) context.addIssue({ code: "custom", message: "must be longer than nothing" });
-    return ms ?? z.NEVER;
-  })
-  .meta({ format: "duration-text", description: "A duration: 500ms, 30s, 5m, 2h, 7d." });
-
-/** Names stand in references (`node:ledger/pg1`), stream names and file names. */
-const name = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/,
-    "a name has letters, digits, - _ . only, at most 63, a letter or digit first",
-  );
-
-const filled = (what: string) => z.string().regex(/\S/, `${what} is empty`);
 
 const hostReference = z
   .string()

@@ -3,6 +3,7 @@ import type { Finding } from "../../finding/finding.ts";
 import type { Plan, Refusal } from "../../plan/plan.ts";
 import type { Event } from "../../timeline/timeline.ts";
 import type { Layout } from "./layout.ts";
+import { createLiveLine, type LiveLine } from "./live-line.ts";
 import { createLivePlan, type LivePlan } from "./live-plan.ts";
 import { errorJson, exitCodeOf, renderError } from "./render-error.ts";
 import { renderEvents } from "./render-event.ts";
@@ -28,6 +29,8 @@ export interface Output {
   events(events: readonly Event[]): void;
   /** Shows a plan while it runs, on stderr. */
   livePlan(plan: Plan): LivePlan;
+  /** What is being done at this moment, on stderr. */
+  liveLine(): LiveLine;
   table(rows: readonly (readonly Cell[])[], header?: readonly Cell[]): void;
   /** Text for people that is the answer itself; not shown with `--json`. */
   text(...lines: readonly string[]): void;
@@ -96,6 +99,12 @@ export function createOutput(options: OutputOptions): Output {
       createLivePlan(plan, {
         isTerminal: stderr.isTTY === true && !json,
         style: styleFor(stderr),
+        layout: layoutFor(stderr),
+        write: (shown) => void stderr.write(shown),
+      }),
+    liveLine: () =>
+      createLiveLine({
+        isTerminal: stderr.isTTY === true && !json,
         layout: layoutFor(stderr),
         write: (shown) => void stderr.write(shown),
       }),

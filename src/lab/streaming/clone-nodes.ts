@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { BlackstartError, messageOf } from "../../base/error.ts";
 import { serverAccount } from "../account.ts";
+import type { LabOptions } from "../lab.ts";
 import type { LabRecord, NodeRecord } from "../record.ts";
 import { configurationText, replicationConninfo, serverSettings } from "../settings.ts";
 
@@ -11,9 +12,10 @@ import { configurationText, replicationConninfo, serverSettings } from "../setti
 export async function cloneNodes(
   record: LabRecord,
   template: string,
-  extra: Readonly<Record<string, string>>,
+  { settings, nodeSettings }: Pick<LabOptions, "settings" | "nodeSettings">,
 ): Promise<void> {
-  await Promise.all(record.nodes.map((node) => cloneNode(record, node, template, extra)));
+  const extraOf = ({ name }: NodeRecord) => ({ ...settings, ...nodeSettings?.[name] });
+  await Promise.all(record.nodes.map((node) => cloneNode(record, node, template, extraOf(node))));
 }
 
 async function cloneNode(

@@ -51,7 +51,7 @@ async function plan(site: LabSite, options: LabOptions): Promise<LabPlan> {
 async function build(planned: LabRecord, options: LabOptions): Promise<LabRecord> {
   const template = await templateFor({ directory: planned.binaries, version: planned.version });
   const record = await withProxy(planned);
-  await cloneNodes(record, template, options.settings ?? {});
+  await cloneNodes(record, template, options);
   // All at once: a standby asks for its primary every 10 ms.
   await startTogether(record, record.nodes, ({ role }) => (role === "primary" ? primaryReady : standbyStreams));
   writeFileSync(addressFileOf(record), `127.0.0.1:${record.nodes[0]?.port}\n`);

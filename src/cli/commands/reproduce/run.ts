@@ -1,0 +1,104 @@
+import { didYouMean } from "../../../base/nearest.ts";
+import { BlackstartError } from "../../../base/error.ts";
+import { control, count } from "../../../reproduce/control.ts";
+import { allFactors, type Configuration, normalized } from "../../../reproduce/scenario/configuration.ts";
+import { loadScenario } from "../../../reproduce/scenario/load.ts";
+import type { Scenario } from "../../../reproduce/scenario/schema.ts";
+import { wilsonInterval } from "../../../reproduce/statistics/interval.ts";
+import type { TrialResult } from "../../../reproduce/trial/result.ts";
+import type { Outcome } from "../../command.ts";
+import type { CommandContext } from "../../context.ts";
+import { counted, durationText } from "../../output/quantities.ts";
+import { countOf, openTrials } from "./open.ts";
+import { trialProgress } from "./progress.ts";
+
+export type RunOptions = Readonly<{
+  trials: string;
+  control: string;
+  only?: string;
+  jobs: string;
+  fresh?: boolean;
+}>;
+
+export async function runCommand(context: CommandContext, options: RunOptions, file: string): Promise<Outcome> {
+  const scenario = await loadScenario(file);
+  const configuration = options.only === undefined ? allFactors(scenario) : factorsNamed(scenario, options.only);
+  const wanted = countOf("--trials", options.trials, 1);
+  const controls = countOf("--control", options.control, 1);
+  const progress = trialProgress(context);
+  const { reproduction, folder } = await openTrials(context, scenario, {
+    jobs: countOf("--jobs", options.jobs, 1),
+    fresh: options.fresh === true,
+    onTrial: progress.trial,
+  });
+  try {
+    progress.about(`control run, ${counted(controls, "trial")} without any factor`);
+    const healthy = await control(reproduction.trials, controls);
+    progress.about(`${counted(wanted, "trial")} with ${configuration.join(", ")}`);
+    const seen = await count(reproduction.trials(configuration), wanted);
+    progress.end();
+    const interval = wilsonInterval(seen.reproduced, seen.trials);
+    const trials = reproduction.log.of(configuration);
+    tell(context, scenario, { seen, interval, healthy, trials });
+    const kept = trials.flatMap(({ logs }) => (logs === undefined ? [] : [logs]));
+    return {
+      result: {
+        result: "run",
+        scenario: scenario.scenario,
+        factors: configuration,
+        trials: seen.trials,
+        reproduced: seen.reproduced,
+        unresolved: seen.unresolved,
+        interval,
+        control: { trials: healthy.trials, reproduced: healthy.reproduced },
+        folder,
+        logs: kept,
+      },
+    };
+  } finally {
+    progress.end();
+  }
+}
+
+type Told = Readonly<{
+  seen: Awaited<ReturnType<typeof count>>;
+  interval: readonly [number, number];
+  healthy: Awaited<ReturnType<typeof control>>;
+  trials: readonly TrialResult[];
+}>;
+
+function tell({ out }: CommandContext, scenario: Scenario, { seen, interval, healthy, trials }: Told): void {
+  const { style } = out;
+  const percent = (rate: number) => `${Math.round(rate * 100)} %`;
+  out.text(
+    `${style.bold(scenario.scenario)}: reproduced in ${style.bold(`${seen.reproduced} of ${seen.trials}`)} trials (95 % confidence: ${percent(interval[0])} to ${percent(interval[1])}); in the control run in ${healthy.reproduced} of ${healthy.trials}.`,
+  );
+  if (seen.unresolved > 0) out.text(`${counted(seen.unresolved, "trial")} could not be carried out and do not count.`);
+  for (const outcome of ["reproduced", "not-reproduced", "unresolved"] as const) {
+    const example = trials.find((trial) => trial.outcome === outcome);
+    if (example === undefined) continue;
+    out.text("", style.bold(`A trial that ended: ${outcome.replaceAll("-", " ")} (${durationText(example.tookMs)})`));
+    for (const { atMs, what } of example.moments) out.text(`  ${durationText(atMs).padStart(8)}  ${what}`);
+    if (example.logs !== undefined) out.text(`            logs: ${example.logs}`);
+  }
+  out.text(
+    "",
+    `Next: blackstart reproduce minimize … finds which of the ${counted(scenario.factors.length, "factor")} matter.`,
+  );
+}
+
+function factorsNamed(scenario: Scenario, text: string): Configuration {
+  const known = allFactors(scenario);
+  const names = text
+    .split(",")
+    .map((one) => one.trim())
+    .filter((one) => one !== "");
+  for (const name of names)
+    if (!known.includes(name))
+      throw new BlackstartError("UNKNOWN_NAME", {
+        what: `The scenario has no factor “${name}”.${didYouMean(name, known)}`,
+        why: `Its factors are ${known.join(", ")}.`,
+        next: "Name some of them, separated by commas.",
+      });
+  return normalized(scenario, names);
+}

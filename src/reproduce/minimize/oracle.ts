@@ -1,0 +1,89 @@
+import type { Configuration } from "../scenario/configuration.ts";
+import type { SequentialTest } from "../statistics/sequential.ts";
+import { verdict } from "../statistics/sequential.ts";
+import { configurationKey, type TrialResult } from "../trial/result.ts";
+
+/**
+ * What is known of a configuration. `unresolved`: no trial of it could be carried out; it is then taken as
+ * uninteresting, and said. `exhausted`: the trials allowed did not suffice, and the likelier answer was taken.
+ */
+export type Decision = Readonly<{
+  configuration: Configuration;
+  interesting: boolean;
+  how: "evidence" | "unresolved" | "exhausted" | "ruled-out";
+  trials: number;
+  reproduced: number;
+}>;
+
+/** Says of a configuration whether it shows the symptom. Asked twice, it answers the same at once. */
+export interface Oracle {
+  decide(configuration: Configuration): Promise<Decision>;
+  readonly decisions: readonly Decision[];
+}
+
+export type OracleOptions = Readonly<{
+  test: SequentialTest;
+  /** The trials of a configuration, without end. */
+  trials(configuration: Configuration): AsyncIterable<TrialResult>;
+  /** Two sets of factors that mean the same are asked for as one. */
+  normalize(configuration: Configuration): Configuration;
+  /** What can be told without a trial: `false` when it cannot show the symptom. A model is believed only in that. */
+  mayShow?(configuration: Configuration): Promise<boolean>;
+  trialsMax: number;
+  /** Throws when there is to be no further decision; see `BudgetSpent`. */
+  spend(): void;
+  onDecision?(decision: Decision): void;
+}>;
+
+/** Thrown to end a search whose time or number of decisions is spent. */
+export class BudgetSpent extends Error {}
+
+const unresolvedMax = 3;
+
+export function createOracle(options: OracleOptions): Oracle {
+  const known = new Map<string, Decision>();
+  return {
+    get decisions() {
+      return [...known.values()];
+    },
+    async decide(wanted) {
+      const configuration = options.normalize(wanted);
+      const key = configurationKey(configuration);
+      const before = known.get(key);
+      if (before !== undefined) return before;
+      options.spend();
+      const decision = await decideByTrials(configuration, options);
+      known.set(key, decision);
+      options.onDecision?.(decision);
+      return decision;
+    },
+  };
+}
+
+async function decideByTrials(configuration: Configuration, options: OracleOptions): Promise<Decision> {
+  if ((await options.mayShow?.(configuration)) === false)
+    return { configuration, interesting: false, how: "ruled-out", trials: 0, reproduced: 0 };
+  let reproduced = 0;
+  let trials = 0;
+  let unresolved = 0;
+  const answer = (interesting: boolean, how: Decision["how"]): Decision => ({
+    configuration,
+    interesting,
+    how,
+    trials,
+    reproduced,
+  });
+  for await (const { outcome } of options.trials(configuration)) {
+    if (outcome === "unresolved") {
+      if (++unresolved >= unresolvedMax && trials === 0) return answer(false, "unresolved");
+    } else {
+      trials += 1;
+      if (outcome === "reproduced") reproduced += 1;
+      const said = verdict(options.test, reproduced, trials - reproduced);
+      if (said !== "undecided") return answer(said === "interesting", "evidence");
+    }
+    if (trials + unresolved >= options.trialsMax) break;
+  }
+  const { shows, background } = options.test;
+  return answer(trials > 0 && reproduced / trials > (shows + background) / 2, "exhausted");
+}

@@ -1,0 +1,65 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { findBinaries } from "../lab/binaries.ts";
+import type { Lab } from "../lab/lab.ts";
+import type { Timeline } from "../timeline/timeline.ts";
+import type { Configuration } from "./scenario/configuration.ts";
+import type { Scenario } from "./scenario/schema.ts";
+import { openTrialLog, type TrialLog } from "./trial/log.ts";
+import type { TrialResult } from "./trial/result.ts";
+import { type RunTrial, series } from "./trial/series.ts";
+import { runTrial } from "./trial/trial.ts";
+import { clearTrialFolder, copyLogs, makeTrialLab, trialFolder } from "./trial/trial-lab.ts";
+import type { Means } from "./trial/world.ts";
+
+/** The trials of one scenario, known and to come. */
+export interface Reproduction {
+  readonly log: TrialLog;
+  /** The trials of a configuration, without end; see `series`. */
+  trials(configuration: Configuration): AsyncGenerator<TrialResult>;
+  close(): Promise<void>;
+}
+
+export type ReproductionOptions = Readonly<{
+  scenario: Scenario;
+  timeline: Timeline;
+  /** Where logs are kept, and clusters where memory has no room for them. */
+  folder: string;
+  jobs: number;
+  signal: AbortSignal;
+  onTrial: (result: TrialResult) => void;
+  automate: Means["automate"];
+  /** What carries out a trial, where it is not the lab: an oracle of the user's own. */
+  run?: RunTrial;
+  /** Part of what a trial is besides the scenario: the oracle's command. */
+  besides?: string;
+}>;
+
+/** Trials are remembered by what they are: a scenario that was changed, or another PostgreSQL, begins anew. */
+export async function openReproduction(options: ReproductionOptions): Promise<Reproduction> {
+  const { scenario, timeline, jobs, signal, onTrial } = options;
+  const version = options.run === undefined ? (await findBinaries()).version : "";
+  const { about: _, ...told } = scenario;
+  const digest = createHash("sha256").update(JSON.stringify([told, version, options.besides ?? ""]));
+  const key = digest.digest("hex").slice(0, 12);
+  const log = await openTrialLog(timeline, `reproduction/${key}`);
+  const labs = await trialFolder(scenario.cluster.durable, join(options.folder, "labs"));
+  await clearTrialFolder(labs);
+  const means: Means = {
+    makeLab: (spec) => makeTrialLab(spec, labs),
+    automate: options.automate,
+    keepLogs: (lab, outcome) => keepOne(lab, join(options.folder, key, outcome)),
+  };
+  const run: RunTrial = options.run ?? ((configuration) => runTrial(scenario, configuration, means, signal));
+  return {
+    log,
+    trials: (configuration) => series(configuration, { log, run, jobs, signal, onTrial }),
+    close: () => clearTrialFolder(labs),
+  };
+}
+
+/** One of each outcome is enough to compare them. */
+async function keepOne(lab: Lab, folder: string): Promise<string | undefined> {
+  return existsSync(folder) ? undefined : copyLogs(lab, folder);
+}

@@ -1,0 +1,146 @@
+import { z } from "zod";
+import { duration, filled, name } from "../../system/pieces.ts";
+
+/**
+ * A scenario: an outage that runs. This one schema gives the check, the types, the JSON Schema for editors and the
+ * reference page (`docs/scenario-file.md`). Every `describe` is read by the user who writes the file.
+ */
+
+const settings = z
+  .record(z.string().regex(/^[a-z_][a-z0-9_.]*$/i, "is no name of a setting"), z.coerce.string())
+  .describe("PostgreSQL settings, by name.");
+
+const standbys = z
+  .array(z.enum(["synchronous", "asynchronous"]))
+  .max(8)
+  .describe("The standbys: `synchronous` or `asynchronous`, in the order pg2, pg3, …");
+
+const sql = filled("the statement");
+
+/** One thing that is done to the running cluster. Exactly one of its kinds is given. */
+const actionFields = {
+  fault: name.optional().describe("A fault, as `blackstart lab break` lists them."),
+  heal: name.optional().describe("A fault that is taken back."),
+  on: filled("`on`")
+    .optional()
+    .describe("What it hits: a node (`pg2`), a role (`primary`), a process (`primary.checkpointer`)."),
+  with: z.record(z.string(), z.coerce.string()).optional().describe("The fault's parameters, by name."),
+  promote: filled("`promote`")
+    .optional()
+    .describe("A standby is promoted by hand: its name, or `furthest`, the one that has received most."),
+  sql: sql.optional().describe("A statement, run through the clients' path or, with `on`, on that node."),
+  command: filled("the command")
+    .optional()
+    .describe(
+      "A shell command, run here. It is told of the lab in BLACKSTART_LAB, BLACKSTART_LAB_FOLDER and BLACKSTART_CLIENT_URL.",
+    ),
+  after: duration.optional().describe("So long after the action before it has taken effect. Default: at once."),
+} as const;
+
+const cluster = z.strictObject({
+  manager: z
+    .enum(["streaming", "patroni", "pacemaker"])
+    .default("streaming")
+    .describe("What manages failover in the lab."),
+  standbys: standbys.default(["synchronous", "asynchronous"]),
+  settings: settings.default({}),
+  configuration: z
+    .string()
+    .optional()
+    .describe("Pacemaker: the file with the CIB or the crm configuration, from the scenario's folder."),
+  proxied: z.boolean().default(false).describe("A TCP proxy before each node, so that its network can be cut."),
+  archive: z
+    .boolean()
+    .default(false)
+    .describe("The primary archives its write-ahead log, and a base backup is taken at the start."),
+  durable: z.boolean().default(false).describe("With fsync. Needed only where a power loss is part of the story."),
+  automation: z
+    .enum(["none", "blackstart"])
+    .default("none")
+    .describe("Who acts by itself besides the manager: `blackstart` watches and fails over where that is safe."),
+});
+
+const workload = z.strictObject({
+  setup: sql.optional().describe("Run once, before the clients begin."),
+  write: z
+    .array(sql)
+    .min(1)
+    .optional()
+    .describe(
+      "What every client does again and again: statements, each a transaction of its own. $1, where it stands, is the number of the write. Default: a row is inserted.",
+    ),
+  present: sql
+    .optional()
+    .describe(
+      "Answers with the numbers of the writes that are there. Needed for `lost-writes` with a `write` of one's own.",
+    ),
+  clients: z.int().min(1).max(32).default(2),
+  every: duration.optional().describe("Each client pauses so long between two writes. Default: 2ms."),
+});
+
+const factor = z.strictObject({
+  id: name,
+  about: z.string().optional().describe("What was suspected, for people."),
+  ...actionFields,
+  settings: settings.optional().describe("A difference of configuration: PostgreSQL settings."),
+  nodes: z.array(name).optional().describe("The nodes that get these settings. Default: all."),
+  topology: z
+    .strictObject({ standbys: standbys.optional(), proxied: z.boolean().optional(), archive: z.boolean().optional() })
+    .optional()
+    .describe("A difference of topology: what takes the place of the cluster's own."),
+  configuration: z
+    .array(filled("the line"))
+    .optional()
+    .describe(
+      "Pacemaker: `crm configure` lines that are added, and, with `-` before the name, constraints that are removed.",
+    ),
+  needs: z
+    .array(name)
+    .default([])
+    .describe("Factors without which this one means nothing; it is absent where they are."),
+});
+
+const action = z.strictObject(actionFields);
+
+const symptom = z.strictObject({
+  "no-write-for": duration.optional().describe("No write is accepted through the clients' path for so long."),
+  "lost-writes": z.literal(true).optional().describe("A write that was acknowledged is not there afterwards."),
+  log: filled("the expression").optional().describe("A line of a node's log matches this regular expression."),
+  violated: sql.optional().describe("This query answers with rows, through the clients' path or on the node in `on`."),
+  fails: sql.optional().describe("This statement ends with an error, of the class in `sqlstate` where that is given."),
+  command: filled("the command").optional().describe("This shell command ends with exit code 0."),
+  sqlstate: z
+    .string()
+    .regex(/^[0-9A-Z]{2,5}$/, "is a SQLSTATE or its first two characters: XX001, 53")
+    .optional(),
+  on: name
+    .optional()
+    .describe("The node that is looked at. Default: wherever the clients are led; for a log: every node."),
+  within: duration
+    .optional()
+    .describe("So long after the last action the symptom may begin. Default: 0 for no-write-for, otherwise 2s."),
+});
+
+export const scenarioSchema = z.strictObject({
+  scenario: name.describe("Its name."),
+  about: z.string().optional().describe("The story, for people."),
+  cluster: cluster.prefault({}),
+  workload: workload.prefault({}),
+  factors: z
+    .array(factor)
+    .min(1)
+    .max(32)
+    .describe("What is suspected: faults in their order, and differences of configuration and topology."),
+  afterwards: z.array(action).default([]).describe("What is done afterwards in every trial; no factors."),
+  symptom: symptom.describe("What counts as the outage. Exactly one of its kinds."),
+});
+
+export type Scenario = z.output<typeof scenarioSchema>;
+export type Factor = Scenario["factors"][number];
+export type Action = Scenario["afterwards"][number];
+export type Symptom = Scenario["symptom"];
+
+/** The kinds of which an action, a factor and a symptom each have exactly one. */
+export const actionKinds = ["fault", "heal", "promote", "sql", "command"] as const;
+export const factorKinds = [...actionKinds, "settings", "topology", "configuration"] as const;
+export const symptomKinds = ["no-write-for", "lost-writes", "log", "violated", "fails", "command"] as const;

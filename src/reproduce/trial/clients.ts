@@ -1,0 +1,85 @@
+import { delay } from "../../base/time.ts";
+import { type Connection, connect } from "../../drivers/postgres/connection.ts";
+import type { Scenario } from "../scenario/schema.ts";
+
+/** The clients of a trial: they write through the clients' own path, and what they were told is remembered. */
+export interface Clients {
+  /** The numbers of the writes that were acknowledged, in the order of their acknowledgement. */
+  acknowledged(): readonly number[];
+  /** When (monotonic, in milliseconds) the latest write began that was acknowledged; undefined: none was. */
+  lastAcceptedMs(): number | undefined;
+  /** The last thing that a client was told instead of an acknowledgement. */
+  lastRefusal(): string | undefined;
+  stop(): Promise<void>;
+}
+
+/** A client that is told nothing gives up after so long, as a service with sane limits would. */
+const timeoutMs = 1000;
+const pauseAfterErrorMs = 5;
+const usualPauseMs = 2;
+
+export type Workload = Scenario["workload"];
+
+/** What a write is, where the scenario does not say. */
+const table = "acknowledged_writes";
+export const usualSetup = `create table if not exists ${table} (id bigint primary key)`;
+const usualWrite = [`insert into ${table} values ($1)`];
+export const usualPresent = `select id from ${table}`;
+
+/**
+ * @param clientUrl where a client would connect now; undefined: nowhere
+ */
+export function startClients(
+  workload: Workload,
+  clientUrl: () => Promise<string | undefined>,
+  signal: AbortSignal,
+): Clients {
+  const over = new AbortController();
+  const stopped = AbortSignal.any([over.signal, signal]);
+  const acknowledged: number[] = [];
+  let lastAcceptedMs: number | undefined;
+  let numbers = 0;
+  let lastRefusal: string | undefined;
+
+  const statements = workload.write ?? usualWrite;
+  const write = async (connection: Connection) => {
+    const number = ++numbers;
+    const begunMs = performance.now();
+    for (const statement of statements)
+      await connection.query(statement, /\$1\b/.test(statement) ? [number] : [], { timeoutMs });
+    acknowledged.push(number);
+    lastAcceptedMs = Math.max(lastAcceptedMs ?? 0, begunMs);
+  };
+
+  async function client(): Promise<void> {
+    while (!stopped.aborted) {
+      let connection: Connection | undefined;
+      try {
+        const url = await clientUrl();
+        if (url === undefined) throw new Error("there is no address to connect to");
+        connection = await connect(url, { timeoutMs, applicationName: "client" });
+        while (!stopped.aborted) {
+          await write(connection);
+          await delay(workload.every ?? usualPauseMs, stopped);
+        }
+      } catch (error) {
+        // Cut off, refused or not answered: like a real client it tries again, and believes nothing of that write.
+        if (!stopped.aborted) lastRefusal = (error as Error).message;
+        await delay(pauseAfterErrorMs, stopped).catch(() => undefined);
+      } finally {
+        await connection?.close();
+      }
+    }
+  }
+
+  const running = Array.from({ length: workload.clients }, client);
+  return {
+    acknowledged: () => acknowledged,
+    lastAcceptedMs: () => lastAcceptedMs,
+    lastRefusal: () => lastRefusal,
+    async stop() {
+      over.abort();
+      await Promise.all(running);
+    },
+  };
+}

@@ -1,0 +1,24 @@
+import type { Instant } from "../../base/time.ts";
+import type { Configuration } from "../scenario/configuration.ts";
+
+/** Something that happened in a trial, so many milliseconds after its cluster was there. */
+export type Moment = Readonly<{ atMs: number; what: string }>;
+
+/**
+ * What one trial showed. `unresolved`: it could not be carried out (a server would not start with these settings, say), so
+ * that it says nothing of the symptom.
+ */
+export type TrialResult = Readonly<{
+  configuration: Configuration;
+  outcome: "reproduced" | "not-reproduced" | "unresolved";
+  tookMs: number;
+  moments: readonly Moment[];
+  at: Instant;
+  /** Where its logs are kept, if they are. */
+  logs?: string;
+}>;
+
+/** Two configurations that hold the same factors have the same key. */
+export function configurationKey(configuration: Configuration): string {
+  return [...configuration].sort().join(" ");
+}

@@ -1,0 +1,22 @@
+import type { Lab } from "../../lab/lab.ts";
+import type { TrialSpec } from "../scenario/configuration.ts";
+import type { Clients } from "./clients.ts";
+
+/** What a trial is carried out with. Composed by the one who starts it: a trial knows no manager and no automation. */
+export type Means = Readonly<{
+  /** Makes the cluster of a trial. */
+  makeLab(spec: TrialSpec, signal: AbortSignal): Promise<Lab>;
+  /** Lets Blackstart act in the lab by itself; for scenarios with `automation: blackstart`. */
+  automate(lab: Lab): Promise<{ close(): Promise<void> }>;
+  /** Keeps the logs of a trial that ended so; answers where, or undefined when enough are kept. */
+  keepLogs(lab: Lab, outcome: "reproduced" | "not-reproduced" | "unresolved"): Promise<string | undefined>;
+}>;
+
+/** A trial while it runs. */
+export type World = Readonly<{
+  lab: Lab;
+  clients: Clients;
+  signal: AbortSignal;
+  /** Records what happened. */
+  say(what: string): void;
+}>;
