@@ -23,6 +23,8 @@ export interface Reproduction {
 
 export type ReproductionOptions = Readonly<{
   scenario: Scenario;
+  /** Where its file lies. */
+  scenarioFolder: string;
   timeline: Timeline;
   /** Where logs are kept, and clusters where memory has no room for them. */
   folder: string;
@@ -47,6 +49,7 @@ export async function openReproduction(options: ReproductionOptions): Promise<Re
   const labs = await trialFolder(scenario.cluster.durable, join(options.folder, "labs"));
   await clearTrialFolder(labs);
   const means: Means = {
+    scenarioFolder: options.scenarioFolder,
     makeLab: (spec) => makeTrialLab(spec, labs),
     automate: options.automate,
     keepLogs: (lab, outcome) => keepOne(lab, join(options.folder, key, outcome)),

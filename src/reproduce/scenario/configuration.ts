@@ -9,6 +9,7 @@ export type TrialSpec = Readonly<{
   cluster: Scenario["cluster"];
   /** By node; `*` is for every node. What stands later in the scenario wins. */
   settings: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  environment: Readonly<Record<string, string>>;
   /** Pacemaker: lines for `crm configure`. */
   configuration: readonly string[];
   actions: readonly (Action & { id?: string })[];
@@ -36,6 +37,7 @@ export function trialSpec(scenario: Scenario, configuration: Configuration): Tri
   return {
     cluster: present.reduce((cluster, { topology }) => ({ ...cluster, ...defined(topology) }), scenario.cluster),
     settings: settingsOf(scenario, present),
+    environment: present.reduce((all, factor) => ({ ...all, ...factor.environment }), scenario.workload.environment),
     configuration: present.flatMap((factor) => factor.configuration ?? []),
     actions: [...present.filter(isAction), ...scenario.afterwards],
   };

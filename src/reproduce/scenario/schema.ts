@@ -32,7 +32,7 @@ const actionFields = {
   command: filled("the command")
     .optional()
     .describe(
-      "A shell command, run here. It is told of the lab in BLACKSTART_LAB, BLACKSTART_LAB_FOLDER and BLACKSTART_CLIENT_URL.",
+      "A shell command, run here. It is told of the lab in BLACKSTART_LAB, BLACKSTART_LAB_FOLDER and BLACKSTART_CLIENT_URL, and of the scenario's folder in BLACKSTART_SCENARIO_FOLDER.",
     ),
   after: duration.optional().describe("So long after the action before it has taken effect. Default: at once."),
 } as const;
@@ -54,11 +54,16 @@ const cluster = z.strictObject({
     .default(false)
     .describe("The primary archives its write-ahead log, and a base backup is taken at the start."),
   durable: z.boolean().default(false).describe("With fsync. Needed only where a power loss is part of the story."),
+  redis: z.boolean().default(false).describe("A Redis beside the cluster; its address is in BLACKSTART_REDIS_URL."),
   automation: z
     .enum(["none", "blackstart"])
     .default("none")
     .describe("Who acts by itself besides the manager: `blackstart` watches and fails over where that is safe."),
 });
+
+const environment = z
+  .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "is no name of a variable"), z.coerce.string())
+  .describe("Variables of the environment, by name.");
 
 const workload = z.strictObject({
   setup: sql.optional().describe("Run once, before the clients begin."),
@@ -74,6 +79,13 @@ const workload = z.strictObject({
     .describe(
       "Answers with the numbers of the writes that are there. Needed for `lost-writes` with a `write` of one's own.",
     ),
+  programs: z
+    .array(filled("the command"))
+    .default([])
+    .describe(
+      "Shell commands that run as long as the trial does: services of one's own. Each is ready when it has written its first line.",
+    ),
+  environment: environment.default({}).describe("For the programs and for every `command`."),
   clients: z.int().min(1).max(32).default(2),
   every: duration.optional().describe("Each client pauses so long between two writes. Default: 2ms."),
 });
@@ -83,6 +95,9 @@ const factor = z.strictObject({
   about: z.string().optional().describe("What was suspected, for people."),
   ...actionFields,
   settings: settings.optional().describe("A difference of configuration: PostgreSQL settings."),
+  environment: environment
+    .optional()
+    .describe("A difference of configuration: variables for the programs and for every `command`."),
   nodes: z.array(name).optional().describe("The nodes that get these settings. Default: all."),
   topology: z
     .strictObject({ standbys: standbys.optional(), proxied: z.boolean().optional(), archive: z.boolean().optional() })
@@ -142,5 +157,5 @@ export type Symptom = Scenario["symptom"];
 
 /** The kinds of which an action, a factor and a symptom each have exactly one. */
 export const actionKinds = ["fault", "heal", "promote", "sql", "command"] as const;
-export const factorKinds = [...actionKinds, "settings", "topology", "configuration"] as const;
+export const factorKinds = [...actionKinds, "settings", "environment", "topology", "configuration"] as const;
 export const symptomKinds = ["no-write-for", "lost-writes", "log", "violated", "fails", "command"] as const;

@@ -7,16 +7,11 @@ const timeoutMs = 60_000;
  * Runs a command of the scenario's own and answers with its exit code. What it says goes into the trial's moments, its last
  * lines only. It is ended, with all that it started, when the trial is or when it takes too long.
  */
-export async function runCommand(command: string, { lab, signal, say }: World): Promise<number> {
+export async function runCommand(command: string, { lab, environment, signal, say }: World): Promise<number> {
   const child = spawn("sh", ["-c", command], {
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
-    env: {
-      ...process.env,
-      BLACKSTART_LAB: lab.name,
-      BLACKSTART_LAB_FOLDER: lab.directory,
-      BLACKSTART_CLIENT_URL: (await lab.clientUrl()) ?? "",
-    },
+    env: { ...process.env, ...environment, BLACKSTART_CLIENT_URL: (await lab.clientUrl()) ?? "" },
   });
   let said = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (said = (said + chunk).slice(-2000)));

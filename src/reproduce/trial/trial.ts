@@ -1,11 +1,14 @@
+import { join } from "node:path";
 import { BlackstartError, whatAndWhy } from "../../base/error.ts";
 import { pollUntil, systemClock } from "../../base/time.ts";
 import { withConnection } from "../../drivers/postgres/connection.ts";
 import type { Lab } from "../../lab/lab.ts";
-import { type Configuration, trialSpec } from "../scenario/configuration.ts";
+import { findRedis, startRedis } from "../../lab/redis.ts";
+import { type Configuration, type TrialSpec, trialSpec } from "../scenario/configuration.ts";
 import type { Scenario } from "../scenario/schema.ts";
 import { act } from "./act.ts";
 import { startClients, usualSetup } from "./clients.ts";
+import { startPrograms } from "./programs.ts";
 import type { Moment, TrialResult } from "./result.ts";
 import { observe } from "./symptom.ts";
 import type { Means, World } from "./world.ts";
@@ -40,7 +43,7 @@ export async function runTrial(
   try {
     lab = await means.makeLab(spec, signal);
     say("the cluster is up");
-    const { shown, seen } = await inLab({ scenario, means, lab, actions: spec.actions, say, signal });
+    const { shown, seen } = await inLab({ scenario, means, lab, spec, say, signal });
     say(seen);
     const outcome = shown ? "reproduced" : "not-reproduced";
     const logs = await means.keepLogs(lab, outcome);
@@ -60,25 +63,29 @@ type Stage = Readonly<{
   scenario: Scenario;
   means: Means;
   lab: Lab;
-  actions: ReturnType<typeof trialSpec>["actions"];
+  spec: TrialSpec;
   say: World["say"];
   signal: AbortSignal;
 }>;
 
-async function inLab({ scenario, means, lab, actions, say, signal }: Stage): Promise<{ shown: boolean; seen: string }> {
+async function inLab(stage: Stage): Promise<{ shown: boolean; seen: string }> {
+  const { scenario, means, lab, spec, say, signal } = stage;
   await setUp(scenario, lab);
-  await using automation = disposable(
-    scenario.cluster.automation === "blackstart" ? await means.automate(lab) : undefined,
-    (one) => one?.close(),
-  );
-  void automation;
-  await using clients = disposable(
-    startClients(scenario.workload, () => lab.clientUrl(), signal),
-    (one) => one.stop(),
-  );
-  const world: World = { lab, clients: clients.value, signal, say };
+  // What is begun here ends when this block does, the last first: so every promise in it is awaited here.
+  await using begun = new AsyncDisposableStack();
+  if (scenario.cluster.automation === "blackstart") {
+    const automation = await means.automate(lab);
+    begun.defer(() => automation.close());
+  }
+  const environment = { ...spec.environment, ...(await surroundings(stage, begun)) };
+  const programs = await startPrograms(scenario.workload.programs, environment, signal);
+  begun.defer(() => programs.stop());
+  const clients = startClients(scenario.workload, () => lab.clientUrl(), signal);
+  begun.defer(() => clients.stop());
+
+  const world: World = { lab, clients, environment, signal, say };
   const startedMs = performance.now();
-  const first = await pollUntil(async () => clients.value.lastAcceptedMs(), {
+  const first = await pollUntil(async () => clients.lastAcceptedMs(), {
     everyMs: 2,
     timeoutMs: Math.min(firstWriteTimeoutMs, scenario.symptom["no-write-for"] ?? firstWriteTimeoutMs),
     signal,
@@ -86,23 +93,43 @@ async function inLab({ scenario, means, lab, actions, say, signal }: Stage): Pro
   // Where the differences of configuration alone keep the clients from writing, that is an outage as well.
   if (first === undefined) {
     if (scenario.symptom["no-write-for"] !== undefined) return await observe(scenario, world, startedMs);
-    throw noWrites(clients.value.lastRefusal());
+    throw noWrites(clients.lastRefusal());
   }
   say("the clients write");
-  for (const action of actions) await act(action, world);
-  // Awaited here: what is disposed of at the end of this block must not be gone before.
+  for (const action of spec.actions) await act(action, world);
   return await observe(scenario, world, performance.now());
+}
+
+/** What the scenario's programs and commands are told, and the Redis that they may use. */
+async function surroundings({ scenario, means, lab }: Stage, begun: AsyncDisposableStack) {
+  const told = {
+    BLACKSTART_LAB: lab.name,
+    BLACKSTART_LAB_FOLDER: lab.directory,
+    BLACKSTART_SCENARIO_FOLDER: means.scenarioFolder,
+    BLACKSTART_CLIENT_URL: (await lab.clientUrl()) ?? "",
+  };
+  if (!scenario.cluster.redis) return told;
+  const binary = await findRedis();
+  if (binary === undefined)
+    throw new BlackstartError("NOT_POSSIBLE_NOW", {
+      what: "This scenario needs a Redis, and none is installed.",
+      why: "Neither redis-server nor valkey-server is in the PATH.",
+      next: "apt-get install redis-server",
+    });
+  const redis = await startRedis(binary, join(lab.directory, "redis"));
+  begun.defer(() => redis.stop());
+  return { ...told, BLACKSTART_REDIS_URL: redis.url };
 }
 
 async function setUp({ workload }: Scenario, lab: Lab): Promise<void> {
   const url = await lab.clientUrl();
   if (url === undefined) throw noWrites("the clients are led nowhere");
-  const setup = workload.setup ?? (workload.write === undefined ? usualSetup : undefined);
-  if (setup === undefined) return;
+  const statements = [workload.write === undefined ? usualSetup : "", workload.setup ?? ""].filter((one) => one !== "");
+  if (statements.length === 0) return;
   // It must not wait for a standby that some factor has taken away: the clients' own writes show that.
   await withConnection(url, { timeoutMs: setupTimeoutMs, queryTimeoutMs: setupTimeoutMs }, async (connection) => {
     await connection.query("set synchronous_commit = local");
-    await connection.query(setup);
+    for (const statement of statements) await connection.query(statement);
   });
 }
 
@@ -112,13 +139,4 @@ function noWrites(refusal: string | undefined): BlackstartError {
     why: "The factors of configuration and topology alone keep them from it.",
     next: "If that is the outage, choose the symptom `no-write-for`; otherwise correct the factors.",
   });
-}
-
-function disposable<T>(value: T, close: (value: T) => Promise<void> | undefined) {
-  return {
-    value,
-    async [Symbol.asyncDispose]() {
-      await close(value);
-    },
-  };
 }

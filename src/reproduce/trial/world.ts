@@ -4,6 +4,8 @@ import type { Clients } from "./clients.ts";
 
 /** What a trial is carried out with. Composed by the one who starts it: a trial knows no manager and no automation. */
 export type Means = Readonly<{
+  /** Where the scenario's file lies: its programs may lie there too. */
+  scenarioFolder: string;
   /** Makes the cluster of a trial. */
   makeLab(spec: TrialSpec, signal: AbortSignal): Promise<Lab>;
   /** Lets Blackstart act in the lab by itself; for scenarios with `automation: blackstart`. */
@@ -16,6 +18,8 @@ export type Means = Readonly<{
 export type World = Readonly<{
   lab: Lab;
   clients: Clients;
+  /** For the programs and commands of the scenario. */
+  environment: Readonly<Record<string, string>>;
   signal: AbortSignal;
   /** Records what happened. */
   say(what: string): void;

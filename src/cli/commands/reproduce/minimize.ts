@@ -43,6 +43,7 @@ export async function minimizeCommand(
   const scenario = await scenarioOf(options, file);
   const progress = trialProgress(context);
   const { reproduction } = await openTrials(context, scenario, {
+    file,
     jobs: countOf("--jobs", options.jobs, 1),
     fresh: options.fresh === true,
     onTrial: progress.trial,

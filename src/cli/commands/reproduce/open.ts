@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { BlackstartError } from "../../../base/error.ts";
 import type { JsonObject } from "../../../base/json.ts";
 import type { Lab } from "../../../lab/lab.ts";
@@ -20,6 +20,8 @@ export async function openTrials(
   context: CommandContext,
   scenario: Scenario,
   options: Readonly<{
+    /** The scenario's file, where it has one. */
+    file: string | undefined;
     jobs: number;
     fresh: boolean;
     run?: RunTrial;
@@ -34,6 +36,7 @@ export async function openTrials(
   const { jobs, onTrial, run, besides = "" } = options;
   const reproduction = await openReproduction({
     scenario,
+    scenarioFolder: options.file === undefined ? process.cwd() : dirname(resolve(options.file)),
     timeline,
     folder,
     jobs,

@@ -27,6 +27,7 @@ export async function runCommand(context: CommandContext, options: RunOptions, f
   const controls = countOf("--control", options.control, 1);
   const progress = trialProgress(context);
   const { reproduction, folder } = await openTrials(context, scenario, {
+    file,
     jobs: countOf("--jobs", options.jobs, 1),
     fresh: options.fresh === true,
     onTrial: progress.trial,
