@@ -23,6 +23,7 @@ export function checkScenario(data: Mapping, report: Report, opaque: boolean): v
   for (const [index, action] of list(data.afterwards).map(mapping).entries()) {
     exactlyOne(action, actionKinds, ["afterwards", index], report);
     checkAction(action, ["afterwards", index], report);
+    checkNeeds(action, ids, ["afterwards", index], report);
   }
   if (data.symptom !== undefined || !opaque) checkSymptom(data, report);
 }

@@ -12,7 +12,7 @@ export type TrialSpec = Readonly<{
   environment: Readonly<Record<string, string>>;
   /** Pacemaker: lines for `crm configure`. */
   configuration: readonly string[];
-  actions: readonly (Action & { id?: string })[];
+  actions: readonly Action[];
 }>;
 
 export function allFactors(scenario: Scenario): Configuration {
@@ -39,7 +39,10 @@ export function trialSpec(scenario: Scenario, configuration: Configuration): Tri
     settings: settingsOf(scenario, present),
     environment: present.reduce((all, factor) => ({ ...all, ...factor.environment }), scenario.workload.environment),
     configuration: present.flatMap((factor) => factor.configuration ?? []),
-    actions: [...present.filter(isAction), ...scenario.afterwards],
+    actions: [
+      ...present.filter(isAction),
+      ...scenario.afterwards.filter(({ needs }) => needs.every((id) => configuration.includes(id))),
+    ],
   };
 }
 

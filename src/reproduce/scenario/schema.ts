@@ -115,7 +115,10 @@ const factor = z.strictObject({
     .describe("Factors without which this one means nothing; it is absent where they are."),
 });
 
-const action = z.strictObject(actionFields);
+const action = z.strictObject({
+  ...actionFields,
+  needs: z.array(name).default([]).describe("It is done only where all of these factors are present."),
+});
 
 const symptom = z.strictObject({
   "no-write-for": duration.optional().describe("No write is accepted through the clients' path for so long."),
