@@ -94,14 +94,14 @@ test("an executor that was stopped for longer than its lease changes nothing mor
     const timeline = await openSqliteTimeline(join(folder, "timeline.db"));
     const executor = executorFor(timeline, join(folder, "slow"));
     await executor.store(planOf("slow", steps), "test");
-    const { child, lines, end } = await startRunner(folder, "slow", "promote:half", 300);
+    const { child, lines, end } = await startRunner(folder, "slow", "promote:half", 2000);
     try {
       child.kill("SIGSTOP");
       const refused = await executor.run("slow", "person:bob").catch((error) => error);
       if (refused instanceof Error) assert.equal((refused as { code?: string }).code, "LEASE_HELD");
       const resumed = await pollUntil(() => executor.run("slow", "person:bob").catch(() => undefined), {
         everyMs: 20,
-        timeoutMs: 10_000,
+        timeoutMs: 30_000,
       });
       assert.deepEqual(resumed, { planId: "slow", ...finished("done") });
       const before = await timeline.read({ stream: "plan/slow" });
