@@ -57,7 +57,8 @@ async function firstWrite(url: string): Promise<void> {
   await withConnection(url, {}, (connection) => connection.query("create table first_write as select 1"));
 }
 
-async function byHandMs(binaries: string): Promise<number> {
+/** Until the first synchronous commit of a cluster made with the programs that come with PostgreSQL. */
+export async function byHandMs(binaries: string): Promise<number> {
   const measured: number[] = [];
   for (let trial = 0; trial < trialsByHand; trial++) measured.push(await clusterByHandMs(binaries));
   return median(measured);

@@ -11,6 +11,7 @@ const benches: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
   lab: async () => (await import("./lab.ts")).run(),
   notice: async () => (await import("./notice.ts")).run(),
   failover: async () => (await import("./failover.ts")).run(),
+  reproduce: async () => (await import("./reproduce.ts")).run(),
   idle: async () => (await import("./idle.ts")).run(),
 };
 

@@ -136,7 +136,9 @@ const symptom = z.strictObject({
     .describe("The node that is looked at. Default: wherever the clients are led; for a log: every node."),
   within: duration
     .optional()
-    .describe("So long after the last action the symptom may begin. Default: 0 for no-write-for, otherwise 2s."),
+    .describe(
+      "So long after the last action the symptom may begin. Default: at once for no-write-for, 5s for lost-writes (within which a write must be accepted again), otherwise 2s.",
+    ),
 });
 
 export const scenarioSchema = z.strictObject({
