@@ -5,8 +5,8 @@ import type { NetworkState } from "./proxy/network.ts";
 import type { LabRecord, NodeRecord } from "./record.ts";
 
 /**
- * What differs between labs by what manages failover: one folder each, chosen in `managers.ts`, and nothing outside asks
- * which it is. Everything is found from the record alone, so that a lab is the same to the process that made it and to a
+ * What differs between labs by what manages failover: one folder each, chosen in `managers.ts`, and nothing else in the lab
+ * asks which it is. Everything is found from the record alone, so that a lab is the same to the process that made it and to a
  * later one.
  */
 export type LabManager = Readonly<{
