@@ -72,12 +72,19 @@ export type NodeStatus = Readonly<{
   port: number;
   /** The role at the beginning. */
   madeAs: LabNode["role"];
+  /** As the servers say. */
   role: RoleNow;
-  /** In the manager's own words; undefined where it says nothing, or there is none. */
-  managerSays?: string;
+  /** Left out where the manager says nothing, or there is none. */
+  manager?: Opinion;
   /** Of every process of the node, the manager's too. */
   pids: readonly number[];
 }>;
+
+/**
+ * What the manager takes a node for, and its own words for it. It may lag behind the servers, and it is by this that it
+ * acts.
+ */
+export type Opinion = Readonly<{ role: RoleNow; words: string }>;
 
 export type LabOptions = Readonly<{
   /** Default: a random one. */

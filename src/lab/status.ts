@@ -25,13 +25,13 @@ async function nodesOf(record: LabRecord): Promise<readonly NodeStatus[]> {
   const manager = managerOf(record);
   const [roles, opinions] = await Promise.all([rolesNow(record), manager.opinions(record)]);
   return record.nodes.map((node) => {
-    const managerSays = opinions[node.name];
+    const opinion = opinions[node.name];
     return {
       name: node.name,
       port: node.port,
       madeAs: node.role,
       role: roles[node.name] ?? "down",
-      ...(managerSays === undefined ? {} : { managerSays }),
+      ...(opinion === undefined ? {} : { manager: opinion }),
       pids: manager.processesOf(record, node).map(({ pid }) => pid),
     };
   });

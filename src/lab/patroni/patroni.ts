@@ -124,11 +124,15 @@ async function build(planned: LabRecord, options: LabOptions): Promise<LabRecord
   return { ...record, nodes };
 }
 
-/** Which standbys are the synchronous ones is for Patroni to choose; their number is what was asked for. */
+/**
+ * Which standbys are the synchronous ones is for Patroni to choose; their number is what was asked for. Patroni has to
+ * know it too: a primary that dies before etcd names a synchronous standby is never failed over.
+ */
 async function nodesAsPlanned(record: LabRecord): Promise<readonly NodeRecord[] | undefined> {
-  const roles = await rolesNow(record);
+  const [roles, opinions] = await Promise.all([rolesNow(record), membersSaid(record, patroniOf(record))]);
   const nodes = record.nodes.flatMap((node): NodeRecord[] => {
     const role = roles[node.name];
+    if (opinions[node.name]?.role !== role) return [];
     return role === "primary" || role === "synchronous" || role === "asynchronous" ? [{ ...node, role }] : [];
   });
   const sorted = (all: readonly NodeRecord[]) =>

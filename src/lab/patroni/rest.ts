@@ -1,3 +1,4 @@
+import type { Opinion, RoleNow } from "../lab.ts";
 import type { LabRecord, PatroniRecord } from "../record.ts";
 
 const timeoutMs = 1000;
@@ -17,17 +18,25 @@ export async function leaderOf(record: LabRecord, patroni: PatroniRecord): Promi
 export async function membersSaid(
   record: LabRecord,
   patroni: PatroniRecord,
-): Promise<Readonly<Record<string, string>>> {
+): Promise<Readonly<Record<string, Opinion>>> {
   const answers = await Promise.all(record.nodes.map(({ name }) => ask(patroni.members[name]?.restServer, "cluster")));
-  const found = answers.find((answer) => answer?.status === 200)?.body as Cluster | undefined;
+  const cluster = answers.find((answer) => answer?.status === 200)?.body as Cluster | undefined;
+  const leader = cluster?.members?.find(({ role }) => role === "leader");
   return Object.fromEntries(
-    (found?.members ?? []).map(({ name, role, state, timeline }) => [
-      name,
-      [role, state, timeline === undefined ? undefined : `timeline ${timeline}`]
-        .filter((word) => word !== undefined)
-        .join(", "),
-    ]),
+    (cluster?.members ?? []).map((member) => {
+      const { name, role, state, timeline } = member;
+      const words = [role, state, ...(timeline === undefined ? [] : [`timeline ${timeline}`])].join(", ");
+      return [name, { role: roleOf(member, leader), words }];
+    }),
   );
+}
+
+/** A replica counts as one when it follows the leader on its timeline. Since version 3.1 its state is “streaming”. */
+function roleOf({ role, state, timeline }: Member, leader: Member | undefined): RoleNow {
+  if (state === "stopped" || state === "crashed") return "down";
+  if (role === "leader") return state === "running" ? "primary" : "silent";
+  if (!/^(running|streaming)$/.test(state) || leader === undefined || timeline !== leader.timeline) return "standby";
+  return role === "sync_standby" ? "synchronous" : "asynchronous";
 }
 
 /** Patroni that finds no etcd waits 5 s before it looks again. */
@@ -35,9 +44,8 @@ export async function etcdAnswers({ etcd }: PatroniRecord): Promise<true | undef
   return (await ask(etcd.client, "health"))?.status === 200 ? true : undefined;
 }
 
-type Cluster = Readonly<{
-  members?: readonly Readonly<{ name: string; role: string; state: string; timeline?: number }>[];
-}>;
+type Member = Readonly<{ name: string; role: string; state: string; timeline?: number }>;
+type Cluster = Readonly<{ members?: readonly Member[] }>;
 
 async function ask(port: number | undefined, path: string): Promise<{ status: number; body: unknown } | undefined> {
   try {

@@ -23,7 +23,7 @@ export async function statusCommand(context: CommandContext): Promise<Outcome> {
         node.pids.length === 0
           ? { text: "no process", paint: out.style.red }
           : counted(node.pids.length, "process", "processes"),
-        node.managerSays === undefined ? "" : `${lab.manager}: ${node.managerSays}`,
+        node.manager === undefined ? "" : `${lab.manager}: ${node.manager.words}`,
       ]),
     );
   }
