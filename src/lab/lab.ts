@@ -64,6 +64,8 @@ export type LabStatus = Readonly<{
   state: "running" | "partly-running" | "stopped" | "being-made" | "half-made" | "hidden";
   /** Ours, and the process that made it has ended: as it is meant for `lab up`, and a lab left behind for a test or a demo. */
   abandoned: boolean;
+  /** Where a client would connect to write now; null: nowhere. */
+  clientUrl: string | null;
   nodes: readonly NodeStatus[];
 }>;
 

@@ -9,6 +9,12 @@ import { isRunning } from "./servers.ts";
 /** What a lab and each of its nodes is now. A server that does not answer costs a second, not more. */
 export async function statusOf(record: LabRecord): Promise<LabStatus> {
   const { name, directory, version, createdAt } = record;
+  const [nodes, clientUrl] = await Promise.all([
+    nodesOf(record),
+    managerOf(record)
+      .clientUrl(record)
+      .then((url) => url ?? null),
+  ]);
   return {
     name,
     manager: record.manager.kind,
@@ -17,7 +23,8 @@ export async function statusOf(record: LabRecord): Promise<LabStatus> {
     createdAt,
     state: stateOf(record),
     abandoned: isOurs(directory) && !isAlive(record.maker),
-    nodes: await nodesOf(record),
+    clientUrl,
+    nodes,
   };
 }
 

@@ -57,9 +57,11 @@ export function memberConfiguration(
   };
 }
 
-/** Of a lab's usual settings those that are not Patroni's own to set. */
+/** Patroni sets these itself, and passes them on the command line. */
+const patronisOwn: ReadonlySet<string> = new Set(["listen_addresses", "port", "cluster_name"]);
+
 function parametersOf(lab: LabRecord, node: NodeRecord, extra: Readonly<Record<string, string>>) {
-  const { listen_addresses, port, cluster_name, ...parameters } = serverSettings({
+  const settings = serverSettings({
     major: Number.parseInt(lab.version, 10),
     name: node.name,
     port: node.serverPort,
@@ -68,5 +70,5 @@ function parametersOf(lab: LabRecord, node: NodeRecord, extra: Readonly<Record<s
     primaryConninfo: undefined,
     extra,
   });
-  return parameters;
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => !patronisOwn.has(name)));
 }

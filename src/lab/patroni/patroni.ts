@@ -18,7 +18,7 @@ import { templateFor } from "../template.ts";
 import { assertTimes, defaultTimes } from "./configuration.ts";
 import { etcdProcesses, memberProcesses, patroniLogOf, patroniRuns } from "./processes.ts";
 import { etcdAnswers, leaderOf, membersSaid } from "./rest.ts";
-import { type Started, startEtcd, startMember, waitFor, writeConfiguration } from "./start.ts";
+import { neverStarts, type Started, startEtcd, startMember, waitFor, writeConfiguration } from "./start.ts";
 
 const startTimeoutMs = 90_000;
 
@@ -112,12 +112,12 @@ async function build(planned: LabRecord, options: LabOptions): Promise<LabRecord
   const programs: Started[] = [startEtcd(record, manager)];
   await waitFor("etcd did not answer", programs, startTimeoutMs, () => etcdAnswers(manager));
   const [first, ...others] = record.nodes as readonly [NodeRecord, ...NodeRecord[]];
-  programs.push(startMember(first));
+  programs.push(startMember(first, neverStarts));
   await waitFor(`Patroni made no leader of ${first.name}`, programs, startTimeoutMs, async () =>
     (await leaderOf(record, manager)) === first.name ? true : undefined,
   );
-  assertSettingsTaken(first, extra);
-  programs.push(...others.map(startMember));
+  await assertSettingsTaken(first, extra);
+  programs.push(...others.map((node) => startMember(node, neverStarts)));
   const nodes = await waitFor("Not every standby streamed as it should", programs, startTimeoutMs, () =>
     nodesAsPlanned(record),
   );
@@ -143,22 +143,33 @@ async function nodesAsPlanned(record: LabRecord): Promise<readonly NodeRecord[] 
   return sorted(nodes) === sorted(record.nodes) ? nodes : undefined;
 }
 
-/** Patroni leaves out what it does not know, and says so only in its log. */
-function assertSettingsTaken(node: NodeRecord, extra: Readonly<Record<string, string>>): void {
-  const said = readFileSync(patroniLogOf(node), "utf8");
-  const left = Object.keys(extra).filter((name) => said.includes(`Removing unexpected parameter=${name} `));
+/** Patroni leaves out what it does not know or takes for wrong, and says so only in its log: the server tells. */
+async function assertSettingsTaken(node: NodeRecord, extra: Readonly<Record<string, string>>): Promise<void> {
+  const left = await withConnection(node.ownUrl, {}, (connection) =>
+    connection.query<{ name: string }>(
+      `select name from unnest($1::text[]) as wanted (name)
+       where current_setting(name, true) is null or exists (
+         select from pg_settings as known where known.name = lower(wanted.name)
+         and source not in ('configuration file', 'command line'))`,
+      [Object.keys(extra)],
+    ),
+  );
   if (left.length === 0) return;
+  const names = left.map(({ name }) => name);
+  const said = readFileSync(patroniLogOf(node), "utf8")
+    .split("\n")
+    .filter((line) => names.some((name) => line.includes(name)));
   throw new BlackstartError("LAB_FAILED", {
-    what: `Patroni does not know ${left.length === 1 ? "the setting" : "the settings"} ${left.join(", ")}.`,
-    why: `Its log says: Removing unexpected parameter=${left[0]}`,
-    next: "Leave it out, or see that its name is spelled as PostgreSQL spells it.",
+    what: `Patroni did not take ${names.length === 1 ? "the setting" : "the settings"} ${names.join(", ")}.`,
+    why: `Its log says: ${said.slice(-names.length).join(" / ") || "nothing"}`,
+    next: "Leave it out, or see how PostgreSQL spells it and what it may be.",
   });
 }
 
 async function powerOn(_: LabRecord, nodes: readonly NodeRecord[]): Promise<readonly NodeRecord[]> {
   const off = nodes.filter((node) => !patroniRuns(node));
   const down = nodes.filter((node) => off.includes(node) || !isRunning(node));
-  const programs = off.map(startMember);
+  const programs = off.map((node) => startMember(node));
   await waitFor(
     `Not all of ${nodes.map(({ name }) => name).join(", ")} came back`,
     programs,

@@ -11,8 +11,8 @@ import { logFileOf } from "../server-start.ts";
 import { memberConfiguration } from "./configuration.ts";
 import { configurationFileOf, etcdDirectoryOf } from "./processes.ts";
 
-/** A program that was started and is left to itself; `ended` says how, once it has. */
-export type Started = Readonly<{ name: string; logFile: string; said(): string; ended(): string | undefined }>;
+/** A program that was started and is left to itself. `ended`: or what it started will never run. */
+export type Started = Readonly<{ name: string; said(): string; ended(): boolean }>;
 
 export function startEtcd(record: LabRecord, { etcd }: PatroniRecord): Started {
   const directory = etcdDirectoryOf(record);
@@ -43,13 +43,21 @@ export function writeConfiguration(
   give(file);
 }
 
-/** Its own log is `patroni.log`; what it starts, the server first of all, writes to the same error output as it. */
-export function startMember(node: NodeRecord): Started {
+/** A server that cannot start is started by Patroni again and again, for ever. Later on it may well be stopped for a rewind. */
+export const neverStarts = /FATAL: {2}configuration file .* contains errors|LOG: {2}database system is shut down/;
+
+/**
+ * Its own log is `patroni.log`; what it starts, the server first of all, writes to the same error output as it.
+ * @param hopeless when this stands there, it need not be waited for any more
+ */
+export function startMember(node: NodeRecord, hopeless?: RegExp): Started {
+  const { dataDirectory } = node;
   return startDetached(
     "patroni",
     [configurationFileOf(node)],
-    dirname(node.dataDirectory),
-    logFileOf(node.dataDirectory),
+    dirname(dataDirectory),
+    logFileOf(dataDirectory),
+    hopeless,
   );
 }
 
@@ -61,11 +69,11 @@ export async function waitFor<T>(
   ask: () => Promise<T | undefined>,
 ): Promise<T> {
   const answer = await pollUntil(
-    async () => (programs.some(cannotStart) ? { kind: "ended" as const } : wrapped(await ask())),
+    async () => (programs.some(hasEnded) ? { kind: "ended" as const } : wrapped(await ask())),
     { everyMs: 50, timeoutMs },
   );
   if (answer?.kind === "answer") return answer.value;
-  const guilty = programs.find(cannotStart) ?? programs[0];
+  const guilty = programs.find(hasEnded) ?? programs[0];
   const said = guilty?.said() ?? "";
   throw new BlackstartError("LAB_FAILED", {
     what: answer === undefined ? `${what} within ${timeoutMs / 1000} s.` : `${what}: ${guilty?.name} cannot start.`,
@@ -79,14 +87,17 @@ function wrapped<T>(value: T | undefined): { kind: "answer"; value: T } | undefi
   return value === undefined ? undefined : { kind: "answer", value };
 }
 
-/** A server that has no port or does not understand a setting is started by Patroni again and again, for ever. */
-function cannotStart({ ended, said }: Started): boolean {
-  return (
-    ended() !== undefined || /FATAL: {2}(could not create any TCP|configuration file|.*could not map)/.test(said())
-  );
+function hasEnded({ ended }: Started): boolean {
+  return ended();
 }
 
-function startDetached(name: string, args: readonly string[], directory: string, logFile: string): Started {
+function startDetached(
+  name: string,
+  args: readonly string[],
+  directory: string,
+  logFile: string,
+  hopeless?: RegExp,
+): Started {
   const log = openSync(logFile, "a");
   give(logFile);
   const from = readFileSync(logFile).length;
@@ -100,16 +111,11 @@ function startDetached(name: string, args: readonly string[], directory: string,
     stdio: ["ignore", log, log],
   });
   closeSync(log);
-  let ended: string | undefined;
-  child.once("error", (error) => (ended = error.message));
-  child.once("exit", (code, signal) => (ended = `it ended with ${signal ?? code}`));
+  let ended = false;
+  for (const event of ["error", "exit"]) child.once(event, () => (ended = true));
   child.unref();
-  return {
-    name,
-    logFile,
-    said: () => readFileSync(logFile).subarray(from).toString("utf8"),
-    ended: () => ended,
-  };
+  const said = () => readFileSync(logFile).subarray(from).toString("utf8");
+  return { name, said, ended: () => ended || hopeless?.test(said()) === true };
 }
 
 function give(path: string): void {

@@ -26,6 +26,7 @@ export async function statusCommand(context: CommandContext): Promise<Outcome> {
         node.manager === undefined ? "" : `${lab.manager}: ${node.manager.words}`,
       ]),
     );
+    out.text(`  clients write at ${lab.clientUrl ?? "no server: they are told of none"}`);
   }
   if (labs.length === 0) out.progress("There is no lab. Make one: blackstart lab up");
   else out.progress("How the servers stand towards each other: blackstart status");
