@@ -33,7 +33,7 @@ export async function upCommand(context: CommandContext, options: UpOptions, nam
     standbys,
     durable: options.durable,
     ...(wanted === undefined ? {} : { name: wanted }),
-    ...(options.patroniTimes === undefined ? {} : { patroni: times(options.patroniTimes) }),
+    ...patroniTimes(options),
     ...(options.proxied ? { proxied: true } : {}),
     ...(options.binaries === undefined ? {} : { binaries: options.binaries }),
   });
@@ -74,15 +74,16 @@ function tell({ out }: CommandContext, lab: Lab, tookMs: number): void {
   );
 }
 
-/** Whether these go together is for the lab to say. */
-function times(text: string): PatroniTimes {
+/** Whether they go together is for the lab to say. */
+function patroniTimes({ manager, patroniTimes: text }: UpOptions): Readonly<{ patroni?: PatroniTimes }> {
+  if (text === undefined) return {};
   const [ttl, loopWait, retryTimeout, ...more] = text.split("/").map(Number);
-  if (ttl !== undefined && loopWait !== undefined && retryTimeout !== undefined && more.length === 0)
-    return { ttl, loopWait, retryTimeout };
+  if (manager === "patroni" && ttl && loopWait && retryTimeout && more.length === 0)
+    return { patroni: { ttl, loopWait, retryTimeout } };
   throw new BlackstartError("USAGE", {
-    what: `--patroni-times ${text} does not name three times.`,
-    why: "They are ttl, loop_wait and retry_timeout, in seconds, with a slash between them.",
-    next: "For example: --patroni-times 20/1/3",
+    what: `--patroni-times ${text} says nothing to this lab.`,
+    why: "It names ttl, loop_wait and retry_timeout of a Patroni, in seconds, with a slash between them.",
+    next: "For example: --manager patroni --patroni-times 20/1/3",
   });
 }
 
