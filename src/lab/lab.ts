@@ -73,6 +73,8 @@ export type LabStatus = Readonly<{
   state: "running" | "partly-running" | "stopped" | "being-made" | "half-made" | "hidden";
   /** Ours, and the process that made it has ended: as it is meant for `lab up`, and a lab left behind for a test or a demo. */
   abandoned: boolean;
+  /** Where a client would connect to write now; null: nowhere. */
+  clientUrl: string | null;
   nodes: readonly NodeStatus[];
 }>;
 
@@ -81,12 +83,19 @@ export type NodeStatus = Readonly<{
   port: number;
   /** The role at the beginning. */
   madeAs: LabNode["role"];
+  /** As the servers say. */
   role: RoleNow;
-  /** In the manager's own words; undefined where it says nothing, or there is none. */
-  managerSays?: string;
+  /** Left out where the manager says nothing, or there is none. */
+  manager?: Opinion;
   /** Of every process of the node, the manager's too. */
   pids: readonly number[];
 }>;
+
+/**
+ * What the manager takes a node for, and its own words for it. It may lag behind the servers, and it is by this that it
+ * acts.
+ */
+export type Opinion = Readonly<{ role: RoleNow; words: string }>;
 
 export type LabOptions = Readonly<{
   /** Default: a random one. */

@@ -1,12 +1,12 @@
 import type { Binaries } from "./binaries.ts";
-import type { LabOptions, ManagerName } from "./lab.ts";
+import type { LabOptions, ManagerName, Opinion } from "./lab.ts";
 import type { ProcessInfo } from "./processes.ts";
 import type { NetworkState } from "./proxy/network.ts";
 import type { LabRecord, NodeRecord } from "./record.ts";
 
 /**
- * What differs between labs by what manages failover: one folder each, chosen in `managers.ts`, and nothing outside asks
- * which it is. Everything is found from the record alone, so that a lab is the same to the process that made it and to a
+ * What differs between labs by what manages failover: one folder each, chosen in `managers.ts`, and nothing else in the lab
+ * asks which it is. Everything is found from the record alone, so that a lab is the same to the process that made it and to a
  * later one.
  */
 export type LabManager = Readonly<{
@@ -29,8 +29,8 @@ export type LabManager = Readonly<{
   systemLines(record: LabRecord): readonly string[];
   /** Where a client would connect to write now, by the clients' own path; undefined: nowhere. */
   clientUrl(record: LabRecord): Promise<string | undefined>;
-  /** What the manager itself says of each node, in its own words; a node of which it says nothing is left out. */
-  opinions(record: LabRecord): Promise<Readonly<Record<string, string>>>;
+  /** What the manager itself says of each node; one of which it says nothing is left out. */
+  opinions(record: LabRecord): Promise<Readonly<Record<string, Opinion>>>;
   /** Every process of a node, the manager's too; of a node that is off: none. */
   processesOf(record: LabRecord, node: NodeRecord): readonly ProcessInfo[];
   /** The processes that are no node's: a proxy, the store of a quorum, a bridge. */

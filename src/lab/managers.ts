@@ -1,12 +1,10 @@
 import { BlackstartError } from "../base/error.ts";
-import type { ManagerName } from "./lab.ts";
 import type { LabManager } from "./manager.ts";
+import { patroni } from "./patroni/patroni.ts";
 import type { LabRecord } from "./record.ts";
 import { streaming } from "./streaming/streaming.ts";
 
-const managers: readonly LabManager[] = [streaming];
-
-export const managerNames: readonly ManagerName[] = managers.map(({ name }) => name);
+const managers: readonly LabManager[] = [streaming, patroni];
 
 export function managerOf(record: LabRecord): LabManager {
   return managerNamed(record.manager.kind);
@@ -17,7 +15,7 @@ export function managerNamed(name: string): LabManager {
   if (found !== undefined) return found;
   throw new BlackstartError("USAGE", {
     what: `There is no lab with the manager “${name}”.`,
-    why: `There are: ${managerNames.join(", ")}.`,
+    why: `There are: ${managers.map((manager) => manager.name).join(", ")}.`,
     next: "Name one of them.",
   });
 }

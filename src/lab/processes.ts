@@ -25,13 +25,34 @@ export type ProcessInfo = Readonly<{ pid: number; parent: number; state: string;
  * left alone, unless a server started it.
  */
 export function serverProcessesIn(folder: string): readonly ProcessInfo[] {
+  return processesIn(folder, ({ program }) => program === "postgres");
+}
+
+/** Those that stand at or below a folder and are ours, and whatever these have started there. */
+export function processesIn(folder: string, isOurs: (process: ProcessInfo) => boolean): readonly ProcessInfo[] {
   const there = readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map((name) => infoOf(Number(name), folder))
     .filter((info) => info !== undefined);
-  const servers = there.filter(({ program }) => program === "postgres");
-  const pids = new Set(servers.map(({ pid }) => pid));
-  return [...servers, ...there.filter(({ pid, parent }) => !pids.has(pid) && pids.has(parent))];
+  const found = new Set(there.filter(isOurs));
+  const pids = new Set([...found].map(({ pid }) => pid));
+  for (let before = -1; before < found.size; ) {
+    before = found.size;
+    for (const info of there.filter(({ parent }) => pids.has(parent))) {
+      found.add(info);
+      pids.add(info.pid);
+    }
+  }
+  return [...found];
+}
+
+/** With which it was started; of one that is gone: none. */
+export function argumentsOf(pid: number): readonly string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  } catch {
+    return []; // It is gone.
+  }
 }
 
 /** Of a process that stands at or below the folder; the rest is only asked of those, for a fault must be quick. */

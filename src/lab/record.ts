@@ -1,6 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { LabNode } from "./lab.ts";
+import type { LabNode, PatroniTimes } from "./lab.ts";
 import type { ProcessIdentity } from "./processes.ts";
 import type { Route } from "./proxy/route.ts";
 
@@ -37,8 +37,18 @@ export type NodeRecord = LabNode &
 /** What only one manager's labs have. */
 export type ManagerRecord =
   | Readonly<{ kind: "streaming"; proxy: ProxyRecord | null }>
-  | Readonly<{ kind: "patroni"; proxy: ProxyRecord | null }>
+  | PatroniRecord
   | Readonly<{ kind: "pacemaker" }>;
+
+export type PatroniRecord = Readonly<{
+  kind: "patroni";
+  proxy: ProxyRecord | null;
+  times: PatroniTimes;
+  /** Its ports. */
+  etcd: Readonly<{ client: number; peer: number }>;
+  /** By node: the ports of its REST API, the proxy's and its own, and the one at which it reaches etcd. */
+  members: Readonly<Record<string, Readonly<{ rest: number; restServer: number; etcd: number }>>>;
+}>;
 
 /** `process`: null until it has been started. */
 export type ProxyRecord = Readonly<{ routes: readonly Route[]; process: ProcessIdentity | null }>;

@@ -1,9 +1,10 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
-import { access, constants, mkdir } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { createServer } from "node:net";
-import { delimiter, join } from "node:path";
 import { BlackstartError } from "../base/error.ts";
+import type { Environment } from "../system/home.ts";
+import { findProgram } from "./programs.ts";
 
 export interface LabRedis {
   readonly url: string;
@@ -13,21 +14,8 @@ export interface LabRedis {
 const startTimeoutMs = 5000;
 
 /** The path of redis-server (or valkey-server); undefined when none is installed. */
-export async function findRedis(environment: NodeJS.ProcessEnv = process.env): Promise<string | undefined> {
-  const folders = [...(environment.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/local/bin", "/usr/bin"];
-  for (const name of ["redis-server", "valkey-server"]) {
-    for (const folder of folders.filter((entry) => entry !== "")) {
-      const path = join(folder, name);
-      if (
-        await access(path, constants.X_OK).then(
-          () => true,
-          () => false,
-        )
-      )
-        return path;
-    }
-  }
-  return undefined;
+export function findRedis(environment: Environment = process.env): string | undefined {
+  return findProgram(["redis-server", "valkey-server"], environment);
 }
 
 /** Ends the server as soon as nobody holds the standard input any more: also when the holder was killed. */

@@ -1,5 +1,5 @@
 import { pollUntil } from "../base/time.ts";
-import { type ProcessInfo, serverProcessesIn } from "./processes.ts";
+import { serverProcessesIn } from "./processes.ts";
 import type { NodeRecord } from "./record.ts";
 
 /** SIGKILL to every server process of these nodes. */
@@ -11,12 +11,15 @@ export function killAll(nodes: readonly NodeRecord[]): void {
  * SIGKILL to all of them. Stopped first: so a postmaster starts no others meanwhile, and what falls together falls at the
  * same moment.
  */
-export function killTogether(processes: () => readonly ProcessInfo[]): void {
+export function killTogether(processes: () => readonly Process[]): void {
   for (const signal of ["SIGSTOP", "SIGKILL"] as const) for (const { pid } of processes()) send(pid, signal);
 }
 
+type Process = Readonly<{ pid: number }>;
+
 /** Kills until nothing is left: one may have started another between the look and the kill. False: something stayed. */
-export async function endAll(processes: () => readonly Readonly<{ pid: number }>[]): Promise<boolean> {
+export async function endAll(processes: () => readonly Process[]): Promise<boolean> {
+  killTogether(processes);
   const gone = await pollUntil(
     async () => {
       const left = processes();

@@ -9,6 +9,12 @@ import { isRunning } from "./servers.ts";
 /** What a lab and each of its nodes is now. A server that does not answer costs a second, not more. */
 export async function statusOf(record: LabRecord): Promise<LabStatus> {
   const { name, directory, version, createdAt } = record;
+  const [nodes, clientUrl] = await Promise.all([
+    nodesOf(record),
+    managerOf(record)
+      .clientUrl(record)
+      .then((url) => url ?? null),
+  ]);
   return {
     name,
     manager: record.manager.kind,
@@ -17,7 +23,8 @@ export async function statusOf(record: LabRecord): Promise<LabStatus> {
     createdAt,
     state: stateOf(record),
     abandoned: isOurs(directory) && !isAlive(record.maker),
-    nodes: await nodesOf(record),
+    clientUrl,
+    nodes,
   };
 }
 
@@ -25,13 +32,13 @@ async function nodesOf(record: LabRecord): Promise<readonly NodeStatus[]> {
   const manager = managerOf(record);
   const [roles, opinions] = await Promise.all([rolesNow(record), manager.opinions(record)]);
   return record.nodes.map((node) => {
-    const managerSays = opinions[node.name];
+    const opinion = opinions[node.name];
     return {
       name: node.name,
       port: node.port,
       madeAs: node.role,
       role: roles[node.name] ?? "down",
-      ...(managerSays === undefined ? {} : { managerSays }),
+      ...(opinion === undefined ? {} : { manager: opinion }),
       pids: manager.processesOf(record, node).map(({ pid }) => pid),
     };
   });

@@ -123,3 +123,17 @@ test("a plan is carried out to its end although nobody reads any more", () =>
     const shown = await run("plan", "show", "latest", "--json");
     assert.equal(shown.result.plan.state, "done");
   }));
+
+test("times that are not Patroni's are refused before anything is made", () =>
+  withFolder(async (folder) => {
+    const { run } = commandLine(folder);
+    for (const options of [
+      ["--patroni-times", "20/1/3"],
+      ["--manager", "patroni", "--patroni-times", "20/1"],
+    ]) {
+      const refused = await run("lab", "up", ...options);
+      assert.equal(refused.code, 2);
+      assert.match(refused.stderr, /--manager patroni --patroni-times 20\/1\/3/);
+    }
+    assert.equal((await run("lab", "status", "--json")).result.labs, 0);
+  }));

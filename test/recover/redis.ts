@@ -4,7 +4,7 @@ import { findRedis, startRedis } from "../../src/lab/redis.ts";
 
 /** A redis-server; installed with apt where we are root and it is not there. Undefined: not to be had. */
 export async function redisBinary(): Promise<string | undefined> {
-  const found = await findRedis();
+  const found = findRedis();
   if (found !== undefined || process.getuid?.() !== 0) return found;
   try {
     execFileSync("apt-get", ["install", "-y", "-q", "--no-install-recommends", "redis-server"], {
@@ -15,7 +15,7 @@ export async function redisBinary(): Promise<string | undefined> {
   } catch {
     // No network or no apt: the tests that need it are skipped and say so.
   }
-  return await findRedis();
+  return findRedis();
 }
 
 export type TestRedis = Readonly<{ url: string; client: RedisClientType; kill: () => Promise<void> }>;

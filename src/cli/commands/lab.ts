@@ -10,12 +10,13 @@ export function addLab(program: Command, act: Act): void {
     lab
       .command("up")
       .argument("[name]", "its name (default: a random one)")
-      .description("make one: a primary and its standbys")
+      .description("make one: a primary and its standbys, and who manages them")
       .addOption(
-        new Option("--manager <manager>", "what manages failover")
+        new Option("--manager <manager>", "who fails over: nobody, Patroni with etcd, Pacemaker")
           .choices(["streaming", "patroni", "pacemaker"])
           .default("streaming"),
       )
+      .option("--patroni-times <ttl/loop_wait/retry_timeout>", "how Patroni fails over, in seconds (default: 20/1/3)")
       .option("--sync <count>", "synchronous standbys", "1")
       .option("--async <count>", "asynchronous standbys", "1")
       .option("--proxied", "a TCP proxy before each node, so that its network can be cut")

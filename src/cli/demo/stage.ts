@@ -36,7 +36,7 @@ export async function setStage(labs: string, say: (line: string) => void): Promi
   const primary = lab.nodes.find((node) => node.role === "primary") as Lab["nodes"][number];
   await withConnection(primary.url, { queryTimeoutMs: 30_000 }, (connection) => connection.query(schema));
 
-  const redisBinary = await findRedis();
+  const redisBinary = findRedis();
   const redis = redisBinary === undefined ? undefined : await startRedis(redisBinary, join(lab.directory, "redis"));
   if (redis) built.defer(() => redis.stop());
   say(redis ? "a Redis that keeps the balances" : "no Redis is installed: the demo goes on without a cache");

@@ -16,6 +16,6 @@ export const killPostmaster: Fault = {
     }
     return `Sent SIGKILL to the postmaster of ${namesOf(nodes)}.`;
   },
-  tookEffect: async (_, nodes) => nodes.every((node) => postmasterOf(node) === undefined),
+  tookEffect: (_, nodes, before) => nodes.every((node) => !before.some(({ pid }) => pid === postmasterOf(node))),
   heal: startAgain,
 };

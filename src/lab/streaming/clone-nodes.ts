@@ -1,9 +1,7 @@
-import { execFile } from "node:child_process";
-import { chownSync, mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { promisify } from "node:util";
-import { BlackstartError, messageOf } from "../../base/error.ts";
+import { chownSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { serverAccount } from "../account.ts";
+import { copyTemplate } from "../copy-template.ts";
 import type { LabOptions } from "../lab.ts";
 import type { LabRecord, NodeRecord } from "../record.ts";
 import { configurationText, replicationConninfo, serverSettings } from "../settings.ts";
@@ -24,22 +22,12 @@ async function cloneNode(
   template: string,
   extra: Readonly<Record<string, string>>,
 ): Promise<void> {
+  await copyTemplate(node, template);
   const account = serverAccount();
-  const own = (path: string) => account !== undefined && chownSync(path, account.uid, account.gid);
-  // The account owns the folder around it as well: what rewinds and clones puts things beside the data directory.
-  mkdirSync(dirname(node.dataDirectory), { mode: 0o755 });
-  own(dirname(node.dataDirectory));
-  await promisify(execFile)("cp", ["-a", template, node.dataDirectory]).catch((error) => {
-    throw new BlackstartError("LAB_FAILED", {
-      what: `The data directory of ${node.name} could not be copied from the template.`,
-      why: messageOf(error),
-      next: "Make room on the disk, or set BLACKSTART_HOME to a folder on another one.",
-    });
-  });
   const write = (name: string, text: string) => {
     const file = join(node.dataDirectory, name);
     writeFileSync(file, text, { mode: 0o600 });
-    own(file);
+    if (account !== undefined) chownSync(file, account.uid, account.gid);
   };
   write("postgresql.conf", configurationText(settingsOf(record, node, extra)));
   if (node.role !== "primary") write("standby.signal", "");

@@ -5,14 +5,14 @@ import { findBinaries } from "../binaries.ts";
 import { addressFileOf } from "../record.ts";
 import type { LabOptions } from "../lab.ts";
 import type { LabManager, LabPlan, LabSite } from "../manager.ts";
-import { serverProcessesIn } from "../processes.ts";
+import { type ProcessInfo, serverProcessesIn } from "../processes.ts";
 import { loopbackNodes } from "../loopback-nodes.ts";
 import { proxiedNetwork, proxyProcesses } from "../proxy/proxied.ts";
 import { withProxy } from "../proxy/start.ts";
 import type { LabRecord, NodeRecord } from "../record.ts";
 import { primaryReady, standbyReady, standbyStreams, startServer } from "../server-start.ts";
 import { isRunning, isStandby } from "../servers.ts";
-import { endAll, killAll } from "../signals.ts";
+import { endAll } from "../signals.ts";
 import { templateFor } from "../template.ts";
 import { cloneNodes } from "./clone-nodes.ts";
 
@@ -28,11 +28,10 @@ export const streaming: LabManager = {
   systemLines: (record) => [`clients: { file: ${JSON.stringify(addressFileOf(record))} }`],
   clientUrl,
   opinions: async () => ({}),
-  processesOf: (_, node) => serverProcessesIn(dirname(node.dataDirectory)),
+  processesOf: (_, node) => processesOf(node),
   sharedProcesses: proxyProcesses,
   async powerOff(_, nodes) {
-    killAll(nodes);
-    await endAll(() => nodes.flatMap(({ dataDirectory }) => serverProcessesIn(dataDirectory)));
+    await endAll(() => nodes.flatMap(processesOf));
   },
   async powerOn(record, nodes) {
     const down = nodes.filter((node) => !isRunning(node));
@@ -42,6 +41,11 @@ export const streaming: LabManager = {
   ...proxiedNetwork,
   clear: async () => undefined,
 };
+
+/** Also of a server that somebody started in a data directory that was moved aside or kept. */
+function processesOf({ dataDirectory }: NodeRecord): readonly ProcessInfo[] {
+  return serverProcessesIn(dirname(dataDirectory));
+}
 
 async function plan(site: LabSite, options: LabOptions): Promise<LabPlan> {
   const { ports, nodes, routes } = await loopbackNodes(site, options, 0);

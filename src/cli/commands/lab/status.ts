@@ -23,9 +23,10 @@ export async function statusCommand(context: CommandContext): Promise<Outcome> {
         node.pids.length === 0
           ? { text: "no process", paint: out.style.red }
           : counted(node.pids.length, "process", "processes"),
-        node.managerSays === undefined ? "" : `${lab.manager}: ${node.managerSays}`,
+        node.manager === undefined ? "" : `${lab.manager}: ${node.manager.words}`,
       ]),
     );
+    out.text(`  clients write at ${lab.clientUrl ?? "no server: they are told of none"}`);
   }
   if (labs.length === 0) out.progress("There is no lab. Make one: blackstart lab up");
   else out.progress("How the servers stand towards each other: blackstart status");

@@ -1,6 +1,6 @@
 import { BlackstartError } from "../../../base/error.ts";
 import { createLab } from "../../../lab/create.ts";
-import type { Lab, ManagerName } from "../../../lab/lab.ts";
+import type { Lab, ManagerName, PatroniTimes } from "../../../lab/lab.ts";
 import type { Outcome } from "../../command.ts";
 import type { CommandContext } from "../../context.ts";
 import { durationText } from "../../output/quantities.ts";
@@ -8,6 +8,7 @@ import { labsFolder } from "../../system-file.ts";
 
 export type UpOptions = Readonly<{
   manager: ManagerName;
+  patroniTimes?: string;
   sync: string;
   async: string;
   proxied?: boolean;
@@ -32,6 +33,7 @@ export async function upCommand(context: CommandContext, options: UpOptions, nam
     standbys,
     durable: options.durable,
     ...(wanted === undefined ? {} : { name: wanted }),
+    ...patroniTimes(options),
     ...(options.proxied ? { proxied: true } : {}),
     ...(options.binaries === undefined ? {} : { binaries: options.binaries }),
   });
@@ -44,8 +46,9 @@ export async function upCommand(context: CommandContext, options: UpOptions, nam
     port,
     dataDirectory,
   }));
-  const { directory, systemFile, addressFile } = lab;
-  return { result: { lab: lab.name, manager: lab.manager, tookMs, directory, systemFile, addressFile, nodes } };
+  const { directory, systemFile, manager } = lab;
+  const addressFile = manager === "streaming" ? lab.addressFile : null;
+  return { result: { lab: lab.name, manager, tookMs, directory, systemFile, addressFile, nodes } };
 }
 
 function tell({ out }: CommandContext, lab: Lab, tookMs: number): void {
@@ -58,8 +61,9 @@ function tell({ out }: CommandContext, lab: Lab, tookMs: number): void {
   out.text(
     "",
     `system file   ${lab.systemFile}`,
-    `address file  ${lab.addressFile}`,
-    "              (where the primary is; clients read it)",
+    ...(lab.manager === "streaming"
+      ? [`address file  ${lab.addressFile}`, "              (where the primary is; clients read it)"]
+      : [`failover      ${lab.manager} does it, and tells the clients: blackstart lab status`]),
     "",
     style.bold("To try next"),
     "  blackstart status              how it stands",
@@ -68,6 +72,19 @@ function tell({ out }: CommandContext, lab: Lab, tookMs: number): void {
     "",
     `To be rid of it: blackstart lab down ${lab.name}`,
   );
+}
+
+/** Whether they go together is for the lab to say. */
+function patroniTimes({ manager, patroniTimes: text }: UpOptions): Readonly<{ patroni?: PatroniTimes }> {
+  if (text === undefined) return {};
+  const [ttl, loopWait, retryTimeout, ...more] = text.split("/").map(Number);
+  if (manager === "patroni" && ttl && loopWait && retryTimeout && more.length === 0)
+    return { patroni: { ttl, loopWait, retryTimeout } };
+  throw new BlackstartError("USAGE", {
+    what: `--patroni-times ${text} says nothing to this lab.`,
+    why: "It names ttl, loop_wait and retry_timeout of a Patroni, in seconds, with a slash between them.",
+    next: "For example: --manager patroni --patroni-times 20/1/3",
+  });
 }
 
 function count(option: string, text: string): number {
