@@ -1,11 +1,13 @@
 import { execFile } from "node:child_process";
-import { chownSync, mkdirSync, writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { BlackstartError, messageOf } from "../../base/error.ts";
 import { serverAccount } from "../account.ts";
 import type { LabRecord, NodeRecord } from "../record.ts";
 import { configurationText, replicationConninfo, serverSettings } from "../settings.ts";
+import { hasVolumes } from "../volumes.ts";
 
 /** Copies the template once for each node and gives each copy its settings. */
 export async function cloneNodes(
@@ -25,7 +27,7 @@ async function cloneNode(
   const account = serverAccount();
   const own = (path: string) => account !== undefined && chownSync(path, account.uid, account.gid);
   // The account owns the folder around it as well: what rewinds and clones puts things beside the data directory.
-  mkdirSync(dirname(node.dataDirectory), { mode: 0o755 });
+  mkdirSync(dirname(node.dataDirectory), { mode: 0o755, recursive: true });
   own(dirname(node.dataDirectory));
   await promisify(execFile)("cp", ["-a", template, node.dataDirectory]).catch((error) => {
     throw new BlackstartError("LAB_FAILED", {
@@ -34,6 +36,7 @@ async function cloneNode(
       next: "Make room on the disk, or set BLACKSTART_HOME to a folder on another one.",
     });
   });
+  if (hasVolumes(node)) await moveLog(node);
   const write = (name: string, text: string) => {
     const file = join(node.dataDirectory, name);
     writeFileSync(file, text, { mode: 0o600 });
@@ -41,6 +44,14 @@ async function cloneNode(
   };
   write("postgresql.conf", configurationText(settingsOf(record, node, extra)));
   if (node.role !== "primary") write("standby.signal", "");
+}
+
+/** To the disk that is made for it, as `initdb --waldir` has it. The link is relative: whoever moves the folder moves both. */
+async function moveLog(node: NodeRecord): Promise<void> {
+  const log = join(node.dataDirectory, "pg_wal");
+  await promisify(execFile)("cp", ["-a", log, join(dirname(node.dataDirectory), "wal")]);
+  await rm(log, { recursive: true });
+  symlinkSync(join("..", "wal", "pg_wal"), log);
 }
 
 function settingsOf(record: LabRecord, node: NodeRecord, extra: Readonly<Record<string, string>>) {

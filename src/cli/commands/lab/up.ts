@@ -11,6 +11,8 @@ export type UpOptions = Readonly<{
   sync: string;
   async: string;
   proxied?: boolean;
+  disks?: boolean;
+  archive?: boolean;
   durable: boolean;
   binaries?: string;
   lab?: string;
@@ -33,6 +35,8 @@ export async function upCommand(context: CommandContext, options: UpOptions, nam
     durable: options.durable,
     ...(wanted === undefined ? {} : { name: wanted }),
     ...(options.proxied ? { proxied: true } : {}),
+    ...(options.disks ? { disks: true } : {}),
+    ...(options.archive ? { archive: true } : {}),
     ...(options.binaries === undefined ? {} : { binaries: options.binaries }),
   });
   const tookMs = Math.round(performance.now() - started);
