@@ -6,12 +6,13 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   symlinkSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { BlackstartError } from "../base/error.ts";
+import { BlackstartError, messageOf } from "../base/error.ts";
 import { pollUntil } from "../base/time.ts";
 import { serverAccount } from "./account.ts";
 import type { LabRecord, NodeRecord } from "./record.ts";
@@ -30,12 +31,11 @@ const unmountTimeoutMs = 5000;
 /** No blocks kept back for root, who looks whether the disk is full; and an error makes it read-only, as is usual. */
 const mkfsOptions = ["-q", "-F", "-m", "0", "-e", "remount-ro", "-E", "lazy_itable_init=1,lazy_journal_init=1"];
 
-/** The first is mounted below the folder of the second's mount point. */
 export function volumesOf(node: NodeRecord): readonly Volume[] {
   const folder = dirname(node.dataDirectory);
   return [
     { of: "data", image: `${folder}.data.disk`, mountPoint: folder },
-    { of: "wal", image: `${folder}.wal.disk`, mountPoint: join(folder, "wal") },
+    { of: "wal", image: `${folder}.wal.disk`, mountPoint: `${folder}.wal` },
   ];
 }
 
@@ -67,18 +67,23 @@ export async function mountVolume({ image, mountPoint }: Volume): Promise<void> 
   await run("mount", ["-t", "ext4", "-o", "loop", image, mountPoint]);
 }
 
-/** Unmounts what is mounted of these nodes, the inner one first; the loop devices go with it. */
+/** A lab that is ready is on its disks: what a fault may take away is what comes after. */
+export async function syncVolumes(nodes: readonly NodeRecord[]): Promise<void> {
+  for (const { mountPoint } of nodes.flatMap(volumesOf)) await run("sync", ["-f", mountPoint]);
+}
+
+/**
+ * Unmounts what is mounted of these nodes, and returns when the loop devices are gone as well: a mount that found one
+ * still there would see what it remembers, not what a check has repaired since.
+ */
 export async function unmountVolumes(nodes: readonly NodeRecord[]): Promise<void> {
-  for (const { mountPoint } of nodes.flatMap((node) => [...volumesOf(node)].reverse())) {
-    if (deviceOf(mountPoint) === undefined) continue;
+  for (const { image, mountPoint } of nodes.flatMap(volumesOf)) {
     let said = "";
     const gone = await pollUntil(
       async () => {
-        said = await run("umount", [mountPoint]).then(
-          () => "",
-          (error: Error) => error.message,
-        );
-        return deviceOf(mountPoint) === undefined ? true : undefined;
+        if (deviceOf(mountPoint) === undefined) return isAttached(image) ? undefined : true;
+        said = await run("umount", [mountPoint]).then(() => "", messageOf);
+        return undefined;
       },
       { everyMs: 20, timeoutMs: unmountTimeoutMs },
     );
@@ -99,6 +104,18 @@ export function deviceOf(mountPoint: string): string | undefined {
     .split("\n")
     .find((text) => text.split(" ")[4] === escaped);
   return line === undefined ? undefined : basename(line.split(" - ")[1]?.split(" ")[1] ?? "");
+}
+
+/** Whether a loop device shows this file. */
+function isAttached(image: string): boolean {
+  if (!existsSync(image)) return false;
+  return readdirSync("/sys/block").some((device) => {
+    try {
+      return readFileSync(`/sys/block/${device}/loop/backing_file`, "utf8").trim() === image;
+    } catch {
+      return false; // No loop device, or one that shows nothing.
+    }
+  });
 }
 
 function assertPossible(): void {

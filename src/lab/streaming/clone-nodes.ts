@@ -7,7 +7,7 @@ import { BlackstartError, messageOf } from "../../base/error.ts";
 import { serverAccount } from "../account.ts";
 import type { LabRecord, NodeRecord } from "../record.ts";
 import { configurationText, replicationConninfo, serverSettings } from "../settings.ts";
-import { hasVolumes } from "../volumes.ts";
+import { hasVolumes, type Volume, volumesOf } from "../volumes.ts";
 
 /** Copies the template once for each node and gives each copy its settings. */
 export async function cloneNodes(
@@ -36,7 +36,7 @@ async function cloneNode(
       next: "Make room on the disk, or set BLACKSTART_HOME to a folder on another one.",
     });
   });
-  if (hasVolumes(node)) await moveLog(node);
+  if (hasVolumes(node)) await useVolumes(node);
   const write = (name: string, text: string) => {
     const file = join(node.dataDirectory, name);
     writeFileSync(file, text, { mode: 0o600 });
@@ -46,12 +46,22 @@ async function cloneNode(
   if (node.role !== "primary") write("standby.signal", "");
 }
 
-/** To the disk that is made for it, as `initdb --waldir` has it. The link is relative: whoever moves the folder moves both. */
-async function moveLog(node: NodeRecord): Promise<void> {
-  const log = join(node.dataDirectory, "pg_wal");
-  await promisify(execFile)("cp", ["-a", log, join(dirname(node.dataDirectory), "wal")]);
-  await rm(log, { recursive: true });
-  symlinkSync(join("..", "wal", "pg_wal"), log);
+/**
+ * The log goes to the disk that is made for it, as `initdb --waldir` has it. What stands for shared memory lies on no
+ * disk that fails: it would let the server fail in a way that no other does.
+ */
+async function useVolumes(node: NodeRecord): Promise<void> {
+  const disk = volumesOf(node).find(({ of }) => of === "wal") as Volume;
+  for (const [name, folder] of [
+    ["pg_wal", disk.mountPoint],
+    ["pg_dynshmem", `${dirname(node.dataDirectory)}.memory`],
+  ] as const) {
+    const own = join(node.dataDirectory, name);
+    mkdirSync(folder, { recursive: true, mode: 0o755 });
+    await promisify(execFile)("cp", ["-a", own, folder]);
+    await rm(own, { recursive: true });
+    symlinkSync(join(folder, name), own);
+  }
 }
 
 function settingsOf(record: LabRecord, node: NodeRecord, extra: Readonly<Record<string, string>>) {
