@@ -59,7 +59,7 @@ async function oneTrial(folder: string): Promise<BenchRow> {
   const story = join(folder, "trial.yaml");
   await writeFile(story, trialStory);
   const lines = await blackstart(folder, "run", story, "--trials", String(trials), "--control", "1");
-  const took = lines.flatMap(({ trial }) => (trial?.configuration.length === 1 ? [trial.tookMs] : []));
+  const took = lines.flatMap(({ trial }) => (trial !== undefined && trial.configuration.length > 0 ? [trial.tookMs] : []));
   const middle = median(took);
   const { directory } = await findBinaries();
   const byHand = existsSync(join(directory, "pg_basebackup")) ? await byHandMs(directory) : undefined;
@@ -95,8 +95,9 @@ async function minimized(folder: string): Promise<BenchRow> {
   };
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: the lines are the command's own
-async function blackstart(home: string, ...words: string[]): Promise<readonly any[]> {
+type Line = { trial?: { configuration: string[]; tookMs: number }; minimal?: string[]; trials?: number };
+
+async function blackstart(home: string, ...words: string[]): Promise<readonly Line[]> {
   const { stdout } = await promisify(execFile)(process.execPath, [program, "reproduce", ...words, "--json"], {
     env: { ...process.env, BLACKSTART_HOME: join(home, "home") },
     maxBuffer: 64 * 2 ** 20,
@@ -104,5 +105,5 @@ async function blackstart(home: string, ...words: string[]): Promise<readonly an
   return stdout
     .trim()
     .split("\n")
-    .map((line) => JSON.parse(line));
+    .map((line) => JSON.parse(line) as Line);
 }

@@ -28,7 +28,7 @@ export interface Lab {
   break(
     fault: string,
     target?: string,
-    parameters?: Readonly<Record<string, string>>,
+    parameters?: Readonly<Record<string, unknown>>,
   ): Promise<{ done: string; at: Instant }>;
   /** Takes a fault back, where that is possible without a recovery. Without a target: on all nodes. */
   heal(fault: string, target?: string): Promise<{ done: string }>;
@@ -110,6 +110,10 @@ export type LabOptions = Readonly<{
   proxied?: boolean;
   /** fsync on. Default: true; off is for trials that never look at a power loss. */
   durable?: boolean;
+  /** Disks of its own for each node, so that they can fail. Needs root. Default: false. */
+  disks?: boolean;
+  /** An archive that the primary writes its log to and standbys restore from. Default: false. */
+  archive?: boolean;
   /** The directory of the server binaries. Default: an installed PostgreSQL, else the npm-shipped one. */
   binaries?: string;
   /** Extra settings for every node. */
