@@ -37,6 +37,12 @@ export interface Lab {
    * clients are led there unless the manager leads them. `furthest`: the one that has received most.
    */
   promote(which: string): Promise<{ done: string }>;
+  /** Takes a base backup of the primary. */
+  backUp(): Promise<{ done: string }>;
+  /** Returns when all that was written so far is in the archive; for a lab that has one. */
+  archiveLog(): Promise<{ done: string }>;
+  /** Replaces a node by what the base backup and the archive hold; every server is ended before, the clients are led there. */
+  restore(node: string): Promise<{ done: string }>;
   /** Ends every process, frees the shared memory, removes the directory. */
   down(): Promise<void>;
 }

@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { didYouMean } from "../base/nearest.ts";
 import { BlackstartError } from "../base/error.ts";
 import { blackstartHome } from "../system/home.ts";
+import { archiveLog, backUp, restore } from "./backup.ts";
 import { breakLab, healLab } from "./break.ts";
 import { demolish } from "./demolish.ts";
 import type { Lab, LabStatus } from "./lab.ts";
@@ -40,6 +41,16 @@ export function recordsIn(home: string): readonly LabRecord[] {
 }
 
 export function labOf(record: LabRecord): Lab {
+  const nodeOf = (name: string) => {
+    const node = record.nodes.find((candidate) => candidate.name === name);
+    if (node !== undefined) return node;
+    const names = record.nodes.map((candidate) => candidate.name);
+    throw new BlackstartError("UNKNOWN_NAME", {
+      what: `The lab ${record.name} has no node “${name}”.${didYouMean(name, names)}`,
+      why: `Its nodes are ${names.join(", ")}.`,
+      next: "Name one of them.",
+    });
+  };
   return {
     name: record.name,
     manager: record.manager.kind,
@@ -47,21 +58,15 @@ export function labOf(record: LabRecord): Lab {
     nodes: record.nodes,
     systemFile: join(record.directory, "blackstart.yaml"),
     addressFile: addressFileOf(record),
-    node(name) {
-      const node = record.nodes.find((candidate) => candidate.name === name);
-      if (node !== undefined) return node;
-      const names = record.nodes.map((candidate) => candidate.name);
-      throw new BlackstartError("UNKNOWN_NAME", {
-        what: `The lab ${record.name} has no node “${name}”.${didYouMean(name, names)}`,
-        why: `Its nodes are ${names.join(", ")}.`,
-        next: "Name one of them.",
-      });
-    },
+    node: nodeOf,
     clientUrl: () => managerOf(record).clientUrl(record),
     status: () => statusOf(record),
     break: (fault, target, parameters) => breakLab(record, fault, target, parameters),
     heal: (fault, target) => healLab(record, fault, target),
     promote: (which) => promoteByHand(record, which),
+    backUp: () => backUp(record),
+    archiveLog: () => archiveLog(record),
+    restore: async (name) => restore(record, nodeOf(name)),
     down: () => demolish(record),
   };
 }

@@ -20,8 +20,8 @@ Editors that know JSON Schema check it while you type: put
    \`configuration\`, \`environment\`). What stands later in the file wins.
 2. \`workload.setup\` runs; the \`programs\` and the clients begin. Every client writes through the clients' own path, as a service
    would, and what was acknowledged to it is remembered.
-3. When the first write is acknowledged, the present factors that do something (\`fault\`, \`heal\`, \`promote\`, \`sql\`, \`command\`) are
-   done in the order of the file, each when the one before has taken effect, and then what stands in \`afterwards\`.
+3. When the first write is acknowledged, what stands in \`before\` is done, then the present factors that do something (\`fault\`,
+   \`sql\`, \`restore\`, …) in the order of the file, then what stands in \`afterwards\`: each when the one before has taken effect.
 4. The symptom is looked for. Everything is taken down.
 
 Where a factor is absent, the others stay as they are: one that is done \`after: 1s\` is done one second after whatever is now

@@ -20,11 +20,12 @@ export function checkScenario(data: Mapping, report: Report, opaque: boolean): v
     checkAction(factor, path, report);
     checkNeeds(factor, ids, path, report);
   }
-  for (const [index, action] of list(data.afterwards).map(mapping).entries()) {
-    exactlyOne(action, actionKinds, ["afterwards", index], report);
-    checkAction(action, ["afterwards", index], report);
-    checkNeeds(action, ids, ["afterwards", index], report);
-  }
+  for (const part of ["before", "afterwards"] as const)
+    for (const [index, action] of list(data[part]).map(mapping).entries()) {
+      exactlyOne(action, actionKinds, [part, index], report);
+      checkAction(action, [part, index], report);
+      checkNeeds(action, ids, [part, index], report);
+    }
   if (data.symptom !== undefined || !opaque) checkSymptom(data, report);
 }
 

@@ -34,14 +34,16 @@ export function normalized(scenario: Scenario, wanted: Iterable<string>): Config
 /** What a trial with these factors is. Pure. */
 export function trialSpec(scenario: Scenario, configuration: Configuration): TrialSpec {
   const present = scenario.factors.filter(({ id }) => configuration.includes(id));
+  const isNeeded = ({ needs }: { needs: readonly string[] }) => needs.every((id) => configuration.includes(id));
   return {
     cluster: present.reduce((cluster, { topology }) => ({ ...cluster, ...defined(topology) }), scenario.cluster),
     settings: settingsOf(scenario, present),
     environment: present.reduce((all, factor) => ({ ...all, ...factor.environment }), scenario.workload.environment),
     configuration: present.flatMap((factor) => factor.configuration ?? []),
     actions: [
+      ...scenario.before.filter(isNeeded),
       ...present.filter(isAction),
-      ...scenario.afterwards.filter(({ needs }) => needs.every((id) => configuration.includes(id))),
+      ...scenario.afterwards.filter(isNeeded),
     ],
   };
 }

@@ -28,6 +28,13 @@ const actionFields = {
   promote: filled("`promote`")
     .optional()
     .describe("A standby is promoted by hand: its name, or `furthest`, the one that has received most."),
+  backup: z.literal(true).optional().describe("A base backup of the primary is taken."),
+  archive: z.literal(true).optional().describe("It is waited until all that was written so far is in the archive."),
+  restore: name
+    .optional()
+    .describe(
+      "Point-in-time recovery: every server is ended, this node is replaced by the base backup and the archived log, and the clients are led there.",
+    ),
   sql: sql.optional().describe("A statement, run through the clients' path or, with `on`, on that node."),
   command: filled("the command")
     .optional()
@@ -49,10 +56,8 @@ const cluster = z.strictObject({
     .optional()
     .describe("Pacemaker: the file with the CIB or the crm configuration, from the scenario's folder."),
   proxied: z.boolean().default(false).describe("A TCP proxy before each node, so that its network can be cut."),
-  archive: z
-    .boolean()
-    .default(false)
-    .describe("The primary archives its write-ahead log, and a base backup is taken at the start."),
+  archive: z.boolean().default(false).describe("The primary archives its write-ahead log."),
+  disks: z.boolean().default(false).describe("Disks of its own for each node, so that they can fail. Needs root."),
   durable: z.boolean().default(false).describe("With fsync. Needed only where a power loss is part of the story."),
   redis: z.boolean().default(false).describe("A Redis beside the cluster; its address is in BLACKSTART_REDIS_URL."),
   automation: z
@@ -161,6 +166,6 @@ export type Action = Scenario["afterwards"][number];
 export type Symptom = Scenario["symptom"];
 
 /** The kinds of which an action, a factor and a symptom each have exactly one. */
-export const actionKinds = ["fault", "heal", "promote", "sql", "command"] as const;
+export const actionKinds = ["fault", "heal", "promote", "backup", "archive", "restore", "sql", "command"] as const;
 export const factorKinds = [...actionKinds, "settings", "environment", "topology", "configuration"] as const;
 export const symptomKinds = ["no-write-for", "lost-writes", "log", "violated", "fails", "command"] as const;

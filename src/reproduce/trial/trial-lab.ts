@@ -34,6 +34,8 @@ export function makeTrialLab(spec: TrialSpec, folder: string): Promise<Lab> {
     standbys: cluster.standbys,
     proxied: cluster.proxied,
     durable: cluster.durable,
+    archive: cluster.archive,
+    disks: cluster.disks,
     settings: forAll,
     nodeSettings,
   });
