@@ -151,6 +151,7 @@ export const scenarioSchema = z.strictObject({
   about: z.string().optional().describe("The story, for people."),
   cluster: cluster.prefault({}),
   workload: workload.prefault({}),
+  before: z.array(action).default([]).describe("What is done before the first factor in every trial; no factors."),
   factors: z
     .array(factor)
     .min(1)
