@@ -59,7 +59,9 @@ async function oneTrial(folder: string): Promise<BenchRow> {
   const story = join(folder, "trial.yaml");
   await writeFile(story, trialStory);
   const lines = await blackstart(folder, "run", story, "--trials", String(trials), "--control", "1");
-  const took = lines.flatMap(({ trial }) => (trial !== undefined && trial.configuration.length > 0 ? [trial.tookMs] : []));
+  const took = lines.flatMap(({ trial }) =>
+    trial !== undefined && trial.configuration.length > 0 ? [trial.tookMs] : [],
+  );
   const middle = median(took);
   const { directory } = await findBinaries();
   const byHand = existsSync(join(directory, "pg_basebackup")) ? await byHandMs(directory) : undefined;

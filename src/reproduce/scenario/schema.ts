@@ -44,6 +44,10 @@ const actionFields = {
   after: duration.optional().describe("So long after the action before it has taken effect. Default: at once."),
 } as const;
 
+const automation = z
+  .enum(["none", "blackstart"])
+  .describe("Who acts by itself besides the manager: `blackstart` watches and fails over where that is safe.");
+
 const cluster = z.strictObject({
   manager: z
     .enum(["streaming", "patroni", "pacemaker"])
@@ -60,10 +64,7 @@ const cluster = z.strictObject({
   disks: z.boolean().default(false).describe("Disks of its own for each node, so that they can fail. Needs root."),
   durable: z.boolean().default(false).describe("With fsync. Needed only where a power loss is part of the story."),
   redis: z.boolean().default(false).describe("A Redis beside the cluster; its address is in BLACKSTART_REDIS_URL."),
-  automation: z
-    .enum(["none", "blackstart"])
-    .default("none")
-    .describe("Who acts by itself besides the manager: `blackstart` watches and fails over where that is safe."),
+  automation: automation.default("none"),
 });
 
 const environment = z
@@ -91,7 +92,11 @@ const workload = z.strictObject({
       "Shell commands that run as long as the trial does: services of one's own. Each is ready when it has written its first line.",
     ),
   environment: environment.default({}).describe("For the programs and for every `command`."),
-  clients: z.int().min(1).max(32).default(2),
+  clients: z.int().min(1).max(32).default(2).describe("So many write at once."),
+  reconnect: z
+    .boolean()
+    .default(false)
+    .describe("Every write has a connection of its own, as in services without a pool."),
   every: duration.optional().describe("Each client pauses so long between two writes. Default: 2ms."),
 });
 
@@ -105,7 +110,7 @@ const factor = z.strictObject({
     .describe("A difference of configuration: variables for the programs and for every `command`."),
   nodes: z.array(name).optional().describe("The nodes that get these settings. Default: all."),
   topology: z
-    .strictObject({ standbys: standbys.optional(), proxied: z.boolean().optional(), archive: z.boolean().optional() })
+    .strictObject({ standbys: standbys.optional(), automation: automation.optional() })
     .optional()
     .describe("A difference of topology: what takes the place of the cluster's own."),
   configuration: z

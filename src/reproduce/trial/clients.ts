@@ -58,10 +58,10 @@ export function startClients(
         const url = await clientUrl();
         if (url === undefined) throw new Error("there is no address to connect to");
         connection = await connect(url, { timeoutMs, applicationName: "client" });
-        while (!stopped.aborted) {
+        do {
           await write(connection);
           await delay(workload.every ?? usualPauseMs, stopped);
-        }
+        } while (!workload.reconnect && !stopped.aborted);
       } catch (error) {
         // Cut off, refused or not answered: like a real client it tries again, and believes nothing of that write.
         if (!stopped.aborted) lastRefusal = (error as Error).message;

@@ -73,7 +73,7 @@ async function inLab(stage: Stage): Promise<{ shown: boolean; seen: string }> {
   await setUp(scenario, lab);
   // What is begun here ends when this block does, the last first: so every promise in it is awaited here.
   await using begun = new AsyncDisposableStack();
-  if (scenario.cluster.automation === "blackstart") {
+  if (spec.cluster.automation === "blackstart") {
     const automation = await means.automate(lab);
     begun.defer(() => automation.close());
   }
@@ -101,14 +101,14 @@ async function inLab(stage: Stage): Promise<{ shown: boolean; seen: string }> {
 }
 
 /** What the scenario's programs and commands are told, and the Redis that they may use. */
-async function surroundings({ scenario, means, lab }: Stage, begun: AsyncDisposableStack) {
+async function surroundings({ means, lab, spec }: Stage, begun: AsyncDisposableStack) {
   const told = {
     BLACKSTART_LAB: lab.name,
     BLACKSTART_LAB_FOLDER: lab.directory,
     BLACKSTART_SCENARIO_FOLDER: means.scenarioFolder,
     BLACKSTART_CLIENT_URL: (await lab.clientUrl()) ?? "",
   };
-  if (!scenario.cluster.redis) return told;
+  if (!spec.cluster.redis) return told;
   const binary = await findRedis();
   if (binary === undefined)
     throw new BlackstartError("NOT_POSSIBLE_NOW", {
