@@ -19,7 +19,7 @@ export async function promoteByHand(lab: LabRecord, which: string): Promise<{ do
   const chosen = which === "furthest" ? await furthest(standbys) : standbys.find(({ name }) => name === which);
   if (chosen === undefined)
     throw new BlackstartError("NOT_POSSIBLE_NOW", {
-      what: `${which === "furthest" ? "No standby" : which} can be promoted in the lab ${lab.name}.`,
+      what: `${which === "furthest" ? "No standby can" : `${which} cannot`} be promoted in the lab ${lab.name}.`,
       why:
         standbys.length === 0
           ? "None of its nodes runs as a standby."
