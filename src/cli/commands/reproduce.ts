@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { Act } from "../command.ts";
 import type { CaptureOptions } from "./reproduce/capture.ts";
+import type { CompareOptions } from "./reproduce/compare.ts";
 
 /** `blackstart reproduce …`: make the outage happen again, away from production. */
 export function addReproduce(program: Command, act: Act): void {
@@ -14,5 +15,17 @@ export function addReproduce(program: Command, act: Act): void {
       .option("--force", "overwrite the file"),
     async (context, options: CaptureOptions, cluster: string | undefined) =>
       (await import("./reproduce/capture.ts")).captureCommand(context, options, cluster),
+  );
+  act(
+    reproduce
+      .command("compare")
+      .argument("<left>", "production: a capture, a CIB, a text of crm, lab:<name>, or a cluster of the system file")
+      .argument("[right]", "the lab, likewise (default: the running cluster that --lab or --file means)")
+      .description("what differs between two clusters, the most likely to matter first")
+      .option("--as-factors", "print each difference as a factor of a scenario")
+      .option("--into <file>", "add the factors to this scenario")
+      .option("--exit-code", "end with 1 where there are differences"),
+    async (context, options: CompareOptions, left: string, right: string | undefined) =>
+      (await import("./reproduce/compare.ts")).compareCommand(context, options, left, right),
   );
 }

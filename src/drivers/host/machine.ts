@@ -98,7 +98,8 @@ const sysctls = [
 const script = `
 data=$1
 say() { printf '%s\\t%s\\n' "$1" "$2"; }
-first() { [ -r "$2" ] && { IFS= read -r line <"$2" || [ -n "$line" ]; } && say "$1" "$line"; }
+# Not by the shell's read: it asks byte by byte, and /proc/sys answers the first byte only.
+first() { [ -r "$2" ] && say "$1" "$(head -n 1 "$2" 2>/dev/null)"; }
 say kernel "$(uname -sr)"
 say architecture "$(uname -m)"
 [ -r /etc/os-release ] && say "operating system" "$(. /etc/os-release; echo "$PRETTY_NAME")"

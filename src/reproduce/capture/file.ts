@@ -5,7 +5,8 @@ import { type Capture, captureSchema } from "./schema.ts";
 
 /** The text of a capture's file: YAML, with what is read as one thing in one line. Pure. */
 export function captureText(capture: Capture): string {
-  const document = new Document(capture);
+  // Quoted where a reader of YAML 1.1 would take `off` for a boolean.
+  const document = new Document(capture, { compat: "yaml-1.1" });
   document.commentBefore = [
     ` The configuration of the cluster ${capture.cluster} of ${capture.system}, by \`blackstart reproduce capture\`.`,
     " Without passwords, and without the names of databases and roles. What was not found out: see `missing`.",
@@ -21,7 +22,7 @@ export function captureText(capture: Capture): string {
       if (list.items.every((item) => isScalar(item) && String(item.value).length <= 40)) list.flow = true;
     },
   });
-  return document.toString({ lineWidth: 0 });
+  return document.toString({ lineWidth: 0, flowCollectionPadding: false });
 }
 
 const inOneLine: ReadonlySet<string> = new Set([
