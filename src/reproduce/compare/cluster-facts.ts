@@ -5,6 +5,7 @@ import { leavesOf } from "./tree.ts";
 
 /** What is true of the cluster as a whole; undefined for a part that was not captured. */
 export type ClusterFacts = Readonly<{
+  manager: readonly Fact[];
   topology: readonly Fact[] | undefined;
   extensions: readonly Fact[] | undefined;
   patroni: readonly Fact[] | undefined;
@@ -15,16 +16,23 @@ export type ClusterFacts = Readonly<{
 export function clusterFacts(capture: Capture): ClusterFacts {
   const { extensions, patroni, pacemaker } = capture;
   return {
-    topology: Object.keys(capture.nodes).length === 0 ? undefined : topologyFacts(capture),
+    manager: [{ where: "manager of failover", value: capture.manager, subject: { kind: "manager" } }],
+    topology: isSeen(capture) ? topologyFacts(capture) : undefined,
     extensions: extensions && extensionFacts(extensions),
     patroni: patroni && patroniFacts(patroni, false),
     pacemaker: pacemaker && pacemakerFacts(pacemaker),
   };
 }
 
+/** Who streams from whom is known only where every node was asked. */
+function isSeen({ nodes }: Capture): boolean {
+  const all = Object.values(nodes);
+  return all.length > 0 && all.every(({ role, postgres }) => role !== "unknown" && postgres?.timeline !== undefined);
+}
+
 const roles: readonly Role[] = ["primary", "synchronous", "asynchronous", "standby", "unknown"];
 
-function topologyFacts({ nodes, manager }: Capture): readonly Fact[] {
+function topologyFacts({ nodes }: Capture): readonly Fact[] {
   const all = Object.values(nodes);
   const counts = roles.flatMap((role) => {
     const count = all.filter((node) => node.role === role).length;
@@ -34,22 +42,18 @@ function topologyFacts({ nodes, manager }: Capture): readonly Fact[] {
     const from = postgres?.streamsFrom;
     return from === undefined ? [] : [`${role} from ${nodes[from]?.role ?? "another server"}`];
   });
+  const counted = [...Map.groupBy(streams, (one) => one)].map(([text, same]) => `${same.length} ${text}`);
   const primary = all.find(({ role }) => role === "primary")?.postgres?.timeline;
-  const behind = all.filter(({ postgres }) => postgres?.timeline !== undefined && postgres.timeline !== primary);
+  const behind = all.filter(({ postgres }) => postgres?.timeline !== primary);
   const zones = new Set(all.map(({ zone }) => zone).filter((zone) => zone !== undefined));
   return [
-    { where: "manager of failover", value: manager, subject: { kind: "manager" } },
     { where: "nodes", value: counts.join(", "), subject: { kind: "topology", name: "roles" } },
-    { where: "streams", value: streams.sort().join("; "), subject: { kind: "topology", name: "streams" } },
-    ...(primary === undefined
-      ? []
-      : [
-          {
-            where: "nodes on another timeline than the primary",
-            value: String(behind.length),
-            subject: { kind: "topology" as const, name: "timelines" },
-          },
-        ]),
+    { where: "streams", value: counted.sort().join("; "), subject: { kind: "topology", name: "streams" } },
+    {
+      where: "nodes on another timeline than the primary",
+      value: String(behind.length),
+      subject: { kind: "topology", name: "timelines" },
+    },
     ...(zones.size === 0
       ? []
       : [{ where: "zones", value: String(zones.size), subject: { kind: "topology" as const, name: "zones" } }]),

@@ -29,12 +29,12 @@ export function compareCaptures(left: Capture, right: Capture): Comparison {
     const facts = [nodeFacts(left, one, new Map()), nodeFacts(right, other, names)] as const;
     return nodeDifferences(facts, (part) =>
       notCompared.add(
-        `${partNames[part]} of ${pair.left === pair.right ? pair.left : `${pair.left} and ${pair.right}`}: captured on one side only.`,
+        `${partNames[part]} of ${pair.left === pair.right ? pair.left : `${pair.left} and ${pair.right}`}: not captured, or not whole, on one side.`,
       ),
     ).map((difference) => ({ ...difference, nodes: [pair.left] }));
   });
   const clusters = clusterDifferences([clusterFacts(left), clusterFacts(right)], (part) =>
-    notCompared.add(`${partNames[part]}: captured on one side only.`),
+    notCompared.add(`${partNames[part]}: not captured, or not whole, on one side.`),
   );
   const cibs = compareCibs(left.pacemaker?.cib, right.pacemaker?.cib, names, (why) => notCompared.add(why));
   const all = [...together(nodes, pairing.pairs.length), ...clusters, ...cibs].map(ranked);
@@ -52,6 +52,7 @@ const partNames: Readonly<Record<keyof NodeFacts | keyof ClusterFacts, string>> 
   access: "Access rules",
   machine: "The machine",
   patroni: "Patroni's configuration",
+  manager: "The manager",
   topology: "Topology",
   extensions: "Extensions",
   pacemaker: "Pacemaker and Corosync",
@@ -65,11 +66,12 @@ function nodeDifferences([left, right]: readonly [NodeFacts, NodeFacts], onOneSi
       return [];
     }
     if (part === "access") return accessDifferences(ours, theirs);
-    const found = differencesOf(ours, theirs);
-    // A setting that exists in one version only, and was set in none, follows from the version.
-    return part === "settings"
-      ? found.filter(({ left, right, onlyDefaults }) => !(onlyDefaults && (left === null || right === null)))
-      : found;
+    // What exists in one version only, and was set in none, follows from the version.
+    return differencesOf(ours, theirs).filter(
+      ({ left, right, onlyDefaults, subject }) =>
+        (left !== null && right !== null) ||
+        !(subject.kind === "fixed" || (subject.kind === "setting" && onlyDefaults)),
+    );
   });
 }
 
@@ -91,18 +93,29 @@ function differencesOf(left: readonly Fact[], right: readonly Fact[]): readonly 
   return [...new Set([...ours.keys(), ...theirs.keys()])].flatMap((where) => {
     const [one, other] = [ours.get(where), theirs.get(where)];
     if (one?.value === other?.value) return [];
-    const subject = (one ?? other)?.subject;
+    const { subject, isList } = one ?? other ?? {};
     if (subject === undefined) return [];
+    const [text, otherText] = [one?.value ?? null, other?.value ?? null];
     return [
       {
         where,
-        left: one?.value ?? null,
-        right: other?.value ?? null,
+        left: isList ? wordsOnlyIn(text, otherText) : text,
+        right: isList ? wordsOnlyIn(otherText, text) : otherText,
         subject,
         onlyDefaults: (one?.isDefault ?? true) && (other?.isDefault ?? true),
       },
     ];
   });
+}
+
+function wordsOnlyIn(text: string | null, other: string | null): string | null {
+  const others = new Set(other?.split(" "));
+  return (
+    text
+      ?.split(" ")
+      .filter((word) => !others.has(word))
+      .join(" ") || null
+  );
 }
 
 function gathered(facts: readonly Fact[]): ReadonlyMap<string, Fact> {

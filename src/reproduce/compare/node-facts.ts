@@ -187,9 +187,9 @@ function serverFacts(server: CapturedServer): readonly Fact[] {
 
 /** Options of `configure` one by one; where it is installed and with which compiler's flags is not compared. */
 function buildFacts({ build, platform }: CapturedServer): readonly Fact[] {
-  const options = [...(build?.CONFIGURE ?? "").matchAll(/'?--((?:with|without|enable|disable)-[^'\s=]+)(?:=[^']*)?'?/g)]
+  const options = [...(build?.CONFIGURE ?? "").matchAll(/'?--((?:with|without)-[^'\s=]+|enable-cassert)(?:=[^']*)?'?/g)]
     .map(([, option = ""]) => option)
-    .filter((option) => !/extra-version|includes|libraries|-path$/.test(option));
+    .filter((option) => !/extra-version|includes|libraries|gnu-ld|pgport|system-tzdata|-path$/.test(option));
   return [
     ...(build?.CONFIGURE === undefined
       ? []
@@ -198,6 +198,7 @@ function buildFacts({ build, platform }: CapturedServer): readonly Fact[] {
             where: "build options",
             value: [...new Set(options)].sort().join(" "),
             subject: { kind: "build" as const, name: "configure" },
+            isList: true,
           },
         ]),
     ...(platform === undefined
@@ -227,16 +228,20 @@ function accessText({ type, databases, users, address, method, options, error }:
   return error ? `${words} (not understood by the server)` : words;
 }
 
+const place = { data: "data", wal: "write-ahead log" } as const;
+
 function machineFacts({ facts, mounts, limits }: CapturedMachine): readonly Fact[] {
   const mounted = (name: "data" | "wal") => {
     const mount = mounts[name];
     return mount === undefined
       ? []
       : [
+          { where: `file system of the ${place[name]}`, value: mount.kind, subject: { kind: "mount" as const, name } },
           {
-            where: `mount of the ${name === "wal" ? "write-ahead log" : "data"}`,
-            value: `${mount.kind} (${mount.options.join(",")})`,
+            where: `mount options of the ${place[name]}`,
+            value: mount.options.join(" "),
             subject: { kind: "mount" as const, name },
+            isList: true,
           },
         ];
   };

@@ -19,8 +19,11 @@ export type Subject =
   | Readonly<{ kind: "corosync"; path: readonly string[] }>
   | Readonly<{ kind: "cib"; cib: CibSubject }>;
 
-/** One thing that a capture says: `where` names it, the same in two captures. */
-export type Fact = Readonly<{ where: string; value: string; subject: Subject; isDefault?: boolean }>;
+/**
+ * One thing that a capture says: `where` names it, the same in two captures. Of a list, words with blanks between them,
+ * only what the other side has not is a difference.
+ */
+export type Fact = Readonly<{ where: string; value: string; subject: Subject; isDefault?: boolean; isList?: boolean }>;
 
 /** Two captures say two things. Null: it is not there at all. */
 export type Difference = Readonly<{

@@ -14,8 +14,8 @@ export function tellComparison(out: Output, comparison: Comparison, labels: read
     out.table(
       same.map(({ where, nodes, left, right }) => [
         `  ${short(where, out.layout.width / 2)}${nodes === undefined ? "" : ` (${nodes.join(", ")})`}`,
-        short(left ?? "–", out.layout.width / 4),
-        right ?? "–",
+        short(valueText(left), out.layout.width / 4),
+        valueText(right),
       ]),
       ["  where", ...labels],
     );
@@ -43,14 +43,19 @@ function pairingLines(
   labels: readonly [string, string],
 ): readonly string[] {
   const lines: string[] = [];
-  if (how === "role" && pairs.length > 0)
-    lines.push(`Compared by role: ${pairs.map(({ left, right }) => `${left} with ${right}`).join(", ")}.`);
+  const others = pairs.filter(({ left, right }) => left !== right);
+  if (how === "role" && others.length > 0)
+    lines.push(`Compared by role: ${others.map(({ left, right }) => `${left} with ${right}`).join(", ")}.`);
   for (const [side, label] of [
     ["left", labels[0]],
     ["right", labels[1]],
   ] as const)
     if (alone[side].length > 0) lines.push(`Of ${label} without a counterpart: ${alone[side].join(", ")}.`);
   return lines;
+}
+
+function valueText(value: string | null): string {
+  return value === null ? "–" : value === "" ? "(empty)" : value;
 }
 
 /** On a terminal the columns before the last must leave room for it. */

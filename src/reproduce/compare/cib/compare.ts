@@ -19,7 +19,7 @@ export function compareCibs(
 ): readonly Unranked[] {
   const [ours, theirs] = [read(left, notCompared), read(right, notCompared)];
   if (ours === undefined || theirs === undefined) {
-    if (ours !== theirs) notCompared("Pacemaker's configuration: captured on one side only.");
+    if (ours !== theirs) notCompared("Pacemaker's configuration: not captured on one side.");
     return [];
   }
   const nodes = names.size > 0 ? names : pairedByOrder(nodesIn(ours), nodesIn(theirs));
