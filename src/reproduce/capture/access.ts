@@ -41,7 +41,7 @@ function addressClass(address: string | null, netmask: string | null): string | 
   if (netmask === null) return address.startsWith(".") ? "domain" : "host name";
   const bits = bitsOf(netmask);
   if (bits === 0) return isIPv6(address) ? "every ipv6" : "every ipv4";
-  if (/^127\./.test(address) || address === "::1") return "loopback";
+  if (address.startsWith("127.") || address === "::1") return "loopback";
   return `${isIPv6(address) ? "ipv6" : "ipv4"}/${bits}`;
 }
 

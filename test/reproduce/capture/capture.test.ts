@@ -64,7 +64,7 @@ test(
   "secrets that stand everywhere are nowhere in the file, nor are the names of customers",
   { skip: noPostgres },
   () =>
-    withLab({ standbys: ["asynchronous"] }, async (lab) => {
+    withLab({ standbys: ["asynchronous"], settings: { archive_mode: "on" } }, async (lab) => {
       const [primary, standby] = lab.nodes;
       const url = primary?.url ?? "";
       await sql(
@@ -79,7 +79,8 @@ test(
         "alter system set ssl_passphrase_command = 'echo geheim-8'",
         "alter system set cluster_name = 'ours'",
       );
-      const rules = "host acme_customer acme_customer 10.1.2.3/32 ldap ldapserver=x ldapbindpasswd=geheim-9\n";
+      const rules =
+        "host acme_customer acme_customer 10.1.2.3/32 radius radiusservers=127.0.0.1 radiussecrets=geheim-9\n";
       await appendFile(join(primary?.dataDirectory ?? "", "pg_hba.conf"), rules);
       await sql(
         standby?.url ?? "",
@@ -110,8 +111,8 @@ test(
         databases: ["named"],
         users: ["named"],
         address: "ipv4/32",
-        method: "ldap",
-        options: ["ldapbindpasswd", "ldapserver"],
+        method: "radius",
+        options: ["radiussecrets", "radiusservers"],
       });
       assert.deepEqual(
         roleSettings?.map(({ scope, name, value }) => `${scope}: ${name} ${value}`),
