@@ -27,14 +27,12 @@ export function compareCaptures(left: Capture, right: Capture): Comparison {
     const [one, other] = [left.nodes[pair.left], right.nodes[pair.right]];
     if (one === undefined || other === undefined) return [];
     const facts = [nodeFacts(left, one, new Map()), nodeFacts(right, other, names)] as const;
-    return nodeDifferences(facts, (part) =>
-      notCompared.add(
-        `${partNames[part]} of ${pair.left === pair.right ? pair.left : `${pair.left} and ${pair.right}`}: not captured, or not whole, on one side.`,
-      ),
-    ).map((difference) => ({ ...difference, nodes: [pair.left] }));
+    const of = pair.left === pair.right ? pair.left : `${pair.left} and ${pair.right}`;
+    const onOneSide = (part: string) => notCompared.add(`${part} of ${of}: not captured, or not whole, on one side.`);
+    return nodeDifferences(facts, onOneSide).map((difference) => ({ ...difference, nodes: [pair.left] }));
   });
   const clusters = clusterDifferences([clusterFacts(left), clusterFacts(right)], (part) =>
-    notCompared.add(`${partNames[part]}: not captured, or not whole, on one side.`),
+    notCompared.add(`${part}: not captured, or not whole, on one side.`),
   );
   const cibs = compareCibs(left.pacemaker?.cib, right.pacemaker?.cib, names, (why) => notCompared.add(why));
   const all = [...together(nodes, pairing.pairs.length), ...clusters, ...cibs].map(ranked);
@@ -58,14 +56,15 @@ const partNames: Readonly<Record<keyof NodeFacts | keyof ClusterFacts, string>> 
   pacemaker: "Pacemaker and Corosync",
 };
 
-function nodeDifferences([left, right]: readonly [NodeFacts, NodeFacts], onOneSide: (part: keyof NodeFacts) => void) {
+function nodeDifferences([left, right]: readonly [NodeFacts, NodeFacts], onOneSide: (part: string) => void) {
   return (Object.keys(left) as (keyof NodeFacts)[]).flatMap((part): readonly Unranked[] => {
     const [ours, theirs] = [left[part], right[part]];
     if (ours === undefined || theirs === undefined) {
-      if (ours !== theirs) onOneSide(part);
+      if (ours !== theirs) onOneSide(partNames[part]);
       return [];
     }
     if (part === "access") return accessDifferences(ours, theirs);
+    if (part === "machine") return machineDifferences(ours, theirs, onOneSide);
     // What exists in one version only, and was set in none, follows from the version.
     return differencesOf(ours, theirs).filter(
       ({ left, right, onlyDefaults, subject }) =>
@@ -75,14 +74,21 @@ function nodeDifferences([left, right]: readonly [NodeFacts, NodeFacts], onOneSi
   });
 }
 
-function clusterDifferences(
-  [left, right]: readonly [ClusterFacts, ClusterFacts],
-  onOneSide: (part: keyof ClusterFacts) => void,
-) {
+/** A machine that does not say a thing has it all the same: that one side lacks it is no difference. */
+function machineDifferences(left: readonly Fact[], right: readonly Fact[], onOneSide: (part: string) => void) {
+  const places = [left, right].map((facts) => new Set(facts.map(({ where }) => where)));
+  const untold = [...left, ...right]
+    .map(({ where }) => where)
+    .filter((where) => !places.every((known) => known.has(where)));
+  if (untold.length > 0) onOneSide(untold.join(", "));
+  return differencesOf(left, right).filter(({ where }) => !untold.includes(where));
+}
+
+function clusterDifferences([left, right]: readonly [ClusterFacts, ClusterFacts], onOneSide: (part: string) => void) {
   return (Object.keys(left) as (keyof ClusterFacts)[]).flatMap((part): readonly Unranked[] => {
     const [ours, theirs] = [left[part], right[part]];
     if (ours !== undefined && theirs !== undefined) return differencesOf(ours, theirs);
-    if (ours !== theirs) onOneSide(part);
+    if (ours !== theirs) onOneSide(partNames[part]);
     return [];
   });
 }

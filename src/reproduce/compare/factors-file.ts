@@ -1,4 +1,4 @@
-import { isSeq, parseDocument, YAMLSeq } from "yaml";
+import { isMap, isSeq, parseDocument, YAMLSeq } from "yaml";
 import { BlackstartError } from "../../base/error.ts";
 import type { Factors } from "./factors.ts";
 import type { Difference } from "./subject.ts";
@@ -15,6 +15,7 @@ export function withFactors(text: string, { factors, others }: Factors, path: st
   const [error] = document.errors;
   if (error !== undefined) throw noScenario(path, error.message.split("\n")[0] ?? "");
   if (document.contents === null) document.contents = document.createNode({}) as never;
+  if (!isMap(document.contents)) throw noScenario(path, "A scenario is a mapping: `symptom: …`, `factors: …`.");
   const there: unknown = document.get("factors");
   if (there !== undefined && there !== null && !isSeq(there)) throw noScenario(path, "`factors` is no list.");
   const list = isSeq(there) ? there : new YAMLSeq(document.schema);
