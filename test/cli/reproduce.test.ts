@@ -113,3 +113,31 @@ test("a lab is captured into a file, changed, and compared with what it was", { 
     }
   }),
 );
+
+test("an experiment is imported, exported again, and the same", () =>
+  withFiles(async ({ run }, folder) => {
+    const experiment = {
+      version: "1.0.0",
+      title: "t",
+      description: "d",
+      "steady-state-hypothesis": {
+        title: "up",
+        probes: [
+          { type: "probe", name: "up", provider: { type: "process", path: "true", arguments: [] }, tolerance: 0 },
+        ],
+      },
+      method: [{ type: "action", name: "kill", provider: { type: "process", path: "kill", arguments: ["-9", "1"] } }],
+      rollbacks: [],
+    };
+    await writeFile(join(folder, "experiment.json"), JSON.stringify(experiment));
+    const taken = await run("reproduce", "import", "experiment.json", "--into", "scenario.yaml", "--json");
+    assert.deepEqual([taken.code, taken.result.factors, taken.result.notRun], [0, 1, []], taken.stderr);
+    assert.equal(
+      (await run("reproduce", "import", "experiment.json", "--into", "scenario.yaml")).code,
+      2,
+      "overwritten",
+    );
+    const given = await run("reproduce", "export", "scenario.yaml");
+    assert.deepEqual(JSON.parse(given.stdout), experiment);
+    assert.equal((await run("reproduce", "import", "none.json", "--json")).result.error.code, "INPUT_INVALID");
+  }));

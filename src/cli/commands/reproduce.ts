@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { Act } from "../command.ts";
 import type { CaptureOptions } from "./reproduce/capture.ts";
+import type { ExchangeOptions } from "./reproduce/chaos-toolkit.ts";
 import type { CompareOptions } from "./reproduce/compare.ts";
 
 /** `blackstart reproduce …`: make the outage happen again, away from production. */
@@ -27,5 +28,25 @@ export function addReproduce(program: Command, act: Act): void {
       .option("--exit-code", "end with 1 where there are differences"),
     async (context, options: CompareOptions, left: string, right: string | undefined) =>
       (await import("./reproduce/compare.ts")).compareCommand(context, options, left, right),
+  );
+  act(
+    reproduce
+      .command("import")
+      .argument("<experiment>", "an experiment or a journal of the Chaos Toolkit, JSON or YAML")
+      .description("make factors and a symptom of an experiment")
+      .option("--into <file>", "write them into this file (default: print them)")
+      .option("--force", "overwrite the file"),
+    async (context, options: ExchangeOptions, experiment: string) =>
+      (await import("./reproduce/chaos-toolkit.ts")).importCommand(context, options, experiment),
+  );
+  act(
+    reproduce
+      .command("export")
+      .argument("<scenario>", "a scenario")
+      .description("make an experiment of the Chaos Toolkit of a scenario")
+      .option("--into <file>", "write it into this file (default: print it)")
+      .option("--force", "overwrite the file"),
+    async (context, options: ExchangeOptions, scenario: string) =>
+      (await import("./reproduce/chaos-toolkit.ts")).exportCommand(context, options, scenario),
   );
 }
