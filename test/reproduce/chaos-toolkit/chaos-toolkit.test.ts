@@ -162,7 +162,7 @@ test("a fault becomes a call of blackstart; a setting cannot be said, and that i
       ["lab", "break", "hang", "--node", "pg2"],
     ],
   );
-  assert.equal((experiment["steady-state-hypothesis"]?.probes[0] as any).tolerance, 0);
+  assert.equal((experiment as any)["steady-state-hypothesis"].probes[0].tolerance, 0);
   assert.deepEqual(
     notSaid.map((one) => one.id),
     ["fsync"],
