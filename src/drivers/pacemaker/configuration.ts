@@ -16,7 +16,7 @@ export type PacemakerConfiguration = Readonly<{
 /** Asks one member; needs root or the group haclient there. */
 export async function askPacemaker(host: Host): Promise<PacemakerConfiguration> {
   const missing: Missing[] = [];
-  const asked = (what: string, script: string) => orMissing(missing, what, () => output(host, what, script));
+  const asked = (what: string, script: string) => orMissing(missing, what, () => output(host, script));
   return {
     version: numberIn(await asked("Pacemaker's version", "pacemakerd --version")),
     cib: await asked("Pacemaker's configuration (cibadmin)", withoutStatus),
@@ -31,11 +31,11 @@ const withoutStatus = `
 answer=$(cibadmin --query) || exit
 printf '%s\\n' "$answer" | sed -e '/<status\\/>/d' -e '/<status[ >]/,/<\\/status>/d'`;
 
-async function output(host: Host, what: string, script: string): Promise<string> {
+async function output(host: Host, script: string): Promise<string> {
   const { code, stdout, stderr } = await host.run({ script });
   if (code === 0 && stdout.trim() !== "") return stdout;
   throw new BlackstartError("HOST_COMMAND_FAILED", {
-    what: `${what} could not be asked on ${host.reference}.`,
+    what: `${host.reference} did not tell.`,
     why: stderr.trim().split("\n").at(-1) || `It ended with code ${code} and said nothing.`,
     next: "See whether Pacemaker runs there, and whether this user may ask it (root, or the group haclient).",
   });

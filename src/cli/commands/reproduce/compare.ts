@@ -48,7 +48,8 @@ function shown({
 
 function warnOfMissing({ out }: CommandContext, sides: readonly Side[]): void {
   for (const { label, capture } of sides) {
-    const count = capture.missing.length;
+    // A CIB alone is not expected to hold more.
+    const count = Object.keys(capture.nodes).length === 0 ? 0 : capture.missing.length;
     if (count > 0)
       out.progress(
         `${label}: ${counted(count, "thing was", "things were")} not found out; see \`missing\` in its capture.`,
