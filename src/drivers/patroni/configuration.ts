@@ -62,8 +62,8 @@ function mappingIn(text: string): readonly Mapping[] {
 }
 
 function chosen(files: readonly Mapping[], dataDirectory: string | undefined): Mapping | undefined {
-  const same = files.find((file) => textAt(file, "postgresql", "data_dir")?.replace(/\/+$/, "") === dataDirectory);
-  return same ?? (files.length === 1 ? files[0] : undefined);
+  if (dataDirectory === undefined) return files.length === 1 ? files[0] : undefined;
+  return files.find((file) => textAt(file, "postgresql", "data_dir")?.replace(/\/+$/, "") === dataDirectory);
 }
 
 function apiOf(local: Mapping | undefined, address: string | undefined): string | undefined {

@@ -118,9 +118,14 @@ const places = new Set([
   "krbsrvname",
 ]);
 
+/** What libpq does by itself; Patroni writes it all the same. */
+const preferred = new Set(["sslmode", "gssencmode", "channel_binding"]);
+
 function conninfoText(text: string): string {
   try {
-    const kept = Object.entries(parseConninfo(text)).filter(([name]) => !places.has(name));
+    const kept = Object.entries(parseConninfo(text)).filter(
+      ([name, value]) => !places.has(name) && !(value === "prefer" && preferred.has(name)),
+    );
     return kept
       .map(([name, value]) => `${name}=${value}`)
       .sort()
