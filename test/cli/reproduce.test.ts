@@ -100,6 +100,8 @@ test("a lab is captured into a file, changed, and compared with what it was", { 
       const printed = await run("reproduce", "capture", "trial/ledger", "--lab", "trial");
       assert.equal(parse(printed.stdout).format, 1);
       assert.equal((await run("reproduce", "compare", "before.yaml", "--lab", "trial", "--exit-code")).code, 0);
+      const file = join(folder, "home", "labs", "trial", "blackstart.yaml");
+      assert.deepEqual((await run("reproduce", "compare", file, "before.yaml", "--json")).result.differences, []);
       await run("lab", "break", "kill-primary");
       const after = await run("reproduce", "compare", "before.yaml", "lab:trial", "--json");
       assert.equal(after.code, 0, after.stderr);

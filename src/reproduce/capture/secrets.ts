@@ -27,6 +27,8 @@ const harmless: ReadonlySet<string> = new Set([
   "md5_password_warnings",
   "ssl_passphrase_command_supports_reload",
   "passfile",
+  "pre_auth_delay",
+  "post_auth_delay",
 ]);
 
 /** The value of a PostgreSQL setting, whichever it is. */

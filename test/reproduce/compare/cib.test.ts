@@ -215,6 +215,17 @@ test("a resource that is called otherwise is recognised by its agent, and its co
   assert.deepEqual(told(left, right), ["colocation vip with ms: 5 | 6"]);
 });
 
+test("nodes that are called otherwise are taken in their order, wherever they are named", () => {
+  const constraints = `<rsc_location id="l" rsc="ms" node="pg2" score="5"/>
+    <rsc_location id="r" rsc="ms"><rule id="x" score="7"><expression id="e" attribute="#uname" operation="eq" value="pg1"/></rule></rsc_location>`;
+  const left = cib({
+    constraints,
+    rest: '<fencing-topology><fencing-level id="f" index="1" target="pg1" devices="d"/></fencing-topology>',
+  });
+  assert.deepEqual(told(left, left.replaceAll('"pg1"', '"db-a"').replaceAll('"pg2"', '"db-b"')), []);
+  assert.equal(told(left, left.replaceAll('"pg1"', '"db-b"').replaceAll('"pg2"', '"db-a"')).length, 6);
+});
+
 test("what is absolute comes before what is weighed, and that before times", () => {
   const left = cib({
     constraints:

@@ -33,8 +33,8 @@ export async function captureLive(
 }
 
 /**
- * What a person named: a file (a capture, a CIB, a text of crm), `lab:<name>`, a cluster of the system file; nothing is
- * the system that is meant by `--lab` and `--file`, as in every command.
+ * What a person named: a file (a capture, a CIB, a text of crm, a system file), `lab:<name>`, a cluster of the system
+ * file; nothing is the system that is meant by `--lab` and `--file`, as in every command.
  */
 export async function sideOf(context: CommandContext, named: string | undefined): Promise<Side> {
   if (named === undefined) return live(context, await context.system(), undefined);
@@ -44,7 +44,12 @@ export async function sideOf(context: CommandContext, named: string | undefined)
     return live(context, await loadSystem(lab.systemFile, context.environment), undefined);
   }
   const path = resolve(named);
-  if (await isThere(path)) return { label: basename(path), capture: await readSide(path, named) };
+  if (await isThere(path)) {
+    const text = await textOf(path, named);
+    // A system file stands for the cluster that it describes, as it runs now.
+    if (/^clusters:/m.test(text)) return live(context, await loadSystem(path, context.environment), undefined);
+    return { label: basename(path), capture: await captureIn(text, named) };
+  }
   if (/[./]\w+$/.test(named) && !named.includes("/")) throw nothing(named);
   try {
     return await live(context, await context.system(), named);
@@ -59,14 +64,18 @@ async function live(context: CommandContext, system: System, named: string | und
   return { label: `${capture.system}/${capture.cluster}`, capture };
 }
 
-async function readSide(path: string, named: string): Promise<Capture> {
-  const text = await readFile(path, "utf8").catch((error) => {
+async function textOf(path: string, named: string): Promise<string> {
+  return readFile(path, "utf8").catch((error) => {
     throw new BlackstartError("INPUT_INVALID", {
       what: `${named} cannot be read.`,
       why: messageOf(error),
       next: "Name a file that this user may read.",
     });
   });
+}
+
+/** By what the text begins with: a CIB, a capture as JSON or YAML, else what crm prints. */
+async function captureIn(text: string, named: string): Promise<Capture> {
   const start = text.trimStart();
   if (start.startsWith("<")) return captureOfCib(text, named);
   if (start.startsWith("{") || /^(blackstart|format|capturedAt):/m.test(text)) return readCapture(text, named);
