@@ -11,6 +11,10 @@ export const catalogue = {
   SECRET_MISSING: { exitCode: 2, meaning: "A ${VARIABLE} or file: reference in blackstart.yaml leads nowhere." },
   UNKNOWN_NAME: { exitCode: 2, meaning: "A cluster, node, incident or other name that does not exist." },
   USAGE: { exitCode: 2, meaning: "The command was called with arguments that do not fit together." },
+  INPUT_INVALID: {
+    exitCode: 2,
+    meaning: "A file given to `reproduce` is not what it should be: a capture, a CIB, an experiment.",
+  },
 
   // The world is not as asked.
   UNREACHABLE: { exitCode: 1, meaning: "A database, host, cache or service did not answer in time." },

@@ -60,11 +60,12 @@ function addAll(program: Command, act: Act): void {
   addUp(program, act);
   addStatus(program, act);
   addCheck(program, act);
-  program.commandsGroup("Respond, mitigate, recover, learn:");
+  program.commandsGroup("Respond, mitigate, recover, reproduce, learn:");
   addIncident(program, act);
   addMitigate(program, act);
   addPlan(program, act);
   addRecover(program, act);
+  addReproduce(program, act);
   addPostmortem(program, act);
   program.commandsGroup("Reproduce:");
   addReproduce(program, act);
