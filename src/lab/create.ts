@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { BlackstartError, messageOf } from "../base/error.ts";
 import { blackstartHome } from "../system/home.ts";
@@ -51,8 +51,7 @@ async function foundation(
   binaries: Binaries,
   options: LabOptions,
 ): Promise<LabRecord> {
-  const directory = join(home, name);
-  makeDirectory(home, directory);
+  const directory = makeDirectory(home, name);
   try {
     const maker = identityOf(process.pid);
     if (maker === undefined) throw new Error("this process has no entry in /proc");
@@ -109,10 +108,13 @@ function assertName(name: string): void {
   });
 }
 
-function makeDirectory(home: string, directory: string): void {
+/** Its real path: processes are found by where they stand, and the kernel names that without symbolic links. */
+function makeDirectory(home: string, name: string): string {
+  const directory = join(home, name);
   try {
     mkdirSync(home, { recursive: true });
     mkdirSync(directory, { mode: 0o755 });
+    return realpathSync(directory);
   } catch (error) {
     const what = `The lab's directory ${directory} cannot be made.`;
     if ((error as NodeJS.ErrnoException).code !== "EEXIST")

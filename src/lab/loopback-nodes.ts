@@ -33,6 +33,8 @@ export async function loopbackNodes(
     ];
     return { name, role, port, serverPort, url, ownUrl, dataDirectory, logs: [logFileOf(dataDirectory)] };
   });
-  const routes = nodes.map(({ name, port, serverPort }) => ({ node: name, port, target: serverPort }));
+  const routes = options.proxied
+    ? nodes.map(({ name, port, serverPort }) => ({ node: name, port, target: serverPort }))
+    : [];
   return { ports, nodes, routes, others: ports.slice(own) };
 }

@@ -34,24 +34,21 @@ export type NodeRecord = LabNode &
     ownUrl: string;
   }>;
 
-/** What only one manager's labs have. */
+/** What only one manager's labs have. `routes`: of its proxy; none: it has no proxy. */
 export type ManagerRecord =
-  | Readonly<{ kind: "streaming"; proxy: ProxyRecord | null }>
+  | Readonly<{ kind: "streaming"; routes: readonly Route[] }>
   | PatroniRecord
   | Readonly<{ kind: "pacemaker" }>;
 
 export type PatroniRecord = Readonly<{
   kind: "patroni";
-  proxy: ProxyRecord | null;
+  routes: readonly Route[];
   times: PatroniTimes;
   /** Its ports. */
   etcd: Readonly<{ client: number; peer: number }>;
   /** By node: the ports of its REST API, the proxy's and its own, and the one at which it reaches etcd. */
   members: Readonly<Record<string, Readonly<{ rest: number; restServer: number; etcd: number }>>>;
 }>;
-
-/** `process`: null until it has been started. */
-export type ProxyRecord = Readonly<{ routes: readonly Route[]; process: ProcessIdentity | null }>;
 
 export function recordFile(directory: string): string {
   return join(directory, "lab.json");

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { promisify } from "node:util";
@@ -11,7 +20,7 @@ import { createLab } from "../../src/lab/create.ts";
 import type { Lab } from "../../src/lab/lab.ts";
 import { listLabs, openLab } from "../../src/lab/open.ts";
 import { serverProcessesIn } from "../../src/lab/processes.ts";
-import { proxyOf } from "../../src/lab/proxy/proxied.ts";
+import { proxyProcesses } from "../../src/lab/proxy/proxied.ts";
 import { type LabRecord, readRecord, writeRecord } from "../../src/lab/record.ts";
 import { loadSystem } from "../../src/system/load.ts";
 import { withFolder } from "../support/folder.ts";
@@ -39,8 +48,9 @@ for (const { title, binaries, skip } of postgresVersions) {
         chmodSync(folder, 0o755);
         const lab = await createLab({ binaries, home: folder, proxied: true, durable: false });
         const segments = segmentsOf(lab);
-        const proxy = proxyOf(readRecord(lab.directory) as LabRecord)?.process?.pid;
+        const proxy = proxyProcesses(readRecord(lab.directory) as LabRecord)[0]?.pid;
         assert.equal(segments.length, 3);
+        assert.ok(proxy);
         assert.ok(serverProcessesIn(lab.directory).length >= 9);
         await lab.break("kill-primary");
         const claims = lab.nodes.map(({ port }) => join(cacheDirectory(), "ports", String(port)));
@@ -135,14 +145,16 @@ describe("a lab", { skip: noPostgres }, () => {
       assert.ok(!existsSync(lab.directory));
     }));
 
-  test("whose proxy's pid belongs to a stranger by now leaves the stranger alone", () =>
-    withLab({ standbys: [] }, async (lab) => {
-      const record = readRecord(lab.directory);
-      assert.ok(record);
-      // As after a reboot: the pid is somebody else's (here: our own), only the start time tells.
-      const proxy = { routes: [], process: { ...record.maker, startTime: "1" } };
-      writeRecord({ ...record, manager: { kind: "streaming", proxy } });
-      await (await openLab(lab.name, join(lab.directory, ".."))).down();
+  test("in a home that is reached by a symbolic link is seen and ended like any other", () =>
+    withFolder(async (folder) => {
+      chmodSync(folder, 0o755);
+      mkdirSync(join(folder, "real"));
+      symlinkSync("real", join(folder, "link"));
+      const lab = await createLab({ home: join(folder, "link"), standbys: [], proxied: true, durable: false });
+      assert.equal((await lab.status()).state, "running");
+      await lab.down();
+      assert.deepEqual(serverProcessesIn(folder), []);
+      assert.deepEqual(readdirSync(join(folder, "real")), []);
     }));
 
   test("stops showing as running when its processes are gone, and a lost data directory does not hide them", () =>
@@ -230,7 +242,7 @@ test("another user's lab is neither judged nor touched", { skip: process.getuid?
       durable: true,
       ports: [],
       nodes: [],
-      manager: { kind: "streaming", proxy: null },
+      manager: { kind: "streaming", routes: [] },
     });
     process.seteuid?.(65534);
     try {

@@ -9,7 +9,7 @@ import { loopbackNodes } from "../loopback-nodes.ts";
 import type { LabManager, LabPlan, LabSite } from "../manager.ts";
 import { findProgram } from "../programs.ts";
 import { proxiedNetwork, proxyProcesses } from "../proxy/proxied.ts";
-import { withProxy } from "../proxy/start.ts";
+import { startProxy } from "../proxy/start.ts";
 import type { LabRecord, NodeRecord, PatroniRecord } from "../record.ts";
 import { rolesNow } from "../roles-now.ts";
 import { isRunning } from "../servers.ts";
@@ -89,7 +89,7 @@ async function plan(site: LabSite, options: LabOptions): Promise<LabPlan> {
     nodes: nodes.map((node) => ({ ...node, logs: [...node.logs, patroniLogOf(node)] })),
     manager: {
       kind: "patroni",
-      proxy: options.proxied ? { routes: [...routes, ...memberRoutes], process: null } : null,
+      routes: options.proxied ? [...routes, ...memberRoutes] : [],
       times: options.patroni ?? defaultTimes,
       etcd: { client, peer },
       members,
@@ -101,9 +101,9 @@ async function plan(site: LabSite, options: LabOptions): Promise<LabPlan> {
  * The members are made as an existing cluster is put under Patroni: each has its copy of the same data. The first has to
  * be the leader before the others start, or it would be chance which of them is.
  */
-async function build(planned: LabRecord, options: LabOptions): Promise<LabRecord> {
-  const template = await templateFor({ directory: planned.binaries, version: planned.version });
-  const record = await withProxy(planned);
+async function build(record: LabRecord, options: LabOptions): Promise<LabRecord> {
+  const template = await templateFor({ directory: record.binaries, version: record.version });
+  await startProxy(record);
   const manager = patroniOf(record);
   const extra = options.settings ?? {};
   await Promise.all(record.nodes.map((node) => copyTemplate(node, template)));

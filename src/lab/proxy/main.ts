@@ -1,11 +1,10 @@
 import { existsSync, watch } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
-import { identityOf, type ProcessIdentity } from "../processes.ts";
 import { readRecord, recordFile } from "../record.ts";
 import { appliedFile, type NetworkState, readNetwork, writeJson } from "./network.ts";
 import type { Line } from "./lane.ts";
 import { makePair, type Pair } from "./pair.ts";
-import { proxyOf } from "./proxied.ts";
+import { routesOf } from "./proxied.ts";
 
 /**
  * The program that stands between a lab's nodes: one process for all of them. It carries out `network.json`, and ends when
@@ -17,14 +16,12 @@ import { proxyOf } from "./proxied.ts";
  */
 const directory = process.argv[2] as string;
 const record = readRecord(directory);
-const proxy = record === undefined ? null : proxyOf(record);
-if (proxy === null) throw new Error(`no lab with a proxy in ${directory}`);
-const self = identityOf(process.pid) as ProcessIdentity;
+if (record === undefined) throw new Error(`no lab in ${directory}`);
 const pairs = new Map<Pair, string>();
 let states: Readonly<Record<string, NetworkState>> = {};
 let revision = -1;
 
-const listeners = proxy.routes.map((route) => {
+const listeners = routesOf(record).map((route) => {
   const accept = (client: Socket) => {
     const pair = makePair(client, route.target, {
       from: (known) => settle(known, route.node),
@@ -49,7 +46,7 @@ async function apply(): Promise<void> {
   for (const { route, server } of listeners)
     await (stateOf(route.node) === "cut" ? refuse(server) : listen(server, route.port));
   for (const [pair, to] of pairs) settle(pair, to);
-  writeJson(appliedFile(directory), { ...wanted, proxy: self });
+  writeJson(appliedFile(directory), wanted);
 }
 
 function settle(pair: Pair, to: string): void {

@@ -2,7 +2,6 @@ import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BlackstartError } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
-import type { ProcessIdentity } from "../processes.ts";
 import type { Line } from "./lane.ts";
 
 /**
@@ -16,7 +15,6 @@ export type NetworkState = "open" | "cut" | "black-hole" | Line;
  * than a socket: its path may be long, it can be looked at, and a proxy that is started anew finds its orders.
  */
 export type Network = Readonly<{ revision: number; nodes: Readonly<Record<string, NetworkState>> }>;
-export type AppliedNetwork = Network & Readonly<{ proxy: ProcessIdentity }>;
 
 export const networkFile = (directory: string) => join(directory, "network.json");
 export const appliedFile = (directory: string) => join(directory, "network-applied.json");
@@ -27,8 +25,8 @@ export function readNetwork(directory: string): Network {
   return readJson<Network>(networkFile(directory)) ?? { revision: 0, nodes: {} };
 }
 
-export function readApplied(directory: string): AppliedNetwork | undefined {
-  return readJson<AppliedNetwork>(appliedFile(directory));
+export function readApplied(directory: string): Network | undefined {
+  return readJson<Network>(appliedFile(directory));
 }
 
 export function writeJson(file: string, value: object): void {

@@ -1,12 +1,13 @@
 import { BlackstartError } from "../../base/error.ts";
-import { isAlive } from "../processes.ts";
-import type { LabRecord, NodeRecord, ProxyRecord } from "../record.ts";
+import { argumentsOf, type ProcessInfo, processesIn } from "../processes.ts";
+import type { LabRecord, NodeRecord } from "../record.ts";
 import { type NetworkState, readApplied, setNetwork } from "./network.ts";
+import type { Route } from "./route.ts";
 
 /** The network of a lab whose nodes share this machine's loopback: it is the proxy's to break, where there is one. */
 export const proxiedNetwork = {
   async setNetwork(lab: LabRecord, node: NodeRecord, state: NetworkState): Promise<void> {
-    if (proxyOf(lab) === null) throw notProxied(lab);
+    if (routesOf(lab).length === 0) throw notProxied(lab);
     await setNetwork(lab.directory, node.name, state);
   },
   networkOf(lab: LabRecord, node: NodeRecord): NetworkState | undefined {
@@ -14,13 +15,18 @@ export const proxiedNetwork = {
   },
 };
 
-export function proxyProcesses(lab: LabRecord): readonly { pid: number }[] {
-  const running = proxyOf(lab)?.process ?? null;
-  return running !== null && isAlive(running) ? [running] : [];
+/** Found by where it stands and what it was started with, also when whoever started it was killed at once. */
+export function proxyProcesses({ directory }: LabRecord): readonly ProcessInfo[] {
+  return processesIn(directory, ({ pid, directory: stands }) => stands === directory && isProxy(argumentsOf(pid)));
 }
 
-export function proxyOf({ manager }: LabRecord): ProxyRecord | null {
-  return manager.kind === "pacemaker" ? null : manager.proxy;
+function isProxy(args: readonly string[]): boolean {
+  return args.some((argument) => /[/]proxy[/]main[.][jt]s$/.test(argument));
+}
+
+/** Empty: the lab has no proxy. */
+export function routesOf({ manager }: LabRecord): readonly Route[] {
+  return manager.kind === "pacemaker" ? [] : manager.routes;
 }
 
 function notProxied(lab: LabRecord): BlackstartError {

@@ -4,31 +4,26 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BlackstartError } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
-import { isAlive, type ProcessIdentity } from "../processes.ts";
-import { type LabRecord, writeRecord } from "../record.ts";
+import type { LabRecord } from "../record.ts";
 import { networkFile, readApplied, writeJson } from "./network.ts";
+import { routesOf } from "./proxied.ts";
 
 const startTimeoutMs = 10_000;
 
-/** The lab's proxy started, where it is to have one, and recorded. */
-export async function withProxy(record: LabRecord): Promise<LabRecord> {
-  const { manager } = record;
-  if (manager.kind === "pacemaker" || manager.proxy === null) return record;
-  const proxy = { ...manager.proxy, process: await startProxy(record) };
-  const proxied = { ...record, manager: { ...manager, proxy } };
-  writeRecord(proxied);
-  return proxied;
-}
-
-/** Starts the lab's proxy, in a session of its own so that it outlives this process, and waits until it listens. */
-async function startProxy(record: LabRecord): Promise<ProcessIdentity> {
+/**
+ * Starts the lab's proxy, where it is to have one, in a session of its own so that it outlives this process, and waits
+ * until it listens.
+ */
+export async function startProxy(record: LabRecord): Promise<void> {
+  if (routesOf(record).length === 0) return;
   writeJson(networkFile(record.directory), { revision: 0, nodes: {} });
   // Next to this file: `.ts` in the checkout, `.js` in the published package.
   const program = fileURLToPath(new URL(`./main${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url));
   const logFile = join(record.directory, "proxy.log");
   const log = openSync(logFile, "a");
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program, record.directory], {
-    cwd: "/",
+    // Where it stands is how it is found again.
+    cwd: record.directory,
     detached: true,
     stdio: ["ignore", log, log],
   });
@@ -36,11 +31,11 @@ async function startProxy(record: LabRecord): Promise<ProcessIdentity> {
   let ended = false;
   for (const event of ["error", "exit"]) child.once(event, () => (ended = true));
   child.unref();
-  const answer = await pollUntil(async () => (ended ? "ended" : readApplied(record.directory)?.proxy), {
+  const answer = await pollUntil(async () => (ended ? "ended" : readApplied(record.directory)), {
     everyMs: 2,
     timeoutMs: startTimeoutMs,
   });
-  if (typeof answer === "object" && isAlive(answer)) return answer;
+  if (typeof answer === "object") return;
   if (!ended) child.kill("SIGKILL");
   const said = readFileSync(logFile, "utf8").trim();
   throw new BlackstartError("LAB_FAILED", {

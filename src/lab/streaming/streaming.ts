@@ -8,7 +8,7 @@ import type { LabManager, LabPlan, LabSite } from "../manager.ts";
 import { type ProcessInfo, serverProcessesIn } from "../processes.ts";
 import { loopbackNodes } from "../loopback-nodes.ts";
 import { proxiedNetwork, proxyProcesses } from "../proxy/proxied.ts";
-import { withProxy } from "../proxy/start.ts";
+import { startProxy } from "../proxy/start.ts";
 import type { LabRecord, NodeRecord } from "../record.ts";
 import { primaryReady, standbyReady, standbyStreams, startServer } from "../server-start.ts";
 import { isRunning, isStandby } from "../servers.ts";
@@ -49,12 +49,12 @@ function processesOf({ dataDirectory }: NodeRecord): readonly ProcessInfo[] {
 
 async function plan(site: LabSite, options: LabOptions): Promise<LabPlan> {
   const { ports, nodes, routes } = await loopbackNodes(site, options, 0);
-  return { ports, nodes, manager: { kind: "streaming", proxy: options.proxied ? { routes, process: null } : null } };
+  return { ports, nodes, manager: { kind: "streaming", routes } };
 }
 
-async function build(planned: LabRecord, options: LabOptions): Promise<LabRecord> {
-  const template = await templateFor({ directory: planned.binaries, version: planned.version });
-  const record = await withProxy(planned);
+async function build(record: LabRecord, options: LabOptions): Promise<LabRecord> {
+  const template = await templateFor({ directory: record.binaries, version: record.version });
+  await startProxy(record);
   await cloneNodes(record, template, options);
   // All at once: a standby asks for its primary every 10 ms.
   await startTogether(record, record.nodes, ({ role }) => (role === "primary" ? primaryReady : standbyStreams));
