@@ -1,54 +1,46 @@
 import { BlackstartError } from "../base/error.ts";
-import { didYouMean } from "../base/nearest.ts";
 import { type Instant, pollUntil, systemClock } from "../base/time.ts";
-import type { Fault } from "./faults/fault.ts";
+import { unknown } from "../system/names.ts";
+import type { Fault, Injected } from "./faults/fault.ts";
 import { faults } from "./faults/faults.ts";
-import { namesOf } from "./faults/roles.ts";
-import { identityOf, serverProcessesIn } from "./processes.ts";
-import type { LabRecord, NodeRecord } from "./record.ts";
+import { labServer } from "./faults/lab-server.ts";
+import { readParameters } from "./faults/parameters.ts";
+import { namesOf } from "./faults/server.ts";
+import { type Aim, aimAt } from "./faults/targets.ts";
+import { assertOwn } from "./own.ts";
+import type { LabRecord } from "./record.ts";
 
 const effectTimeoutMs = 10_000;
+
+/** What was done, in words, and when it began. */
+export type Broken = Readonly<{ done: string; at: Instant }>;
 
 /** Injects a fault and returns when it is seen to have taken effect. */
 export async function breakLab(
   record: LabRecord,
   name: string,
   target?: string,
-): Promise<{ done: string; at: Instant }> {
+  given: Readonly<Record<string, unknown>> = {},
+): Promise<Broken> {
+  assertOwn(record);
   const fault = faultOf(name);
-  const nodes = target === undefined ? await fault.targets(record) : [nodeOf(record, target)];
-  if (nodes.length === 0) throw noTarget(record, fault);
-  const before = nodes
-    .flatMap(({ dataDirectory }) => serverProcessesIn(dataDirectory))
-    .map(({ pid }) => identityOf(pid))
-    .filter((identity) => identity !== undefined);
-  const at = systemClock.now();
-  const done = await fault.inject(record, nodes);
-  const effective = await pollUntil(async () => ((await fault.tookEffect(record, nodes, before)) ? true : undefined), {
-    everyMs: 2,
-    timeoutMs: effectTimeoutMs,
-  });
-  if (effective) return { done, at };
-  throw new BlackstartError("LAB_FAILED", {
-    what: `The fault ${name} was injected into ${namesOf(nodes)} and took no effect within ${effectTimeoutMs / 1000} s.`,
-    why: `Expected: ${fault.description}`,
-    next: "See `blackstart lab status`; take the lab down and make it anew.",
-  });
+  const parameters = readParameters(fault, given);
+  const aim = await aimAt(record, fault, target);
+  return breakAndSee(fault, namesOf(aim.nodes), () => inject(record, fault, aim, parameters));
 }
 
 /** Takes a fault back, on one node or on all; doing it where nothing is broken changes nothing. */
 export async function healLab(record: LabRecord, name: string, target?: string): Promise<{ done: string }> {
+  assertOwn(record);
   const fault = faultOf(name);
-  const nodes = target === undefined ? record.nodes : [nodeOf(record, target)];
-  if (fault.heal !== undefined) return { done: await fault.heal(record, nodes) };
-  throw new BlackstartError("NOT_POSSIBLE_NOW", {
-    what: `${name} cannot be taken back.`,
-    why: "It needs a recovery: one of the two histories has to go.",
-    next: "Use `blackstart mitigate`, or take the lab down and make it anew.",
-  });
+  const nodes = target === undefined ? record.nodes : (await aimAt(record, fault, target)).nodes;
+  if (fault.kind === "lab" && fault.heal !== undefined) return { done: await fault.heal(record, nodes) };
+  if ((fault.kind === "process" || fault.kind === "sql") && fault.heal !== undefined)
+    return { done: await fault.heal(nodes.map((node) => labServer(record, node))) };
+  throw cannotBeHealed(fault);
 }
 
-function faultOf(name: string): Fault {
+export function faultOf(name: string): Fault {
   const found = faults.find((fault) => fault.name === name);
   if (found !== undefined) return found;
   throw unknown(
@@ -58,28 +50,49 @@ function faultOf(name: string): Fault {
   );
 }
 
-function nodeOf(record: LabRecord, name: string): NodeRecord {
-  const found = record.nodes.find((node) => node.name === name);
-  if (found !== undefined) return found;
-  throw unknown(
-    "node",
-    name,
-    record.nodes.map((node) => node.name),
-  );
-}
-
-function unknown(what: string, name: string, names: readonly string[]): BlackstartError {
-  return new BlackstartError("UNKNOWN_NAME", {
-    what: `There is no ${what} called “${name}”.${didYouMean(name, names)}`,
-    why: `There are: ${names.join(", ")}.`,
-    next: "Name one of them.",
+/** An effect that does not show within its limit is an error: what nobody sees proves nothing. */
+export async function breakAndSee(fault: Fault, where: string, act: () => Promise<Injected>): Promise<Broken> {
+  const at = systemClock.now();
+  const { done, tookEffect } = await act();
+  const effective = await pollUntil(async () => ((await tookEffect()) ? true : undefined), {
+    everyMs: 2,
+    timeoutMs: effectTimeoutMs,
+  });
+  if (effective) return { done, at };
+  throw new BlackstartError("LAB_FAILED", {
+    what: `The fault ${fault.name} was injected into ${where} and took no effect within ${effectTimeoutMs / 1000} s.`,
+    why: `${done} Expected: ${fault.description}`,
+    next: "See `blackstart lab status`; take the lab down and make it anew.",
   });
 }
 
-function noTarget(record: LabRecord, fault: Fault): BlackstartError {
+export function cannotBeHealed(fault: Fault): BlackstartError {
   return new BlackstartError("NOT_POSSIBLE_NOW", {
-    what: `The fault ${fault.name} finds nothing to break in the lab ${record.name}.`,
-    why: "No node has, at this moment, the role that it looks for.",
-    next: `Name the node that is meant: ${namesOf(record.nodes)}.`,
+    what: `${fault.name} cannot be taken back.`,
+    why: fault.undo,
+    next: "Recover as you would in production, or take the lab down and make it anew.",
   });
+}
+
+function inject(lab: LabRecord, fault: Fault, { nodes, process }: Aim, parameters: unknown): Promise<Injected> {
+  switch (fault.kind) {
+    case "process":
+      return fault.inject(
+        nodes.map((node) => ({ server: labServer(lab, node), role: process })),
+        parameters,
+      );
+    case "sql":
+      return fault.inject(
+        nodes.map((node) => labServer(lab, node)),
+        parameters,
+      );
+    case "lab":
+      return fault.inject(lab, nodes, parameters);
+    case "cache":
+      throw new BlackstartError("NOT_POSSIBLE_NOW", {
+        what: `The lab ${lab.name} has no cache that ${fault.name} could break.`,
+        why: "A lab is made of PostgreSQL servers only.",
+        next: "Declare a cache `expendable: true` in blackstart.yaml and name the file: --file blackstart.yaml --on <cache>",
+      });
+  }
 }

@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { BlackstartError, messageOf } from "../base/error.ts";
 import { blackstartHome } from "../system/home.ts";
 import { canReach, serverAccount } from "./account.ts";
+import { makeArchive } from "./archive.ts";
 import type { Binaries } from "./binaries.ts";
 import { cacheDirectory } from "./cache.ts";
 import { demolish } from "./demolish.ts";
@@ -14,6 +15,7 @@ import { labOf } from "./open.ts";
 import { identityOf } from "./processes.ts";
 import { type LabRecord, readRecord, writeRecord } from "./record.ts";
 import { systemFileText } from "./system-file.ts";
+import { makeVolumes } from "./volumes.ts";
 
 /**
  * Makes a real cluster on this machine and returns when it takes writes and every standby streams. If anything fails, what
@@ -24,12 +26,13 @@ export async function createLab(options: LabOptions = {}): Promise<Lab> {
   const home = resolve(options.home ?? join(blackstartHome(), "labs"));
   assertName(name);
   const manager = managerNamed(options.manager ?? "streaming");
+  if (options.disks && manager.name !== "streaming") throw disksOnlyFor(manager.name);
   const binaries = await manager.prepare(options);
   // A foreign program may take a port between our claim and the server's start: then others are tried.
   for (let attempt = 1; ; attempt++) {
     const record = await foundation(name, home, manager, binaries, options);
     try {
-      return finished(await manager.build(record, options));
+      return finished(await manager.build(record, await withExtras(record, options)));
     } catch (error) {
       await demolish(record).catch((second) => Promise.reject(new AggregateError([error, second])));
       const again = error instanceof BlackstartError && error.details.addressInUse === true && attempt < 3;
@@ -72,12 +75,26 @@ async function foundation(
   }
 }
 
+/** What any manager's lab may have besides its nodes: an archive, disks of its own. */
+async function withExtras(record: LabRecord, options: LabOptions): Promise<LabOptions> {
+  if (options.disks) await makeVolumes(record);
+  return options.archive ? { ...options, settings: { ...makeArchive(record), ...options.settings } } : options;
+}
+
 function finished(built: LabRecord): Lab {
   const record: LabRecord = { ...built, state: "ready" };
   const lab = labOf(record);
   writeFileSync(lab.systemFile, systemFileText(record));
   writeRecord(record);
   return lab;
+}
+
+function disksOnlyFor(manager: string): BlackstartError {
+  return new BlackstartError("USAGE", {
+    what: `A lab with the manager ${manager} has no disks of its own.`,
+    why: "They are mounted below the nodes' folders before a server is there; only streaming labs make theirs so.",
+    next: "Leave out one of the two: `--disks` or `--manager`.",
+  });
 }
 
 function assertName(name: string): void {

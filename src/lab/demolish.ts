@@ -8,6 +8,7 @@ import { isOurs } from "./account.ts";
 import { managerOf } from "./managers.ts";
 import { releasePorts } from "./ports.ts";
 import type { LabRecord } from "./record.ts";
+import { unmountVolumes } from "./volumes.ts";
 import { endAll } from "./signals.ts";
 
 /**
@@ -20,6 +21,7 @@ export async function demolish(record: LabRecord): Promise<void> {
   await endProcesses(record);
   await freeSegments(segments);
   await managerOf(record).clear(record);
+  await unmountVolumes(record.nodes);
   // A node's directory first: while lab.json is there, an interrupted removal can be gone on with.
   for (const node of record.nodes) await remove(join(node.dataDirectory, ".."));
   if (record.nodesDirectory !== record.directory) await remove(record.nodesDirectory);

@@ -25,7 +25,11 @@ export interface Lab {
   /** What each node is now, asked of the servers and the manager. */
   status(): Promise<LabStatus>;
   /** Injects a fault; see `faults/`. Answers what was done, and when; returns when it is seen to have taken effect. */
-  break(fault: string, target?: string): Promise<{ done: string; at: Instant }>;
+  break(
+    fault: string,
+    target?: string,
+    parameters?: Readonly<Record<string, unknown>>,
+  ): Promise<{ done: string; at: Instant }>;
   /** Takes a fault back, where that is possible without a recovery. Without a target: on all nodes. */
   heal(fault: string, target?: string): Promise<{ done: string }>;
   /** Ends every process, frees the shared memory, removes the directory. */
@@ -101,6 +105,10 @@ export type LabOptions = Readonly<{
   proxied?: boolean;
   /** fsync on. Default: true; off is for trials that never look at a power loss. */
   durable?: boolean;
+  /** Disks of its own for each node, so that they can fail. Needs root. Default: false. */
+  disks?: boolean;
+  /** An archive that the primary writes its log to and standbys restore from. Default: false. */
+  archive?: boolean;
   /** The directory of the server binaries. Default: an installed PostgreSQL, else the npm-shipped one. */
   binaries?: string;
   /** Extra settings for every node. */

@@ -58,7 +58,7 @@ export function labOf(record: LabRecord): Lab {
     },
     clientUrl: () => managerOf(record).clientUrl(record),
     status: () => statusOf(record),
-    break: (fault, target) => breakLab(record, fault, target),
+    break: (fault, target, parameters) => breakLab(record, fault, target, parameters),
     heal: (fault, target) => healLab(record, fault, target),
     down: () => demolish(record),
   };

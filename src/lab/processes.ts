@@ -17,7 +17,14 @@ export function isAlive(identity: ProcessIdentity): boolean {
   );
 }
 
-export type ProcessInfo = Readonly<{ pid: number; parent: number; state: string; program: string; directory: string }>;
+export type ProcessInfo = Readonly<{
+  pid: number;
+  parent: number;
+  state: string;
+  startTime: string;
+  program: string;
+  directory: string;
+}>;
 
 /**
  * The processes of PostgreSQL servers at or below a folder: a server's processes all have their data directory as their

@@ -31,10 +31,6 @@ export async function endAll(processes: () => readonly Process[]): Promise<boole
   return gone === true;
 }
 
-export function signalAll(node: NodeRecord, signal: NodeJS.Signals): void {
-  for (const { pid } of serverProcessesIn(node.dataDirectory)) send(pid, signal);
-}
-
 export function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);

@@ -112,6 +112,10 @@ const cacheSchema = z.strictObject({
     .string()
     .regex(/^rediss?:\/\//, "a cache's url begins with redis://")
     .describe("redis://[:password@]address:port[/database]"),
+  expendable: z
+    .boolean()
+    .default(false)
+    .describe("Faults may be injected here: its keys may be made to expire. Never set it in production."),
   entries: z
     .array(
       z.strictObject({

@@ -3,6 +3,8 @@ import type { Act } from "../command.ts";
 import type { BreakOptions } from "./lab/break.ts";
 import type { UpOptions } from "./lab/up.ts";
 
+const onTarget = new Option("--on <target>", "a node by name or role, and of it a process: pg2, primary.checkpointer");
+
 /** `blackstart lab …`: real clusters on this machine, to be broken. */
 export function addLab(program: Command, act: Act): void {
   const lab = program.command("lab").description("a real cluster on this machine, to be broken");
@@ -20,6 +22,8 @@ export function addLab(program: Command, act: Act): void {
       .option("--sync <count>", "synchronous standbys", "1")
       .option("--async <count>", "asynchronous standbys", "1")
       .option("--proxied", "a TCP proxy before each node, so that its network can be cut")
+      .option("--disks", "disks of its own for each node, so that they can fail (needs root)")
+      .option("--archive", "an archive of the log, written by the primary")
       .option("--no-durable", "without fsync: faster, and worth nothing after a power loss")
       .option("--binaries <folder>", "the PostgreSQL to use (default: an installed one, else the npm-shipped one)"),
     async (context, options: UpOptions, name: string | undefined) =>
@@ -33,7 +37,8 @@ export function addLab(program: Command, act: Act): void {
       .command("break")
       .argument("[fault]", "without it: the list of faults")
       .description("break it, as it breaks in production")
-      .option("--node <node>", "which node (default: the one whose role the fault is about)"),
+      .addOption(onTarget)
+      .option("--with <key=value...>", "what the fault is to be told; the list says what"),
     async (context, options: BreakOptions, fault: string | undefined) =>
       (await import("./lab/break.ts")).breakCommand(context, options, fault),
   );
@@ -42,7 +47,7 @@ export function addLab(program: Command, act: Act): void {
       .command("heal")
       .argument("[fault]", "without it: those that can be taken back")
       .description("take a fault back, where that needs no recovery")
-      .option("--node <node>", "which node (default: wherever it is broken so)"),
+      .addOption(onTarget),
     async (context, options: BreakOptions, fault: string | undefined) =>
       (await import("./lab/break.ts")).healCommand(context, options, fault),
   );

@@ -22,6 +22,10 @@ export interface RedisCache {
   ttlsMs(keys: readonly string[]): Promise<readonly number[]>;
   /** Removes each key only if it still holds this value; answers which were removed. One script on the server. */
   removeIfEqual(entries: readonly Readonly<{ key: string; value: Buffer }>[]): Promise<readonly boolean[]>;
+  /** The server's clock, in milliseconds since 1970. */
+  nowMs(): Promise<number>;
+  /** Lets each expire at this moment of the server's clock; what has passed expires at once. */
+  expireAt(keys: readonly string[], atMs: number): Promise<void>;
   info(): Promise<Readonly<{ version: string; role: "master" | "slave"; cluster: boolean }>>;
   close(): Promise<void>;
 }
@@ -88,6 +92,13 @@ export async function connectRedis(url: string, options: { timeoutMs?: number } 
         ]),
       )) as unknown as number[];
       return answer.map((removed) => removed === 1);
+    },
+    async nowMs() {
+      const [seconds, microseconds] = (await ask(() => client.sendCommand(["TIME"]))) as unknown as [string, string];
+      return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
+    },
+    async expireAt(keys, atMs) {
+      await ask(() => Promise.all(keys.map((key) => client.sendCommand(["PEXPIREAT", key, String(atMs)]))));
     },
     async info() {
       const text = String(await ask(() => client.sendCommand(["INFO"])));

@@ -1,24 +1,33 @@
+import { diskFailing, diskFull, diskReadOnly, powerLoss } from "./disks.ts";
+import { dropTable } from "./drop-table.ts";
+import { expireKeys } from "./expire-keys.ts";
 import type { Fault } from "./fault.ts";
-import { hang } from "./hang.ts";
-import { killEverything } from "./kill-all.ts";
-import { killAsynchronous } from "./kill-asynchronous.ts";
-import { killPostmaster } from "./kill-postmaster.ts";
-import { killPrimary } from "./kill-primary.ts";
-import { killSynchronous } from "./kill-synchronous.ts";
-import { blackHole, cut } from "./network.ts";
+import { halfTransfer } from "./half-transfer.ts";
+import { blackHole, cut, slow } from "./network.ts";
 import { powerOff } from "./power-off.ts";
+import { presets } from "./presets.ts";
+import { abort, kill, stop, terminate } from "./signal-faults.ts";
+import { sql } from "./sql.ts";
 import { twoPrimaries } from "./two-primaries.ts";
 
 /** All faults, in the order in which they are listed to people. */
 export const faults: readonly Fault[] = [
-  killPrimary,
+  ...presets,
+  kill,
+  abort,
+  terminate,
+  stop,
   powerOff,
-  killPostmaster,
-  hang,
+  powerLoss,
+  diskReadOnly,
+  diskFailing,
+  diskFull,
   cut,
   blackHole,
-  killSynchronous,
-  killAsynchronous,
+  slow,
   twoPrimaries,
-  killEverything,
+  dropTable,
+  halfTransfer,
+  sql,
+  expireKeys,
 ];

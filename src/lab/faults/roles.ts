@@ -16,7 +16,3 @@ export async function standbysOf(lab: LabRecord, role: "synchronous" | "asynchro
     return role_ === role || (unsaid.includes(role_) && isStandby(node) && node.role === role);
   });
 }
-
-export function namesOf(nodes: readonly NodeRecord[]): string {
-  return nodes.map(({ name }) => name).join(", ");
-}

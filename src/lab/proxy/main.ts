@@ -2,6 +2,7 @@ import { existsSync, watch } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { readRecord, recordFile } from "../record.ts";
 import { appliedFile, type NetworkState, readNetwork, writeJson } from "./network.ts";
+import type { Line } from "./lane.ts";
 import { makePair, type Pair } from "./pair.ts";
 import { routesOf } from "./proxied.ts";
 
@@ -52,7 +53,17 @@ function settle(pair: Pair, to: string): void {
   const ends = [stateOf(to), stateOf(pair.from() ?? "")];
   if (ends.includes("cut")) pair.reset();
   else if (ends.includes("black-hole")) pair.freeze();
-  else pair.open();
+  else pair.open(slowest(ends.filter((state) => typeof state === "object")));
+}
+
+/** Between two slow ends the delays add up, and the narrower line is the one that counts. */
+function slowest(lines: readonly Line[]): Line | undefined {
+  if (lines.length === 0) return undefined;
+  const rates = lines.map(({ bytesPerSecond }) => bytesPerSecond).filter((rate) => rate !== null);
+  return {
+    latencyMs: lines.reduce((sum, { latencyMs }) => sum + latencyMs, 0),
+    bytesPerSecond: rates.length === 0 ? null : Math.min(...rates),
+  };
 }
 
 function stateOf(node: string): NetworkState {

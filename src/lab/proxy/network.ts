@@ -2,12 +2,13 @@ import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BlackstartError } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
+import type { Line } from "./lane.ts";
 
 /**
  * What the network to and from a node does. `cut`: connections are reset, new ones refused. `black-hole`: connections
- * are accepted and nothing comes or goes; existing ones fall silent.
+ * are accepted and nothing comes or goes; existing ones fall silent. A line: everything arrives, but late.
  */
-export type NetworkState = "open" | "cut" | "black-hole";
+export type NetworkState = "open" | "cut" | "black-hole" | Line;
 
 /**
  * The wanted state, `network.json`, and what the proxy has made of it, `network-applied.json`. A file serves better here
@@ -44,7 +45,7 @@ export async function setNetwork(directory: string, node: string, state: Network
   );
   if (applied) return;
   throw new BlackstartError("LAB_FAILED", {
-    what: `The lab's proxy did not take the order “${state}” for ${node} within ${applyTimeoutMs} ms.`,
+    what: `The lab's proxy did not take the order “${typeof state === "string" ? state : "slow"}” for ${node} within ${applyTimeoutMs} ms.`,
     why: "It is not running.",
     next: "Take the lab down and make it anew.",
   });

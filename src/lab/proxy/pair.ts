@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import { type Lane, type Line, makeLane } from "./lane.ts";
 
 /**
  * One client's connection and the one to the server behind it.
@@ -11,7 +12,8 @@ import { connect, type Socket } from "node:net";
 export interface Pair {
   /** The node that the client says it is, by the application_name of its start-up message; undefined for others. */
   from(): string | undefined;
-  open(): void;
+  /** With a line: as slow as that one. */
+  open(line?: Line): void;
   freeze(): void;
   reset(): void;
 }
@@ -22,33 +24,32 @@ export function makePair(
   told: { from: (pair: Pair) => void; closed: (pair: Pair) => void },
 ): Pair {
   let server: Socket | undefined;
+  let answers: Lane | undefined;
   let frozen = true;
   let from: string | undefined;
   let beginning: Buffer | undefined = Buffer.alloc(0);
   let closed = false;
 
+  const questions = makeLane(client, () => server);
   const reset = () => {
     if (closed) return;
     closed = true;
+    for (const lane of [questions, answers]) lane?.close();
     for (const socket of [client, server]) socket?.resetAndDestroy();
     told.closed(pair);
   };
   const lost = () => {
     if (!frozen) reset();
   };
-  const forward = (source: Socket, target: () => Socket | undefined) => {
+  const forward = (source: Socket, lane: Lane, back: () => Lane | undefined) => {
     source.setNoDelay(true);
     source.pause();
     source.on("data", (chunk: Buffer) => {
       if (source === client && beginning !== undefined) sniff(chunk);
-      if (closed) return;
-      if (target()?.write(chunk) === false) source.pause();
+      if (!closed) lane.push(chunk);
     });
-    source.on("drain", () => {
-      const other = source === client ? server : client;
-      if (!frozen) other?.resume();
-    });
-    source.on("end", () => target()?.end());
+    source.on("drain", () => back()?.drained());
+    source.on("end", () => lane.end());
     source.on("error", lost);
     source.on("close", lost);
   };
@@ -64,22 +65,23 @@ export function makePair(
     reset,
     freeze() {
       frozen = true;
-      client.pause();
-      server?.pause();
+      questions.hold();
+      answers?.hold();
     },
-    open() {
+    open(line) {
       if (closed) return;
       frozen = false;
       if (client.destroyed || server?.destroyed) return reset();
       if (server === undefined) {
         server = connect({ port: serverPort, host: "127.0.0.1", allowHalfOpen: true });
-        forward(server, () => client);
+        answers = makeLane(server, () => client);
+        forward(server, answers, () => questions);
       }
-      client.resume();
-      server.resume();
+      questions.go(line);
+      answers?.go(line);
     },
   };
-  forward(client, () => server);
+  forward(client, questions, () => answers);
   return pair;
 }
 

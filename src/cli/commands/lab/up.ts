@@ -12,6 +12,8 @@ export type UpOptions = Readonly<{
   sync: string;
   async: string;
   proxied?: boolean;
+  disks?: boolean;
+  archive?: boolean;
   durable: boolean;
   binaries?: string;
   lab?: string;
@@ -35,6 +37,8 @@ export async function upCommand(context: CommandContext, options: UpOptions, nam
     ...(wanted === undefined ? {} : { name: wanted }),
     ...patroniTimes(options),
     ...(options.proxied ? { proxied: true } : {}),
+    ...(options.disks ? { disks: true } : {}),
+    ...(options.archive ? { archive: true } : {}),
     ...(options.binaries === undefined ? {} : { binaries: options.binaries }),
   });
   const tookMs = Math.round(performance.now() - started);

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { pollUntil } from "../../src/base/time.ts";
-import { connect, withConnection } from "../../src/drivers/postgres/connection.ts";
-import type { Lab } from "../../src/lab/lab.ts";
-import { serverProcessesIn } from "../../src/lab/processes.ts";
-import { withLab } from "../support/lab.ts";
-import { noPostgres } from "../support/postgres-versions.ts";
+import { pollUntil } from "../../../src/base/time.ts";
+import { connect, withConnection } from "../../../src/drivers/postgres/connection.ts";
+import type { Lab } from "../../../src/lab/lab.ts";
+import { serverProcessesIn } from "../../../src/lab/processes.ts";
+import { withLab } from "../../support/lab.ts";
+import { noPostgres } from "../../support/postgres-versions.ts";
 
 const short = { timeoutMs: 400, queryTimeoutMs: 400 };
 
