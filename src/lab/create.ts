@@ -15,7 +15,7 @@ import { labOf } from "./open.ts";
 import { identityOf } from "./processes.ts";
 import { type LabRecord, readRecord, writeRecord } from "./record.ts";
 import { systemFileText } from "./system-file.ts";
-import { makeVolumes } from "./volumes.ts";
+import { makeVolumes, syncVolumes } from "./volumes.ts";
 
 /**
  * Makes a real cluster on this machine and returns when it takes writes and every standby streams. If anything fails, what
@@ -32,7 +32,9 @@ export async function createLab(options: LabOptions = {}): Promise<Lab> {
   for (let attempt = 1; ; attempt++) {
     const record = await foundation(name, home, manager, binaries, options);
     try {
-      return finished(await manager.build(record, await withExtras(record, options)));
+      const built = await manager.build(record, await withExtras(record, options));
+      if (options.disks) await syncVolumes(built.nodes);
+      return finished(built);
     } catch (error) {
       await demolish(record).catch((second) => Promise.reject(new AggregateError([error, second])));
       const again = error instanceof BlackstartError && error.details.addressInUse === true && attempt < 3;

@@ -1,17 +1,8 @@
 import { execFile } from "node:child_process";
-import {
-  chownSync,
-  closeSync,
-  existsSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  symlinkSync,
-} from "node:fs";
+import { chownSync, closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { BlackstartError } from "../base/error.ts";
+import { BlackstartError, messageOf } from "../base/error.ts";
 import { pollUntil } from "../base/time.ts";
 import { serverAccount } from "./account.ts";
 import type { LabRecord, NodeRecord } from "./record.ts";
@@ -30,12 +21,11 @@ const unmountTimeoutMs = 5000;
 /** No blocks kept back for root, who looks whether the disk is full; and an error makes it read-only, as is usual. */
 const mkfsOptions = ["-q", "-F", "-m", "0", "-e", "remount-ro", "-E", "lazy_itable_init=1,lazy_journal_init=1"];
 
-/** The first is mounted below the folder of the second's mount point. */
 export function volumesOf(node: NodeRecord): readonly Volume[] {
   const folder = dirname(node.dataDirectory);
   return [
     { of: "data", image: `${folder}.data.disk`, mountPoint: folder },
-    { of: "wal", image: `${folder}.wal.disk`, mountPoint: join(folder, "wal") },
+    { of: "wal", image: `${folder}.wal.disk`, mountPoint: `${folder}.wal` },
   ];
 }
 
@@ -63,22 +53,45 @@ export async function makeVolumes(lab: LabRecord): Promise<void> {
   }
 }
 
+/**
+ * Moves the node's log to the disk that is made for it, as `initdb --waldir` has it; and what stands for shared memory to
+ * where no disk fails: it would let the server fail in a way that no other does.
+ */
+export async function useVolumes(node: NodeRecord): Promise<void> {
+  const disk = volumesOf(node).find(({ of }) => of === "wal") as Volume;
+  for (const [name, folder] of [
+    ["pg_wal", disk.mountPoint],
+    ["pg_dynshmem", `${dirname(node.dataDirectory)}.memory`],
+  ] as const) {
+    const inside = join(node.dataDirectory, name);
+    mkdirSync(folder, { recursive: true, mode: 0o755 });
+    await run("cp", ["-a", inside, folder]);
+    rmSync(inside, { recursive: true });
+    symlinkSync(join(folder, name), inside);
+  }
+}
+
 export async function mountVolume({ image, mountPoint }: Volume): Promise<void> {
   await run("mount", ["-t", "ext4", "-o", "loop", image, mountPoint]);
 }
 
-/** Unmounts what is mounted of these nodes, the inner one first; the loop devices go with it. */
+/** A lab that is ready is on its disks: what a fault may take away is what comes after. */
+export async function syncVolumes(nodes: readonly NodeRecord[]): Promise<void> {
+  for (const { mountPoint } of nodes.flatMap(volumesOf)) await run("sync", ["-f", mountPoint]);
+}
+
+/**
+ * Unmounts what is mounted of these nodes, and returns when the loop devices are gone as well: a mount that found one
+ * still there would see what it remembers, not what a check has repaired since.
+ */
 export async function unmountVolumes(nodes: readonly NodeRecord[]): Promise<void> {
-  for (const { mountPoint } of nodes.flatMap((node) => [...volumesOf(node)].reverse())) {
-    if (deviceOf(mountPoint) === undefined) continue;
+  for (const { image, mountPoint } of nodes.flatMap(volumesOf)) {
     let said = "";
     const gone = await pollUntil(
       async () => {
-        said = await run("umount", [mountPoint]).then(
-          () => "",
-          (error: Error) => error.message,
-        );
-        return deviceOf(mountPoint) === undefined ? true : undefined;
+        if (deviceOf(mountPoint) === undefined) return isAttached(image) ? undefined : true;
+        said = await run("umount", [mountPoint]).then(() => "", messageOf);
+        return undefined;
       },
       { everyMs: 20, timeoutMs: unmountTimeoutMs },
     );
@@ -99,6 +112,18 @@ export function deviceOf(mountPoint: string): string | undefined {
     .split("\n")
     .find((text) => text.split(" ")[4] === escaped);
   return line === undefined ? undefined : basename(line.split(" - ")[1]?.split(" ")[1] ?? "");
+}
+
+/** Whether a loop device shows this file. */
+function isAttached(image: string): boolean {
+  if (!existsSync(image)) return false;
+  return readdirSync("/sys/block").some((device) => {
+    try {
+      return readFileSync(`/sys/block/${device}/loop/backing_file`, "utf8").trim() === image;
+    } catch {
+      return false; // No loop device, or one that shows nothing.
+    }
+  });
 }
 
 function assertPossible(): void {

@@ -1,22 +1,13 @@
-import { execFile } from "node:child_process";
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  rmSync,
-  statfsSync,
-  statSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
-import { join } from "node:path";
-import { promisify } from "node:util";
+import { writeFileSync } from "node:fs";
 import { z } from "zod";
-import { BlackstartError, messageOf } from "../../base/error.ts";
+import { BlackstartError } from "../../base/error.ts";
+import { pollUntil } from "../../base/time.ts";
+import { withConnection } from "../../drivers/postgres/connection.ts";
 import { managerOf } from "../managers.ts";
+import { serverProcessesIn } from "../processes.ts";
 import type { LabRecord, NodeRecord } from "../record.ts";
 import { checkVolume, deviceOf, hasVolumes, mountVolume, unmountVolumes, type Volume, volumesOf } from "../volumes.ts";
+import { errorOfWrite, fill, free, shutDown } from "./disk-device.ts";
 import { type LabFault, noParameters } from "./fault.ts";
 import { labServer } from "./lab-server.ts";
 import { namesOf } from "./server.ts";
@@ -27,6 +18,7 @@ const of = z.strictObject({
 });
 type Of = z.output<typeof of>;
 const facts = { kind: "lab", needs, on: "primary", parameters: of, heal: mend } as const;
+const comeBackTimeoutMs = 3000;
 const repaired = "`heal` ends the server, checks and mounts the disk anew, and starts the server.";
 
 export const diskReadOnly: LabFault<Of> = {
@@ -96,10 +88,7 @@ async function breakVolumes(
   act: (volume: Volume) => Promise<void>,
 ) {
   for (const node of nodes) assertVolumes(lab, node);
-  // The inner one first: to a disk that fails nothing below it can be reached.
-  const meant = nodes
-    .flatMap((node) => [...volumesOf(node)].reverse())
-    .filter(({ of: has }) => [has, "both"].includes(which));
+  const meant = nodes.flatMap(volumesOf).filter(({ of: has }) => [has, "both"].includes(which));
   for (const volume of meant) await act(volume);
   return {
     done: `The ${which === "both" ? "disks" : `disk of the ${which}`} of ${namesOf(nodes)} ${which === "both" ? "are" : "is"} ${inWords} now.`,
@@ -107,94 +96,41 @@ async function breakVolumes(
   };
 }
 
-/** FS_IOC_SHUTDOWN of linux/fs.h (ext4, xfs, f2fs): 1 flushes the journal, 2 does not. Perl or Python can ask for it. */
-async function shutDown({ mountPoint }: Volume, flag: 1 | 2): Promise<void> {
-  const request = 0x8004587d;
-  const perl = `open(my $f, "<", $ARGV[0]) or die "$!"; my $v = pack("L", ${flag}); ioctl($f, ${request}, $v) or die "$!"`;
-  const python = `import fcntl, os, struct, sys; fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), ${request}, struct.pack("I", ${flag}))`;
-  const failures: string[] = [];
-  for (const [program, switch_, text] of [
-    ["perl", "-e", perl],
-    ["python3", "-c", python],
-  ] as const) {
-    const failure = await promisify(execFile)(program, [switch_, text, mountPoint], { timeout: 10_000 }).then(
-      () => undefined,
-      messageOf,
-    );
-    if (failure === undefined) return;
-    failures.push(failure);
-  }
-  throw new BlackstartError("NOT_POSSIBLE_NOW", {
-    what: "The disk cannot be made to fail.",
-    why: `It is asked of the kernel through perl or python3, and neither could: ${failures.join("; ")}`,
-    next: "Install perl-base or python3.",
-  });
-}
-
-const filler = "filler";
-
-/** Takes what is free, then half of that, and so on until there is nothing. */
-async function fill({ mountPoint }: Volume): Promise<void> {
-  const file = join(mountPoint, filler);
-  let takes = Number.POSITIVE_INFINITY;
-  for (;;) {
-    const { bavail, bsize } = statfsSync(mountPoint);
-    takes = Math.min(Math.floor(takes / 2), bavail);
-    if (takes < 1) return;
-    const from = existsSync(file) ? statSync(file).size : 0;
-    const args = ["-o", String(from), "-l", String(takes * bsize), file];
-    const done = await promisify(execFile)("fallocate", args, { timeout: 30_000 }).then(
-      () => true,
-      () => false, // Some of what is free is kept back for the file system itself.
-    );
-    if (done) takes = Number.POSITIVE_INFINITY;
-  }
-}
-
-/** The error's code, as a program that writes gets it; undefined: it could. */
-function errorOfWrite(folder: string): string | undefined {
-  const file = join(folder, ".probe");
-  try {
-    const opened = openSync(file, "w");
-    try {
-      writeSync(opened, Buffer.alloc(64 * 1024));
-      fsyncSync(opened);
-    } finally {
-      closeSync(opened);
-    }
-    return undefined;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code;
-  } finally {
-    removeIfPossible(file);
-  }
-}
-
-/** Frees what was filled; checks and mounts anew what takes no writes; starts what is down. */
+/** Frees what was filled; checks and mounts anew what takes no writes; starts what is down, or does not come back. */
 async function mend(lab: LabRecord, nodes: readonly NodeRecord[]): Promise<string> {
   const own = nodes.filter(hasVolumes);
-  for (const { mountPoint } of own.flatMap(volumesOf)) removeIfPossible(join(mountPoint, filler));
+  for (const volume of own.flatMap(volumesOf)) free(volume);
   const broken = own.filter((node) => volumesOf(node).some(({ mountPoint }) => errorOfWrite(mountPoint) !== undefined));
-  if (broken.length > 0) {
-    await managerOf(lab).powerOff(lab, broken);
-    await unmountVolumes(broken);
-    for (const volume of broken.flatMap(volumesOf)) {
-      await checkVolume(volume);
-      await mountVolume(volume);
-    }
+  await managerOf(lab).powerOff(lab, broken);
+  await unmountVolumes(broken);
+  for (const volume of broken.flatMap(volumesOf)) {
+    await checkVolume(volume);
+    await mountVolume(volume);
   }
+  // PostgreSQL 18 whose startup process died of the disk once more stays "in recovery mode" without one, for ever.
+  const answers = await Promise.all(own.map(comesBack));
+  await managerOf(lab).powerOff(
+    lab,
+    own.filter((_, index) => answers[index] === false),
+  );
   const started = await managerOf(lab).powerOn(lab, own);
   const disks = own.length === 0 ? "No node has a disk of its own" : `The disks of ${namesOf(own)} take writes again`;
   return started.length === 0 ? `${disks}.` : `${disks}; started ${namesOf(started)}.`;
 }
 
-/** A disk that takes no writes lets nothing be removed either. */
-function removeIfPossible(file: string): void {
-  try {
-    rmSync(file, { force: true });
-  } catch (error) {
-    if (!["EROFS", "EIO"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
-  }
+async function comesBack({ ownUrl, dataDirectory }: NodeRecord): Promise<boolean> {
+  const answer = await pollUntil(
+    async () => {
+      if (serverProcessesIn(dataDirectory).length === 0) return false;
+      const accepted = withConnection(ownUrl, { timeoutMs: 500, queryTimeoutMs: 500 }, (it) => it.query("select 1"));
+      return accepted.then(
+        () => true,
+        () => undefined, // It recovers, or it never will: the limit tells.
+      );
+    },
+    { everyMs: 50, timeoutMs: comeBackTimeoutMs },
+  );
+  return answer === true;
 }
 
 function assertVolumes(lab: LabRecord, node: NodeRecord): void {

@@ -4,7 +4,7 @@ import { serverAccount } from "../account.ts";
 import { copyTemplate } from "../copy-template.ts";
 import type { LabRecord, NodeRecord } from "../record.ts";
 import { configurationText, replicationConninfo, serverSettings } from "../settings.ts";
-import { hasVolumes } from "../volumes.ts";
+import { hasVolumes, useVolumes } from "../volumes.ts";
 
 /** Copies the template once for each node and gives each copy its settings. */
 export async function cloneNodes(
@@ -22,6 +22,7 @@ async function cloneNode(
   extra: Readonly<Record<string, string>>,
 ): Promise<void> {
   await copyTemplate(node, template);
+  if (hasVolumes(node)) await useVolumes(node);
   const account = serverAccount();
   const write = (name: string, text: string) => {
     const file = join(node.dataDirectory, name);
@@ -30,14 +31,6 @@ async function cloneNode(
   };
   write("postgresql.conf", configurationText(settingsOf(record, node, extra)));
   if (node.role !== "primary") write("standby.signal", "");
-}
-
-/** To the disk that is made for it, as `initdb --waldir` has it. The link is relative: whoever moves the folder moves both. */
-async function moveLog(node: NodeRecord): Promise<void> {
-  const log = join(node.dataDirectory, "pg_wal");
-  await promisify(execFile)("cp", ["-a", log, join(dirname(node.dataDirectory), "wal")]);
-  await rm(log, { recursive: true });
-  symlinkSync(join("..", "wal", "pg_wal"), log);
 }
 
 function settingsOf(record: LabRecord, node: NodeRecord, extra: Readonly<Record<string, string>>) {

@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { connect, withConnection } from "../../../src/drivers/postgres/connection.ts";
+import { openLab } from "../../../src/lab/open.ts";
+import { dirname } from "node:path";
+import type { Lab } from "../../../src/lab/lab.ts";
+import { serverProcessesIn } from "../../../src/lab/processes.ts";
+import { withLab } from "../../support/lab.ts";
+import { postgresVersions } from "../../support/postgres-versions.ts";
+import { logOf, sharedLab, until } from "./support.ts";
+
+const noDisks = whyNoDisks();
+/** A crash recovery syncs the data directory file by file by default, which a busy disk makes long. */
+const settings = { recovery_init_sync_method: "syncfs" };
+
+test(
+  "without disks of its own a node has none that fail, and it is said how to come by them",
+  { skip: postgresVersions[1]?.skip },
+  () =>
+    withLab({ standbys: [] }, async (lab) => {
+      for (const fault of ["disk-read-only", "disk-failing", "disk-full", "power-loss"])
+        await assert.rejects(lab.break(fault), { code: "NOT_POSSIBLE_NOW", next: /lab up --disks/ });
+      assert.equal((await query(lab, "select 1")).length, 1);
+    }),
+);
+
+for (const { title, binaries, skip } of postgresVersions)
+  describe(`a disk that fails, with ${title}`, { skip: skip || noDisks }, () => {
+    const shared =
+      skip === false && noDisks === false
+        ? sharedLab({ binaries, standbys: [], disks: true, durable: true, settings })
+        : undefined;
+    const using = (use: (lab: Lab) => Promise<void>) => () => use((shared as () => Lab)());
+
+    test(
+      "read-only, the server panics at its next write; healed, it is back",
+      using(async (lab) => {
+        await query(lab, "create table kept as select 1 as one");
+        const held = await connect(lab.node("pg1").url);
+        await lab.break("disk-read-only");
+        await assert.rejects(held.query("insert into kept values (2)"));
+        await until(() => isDown(lab));
+        assert.match(logOf(lab, "pg1"), /PANIC: .*: Read-only file system/);
+        await lab.heal("disk-read-only");
+        assert.deepEqual(await query(lab, "select * from kept"), [{ one: 1 }]);
+      }),
+    );
+
+    test(
+      "failing, writes answer with an input/output error; healed, it is back",
+      using(async (lab) => {
+        await lab.break("disk-failing", "pg1", { of: "wal" });
+        await assert.rejects(query(lab, "create table lost ()"));
+        await until(() => /PANIC: .*pg_wal.*: Input\/output error/.test(logOf(lab, "pg1")));
+        await assert.rejects(query(lab, "select 1"));
+        await lab.heal("disk-failing");
+        await query(lab, "create table found ()");
+      }),
+    );
+
+    test(
+      "full for data, an insert is refused and the server lives; healed, it has room",
+      using(async (lab) => {
+        await query(lab, "create table big (text text)");
+        await lab.break("disk-full", "primary", { of: "data" });
+        const insert = "insert into big select repeat('x', 1000) from generate_series(1, 1000)";
+        await assert.rejects(query(lab, insert), { code: "QUERY_FAILED", details: { sqlstate: "53100" } });
+        assert.equal((await query(lab, "select 1")).length, 1);
+        await lab.heal("disk-full");
+        await query(lab, insert);
+      }),
+    );
+
+    test(
+      "full for the log, the server panics and cannot start; healed, it starts with all it had acknowledged",
+      using(async (lab) => {
+        await query(lab, "create table counted (n int, text text)");
+        await lab.break("disk-full", "primary", { of: "wal" });
+        // A third of a megabyte each, compressed or not.
+        let acknowledged = 0;
+        for (let n = 1; n <= 100; n++) {
+          const done = await query(
+            lab,
+            "insert into counted select $1, string_agg(md5(random()::text), '') from generate_series(1, 10000)",
+            [n],
+          ).then(
+            () => true,
+            () => false,
+          );
+          if (!done) break;
+          acknowledged = n;
+        }
+        await until(() => /PANIC: .*pg_wal.*: No space left on device/.test(logOf(lab, "pg1")));
+        await lab.heal("disk-full");
+        const [row] = await query(lab, "select max(n) as most from counted");
+        assert.ok(Number(row?.most ?? 0) >= acknowledged, `${row?.most} of ${acknowledged}`);
+      }),
+    );
+  });
+
+describe("a power loss", { skip: postgresVersions[1]?.skip || noDisks }, () => {
+  const options = { standbys: [], disks: true, settings, binaries: postgresVersions[1]?.binaries as string };
+  for (const [durable, kept] of [
+    [true, 1],
+    [false, 0],
+  ] as const)
+    test(`${durable ? "keeps" : "loses"} what was acknowledged ${durable ? "with" : "without"} fsync`, () =>
+      withLab({ ...options, durable }, async (lab) => {
+        await query(lab, "create table acknowledged (n int)");
+        await query(lab, "checkpoint");
+        for (const folder of [lab.node("pg1").dataDirectory, `${dirname(lab.node("pg1").dataDirectory)}.wal`])
+          execFileSync("sync", ["-f", folder]);
+        await query(lab, "insert into acknowledged values (1)");
+        await lab.break("power-loss");
+        assert.ok(isDown(lab));
+        await lab.heal("power-loss");
+        assert.equal((await query(lab, "select * from acknowledged")).length, kept);
+      }));
+
+  test("of a killed lab's disks nothing is left by `down`", () =>
+    withLab(options, async (lab) => {
+      await lab.break("disk-failing");
+      await lab.break("kill-all").catch(() => undefined);
+      await (await openLab(lab.name, dirname(lab.directory))).down();
+      assert.doesNotMatch(readFileSync("/proc/self/mountinfo", "utf8"), new RegExp(lab.directory));
+      assert.doesNotMatch(execFileSync("losetup", ["-a"], { encoding: "utf8" }), new RegExp(lab.directory));
+    }));
+});
+
+function isDown(lab: Lab): boolean {
+  return serverProcessesIn(lab.node("pg1").dataDirectory).length === 0;
+}
+
+function query(lab: Lab, text: string, values?: unknown[]) {
+  return withConnection(lab.node("pg1").url, { timeoutMs: 2000, queryTimeoutMs: 10_000 }, (connection) =>
+    connection.query(text, values),
+  );
+}
+
+function whyNoDisks(): string | false {
+  if (process.getuid?.() !== 0) return "only root may make and mount disks";
+  try {
+    execFileSync("losetup", ["-f"], { stdio: "pipe" });
+    return false;
+  } catch (error) {
+    return `no loop device can be had here: ${(error as Error).message}`;
+  }
+}
