@@ -1,3 +1,4 @@
+import { corruptPage } from "./corrupt-page.ts";
 import { diskFailing, diskFull, diskReadOnly, powerLoss } from "./disks.ts";
 import { dropTable } from "./drop-table.ts";
 import { expireKeys } from "./expire-keys.ts";
@@ -26,6 +27,7 @@ export const faults: readonly Fault[] = [
   blackHole,
   slow,
   twoPrimaries,
+  corruptPage,
   dropTable,
   halfTransfer,
   sql,
