@@ -106,6 +106,15 @@ export function lsnTextOf(lsn: number): string {
     .toUpperCase()}/${(lsn % 2 ** 32).toString(16).toUpperCase()}`;
 }
 
+/** The name of the segment file in which this place lies: timeline, and the segment's number in two parts. */
+export function segmentNameOf(timeline: number, lsn: number, segmentBytes: number): string {
+  const number = Math.floor(lsn / segmentBytes);
+  const perHigh = 2 ** 32 / segmentBytes;
+  return [timeline, Math.floor(number / perHigh), number % perHigh]
+    .map((part) => part.toString(16).toUpperCase().padStart(8, "0"))
+    .join("");
+}
+
 export function lsnNumberOf(text: string): number {
   const [high = "", low = ""] = text.split("/");
   return Number.parseInt(high, 16) * 2 ** 32 + Number.parseInt(low, 16);
