@@ -3,6 +3,7 @@ import {
   aligned,
   isResourceManager,
   longHeaderBytes,
+  lsnAt,
   pageFlag,
   recordBytesMax,
   recordHeaderBytes,
@@ -142,6 +143,7 @@ export class PageDecoder {
       offset += aligned(total);
     }
     this.nextLsn = base + end;
+    this.reachedEnd = this.nextLsn >= this.#to;
     return undefined;
   }
 
@@ -264,11 +266,6 @@ export class PageDecoder {
 
 /** `XLOG_SWITCH`, `catalog/pg_control.h`. */
 const logSwitch = 0x40;
-
-/** A place beyond 2^53 cannot be right in any log that exists; the imprecise number never equals a real place. */
-function lsnAt(view: DataView, offset: number): number {
-  return view.getUint32(offset + 4, true) * 2 ** 32 + view.getUint32(offset, true);
-}
 
 /** The CRC covers what follows the header, then the header up to the CRC itself. */
 export function crcMatches(chunk: ChecksummedBytes, offset: number, total: number): boolean {

@@ -33,6 +33,8 @@ export type ReadOptions = Readonly<{
   /** End before the first record that begins at or after this place. */
   to?: number;
   signal?: AbortSignal;
+  /** Awaited each time when about a megabyte of log was read: what `visit` has gathered can be passed on. */
+  between?: () => Promise<void>;
 }>;
 
 /** Read at once; a multiple of every page size. */
@@ -59,6 +61,7 @@ export async function readWal(directory: WalDirectory, options: ReadOptions, vis
         if (decoder.reachedEnd)
           return { kind: "asked", lsn: decoder.nextLsn, reason: "the given end", ...read(decoder) };
       }
+      await options.between?.();
       if (got < bytes.length) return cutShort(directory, decoder, segment, offset + got);
     }
   }
