@@ -72,6 +72,11 @@ export class PageDecoder {
     this.#record.compressedMask = compressedMaskOf(shape.version);
   }
 
+  /** A record has begun that is not complete yet. */
+  get isWithinRecord(): boolean {
+    return this.#need > 0;
+  }
+
   /** The page that lies in `chunk.bytes[at … at + pageBytes)`. Answers what is wrong, if reading cannot go on. */
   page(chunk: ChecksummedBytes, at: number, pageLsn: number): Problem | undefined {
     const { view } = chunk;

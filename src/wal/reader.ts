@@ -1,4 +1,4 @@
-import { lsnTextOf } from "./format.ts";
+import { lsnTextOf, segmentNameOf } from "./format.ts";
 import { findWalBeyond } from "./beyond.ts";
 import { ChecksummedBytes } from "./crc32c/crc32c.ts";
 import { PageDecoder, type Problem, type Visit } from "./pages.ts";
@@ -66,14 +66,11 @@ export async function readWal(directory: WalDirectory, options: ReadOptions, vis
     }
   }
   const last = directory.segments.at(-1) as Segment;
-  const lsn = last.startLsn + directory.segmentBytes;
-  return {
-    kind: "end",
-    lsn: decoder.nextLsn,
-    reason: `no segment follows ${last.name} (${lsnTextOf(lsn)})`,
-    usedUp: true,
-    ...read(decoder),
-  };
+  const next = segmentNameOf(last.timeline, last.startLsn + directory.segmentBytes, directory.segmentBytes);
+  const reason = decoder.isWithinRecord
+    ? `the record at ${lsnTextOf(decoder.nextLsn)} goes on in ${next}, which is not here`
+    : `no segment follows ${last.name}`;
+  return { kind: "end", lsn: decoder.nextLsn, reason, usedUp: true, ...read(decoder) };
 }
 
 function fromSegment(directory: WalDirectory, from: number | undefined): readonly Segment[] {

@@ -218,7 +218,7 @@ const common: Readonly<Record<string, string>> = {
   "Tablespace DROP": "u32 ts_id [tablespace]: the tablespace that goes",
   "Standby LOCK": `
     i32 nlocks [locks]: how many
-    u32 xid [first of xid]: who holds the first
+    u32 xid [xid]: who holds the first
     u32 dbOid [database]: database of what it locks
     u32 relOid [relation]: what it locks, exclusively`,
   "Standby RUNNING_XACTS": `
