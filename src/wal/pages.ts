@@ -130,9 +130,9 @@ export class PageDecoder {
       }
       const total = view.getUint32(offset, true);
       const room = end - offset;
-      const wrong =
-        this.#checkLength(total, lsn) ??
-        (room >= recordHeaderBytes ? this.#checkRecordHeader(view, offset, lsn) : undefined);
+      if (total < recordHeaderBytes)
+        return { lsn, pageLsn, reason: walWords.recordLength(this.#shape.version, lsn, total) };
+      const wrong = room >= recordHeaderBytes ? this.#checkRecordHeader(view, offset, lsn) : undefined;
       if (wrong !== undefined) return { lsn, pageLsn, reason: wrong };
       if (total > room) {
         this.#need = total;
@@ -180,6 +180,7 @@ export class PageDecoder {
     const missing = this.#need - this.#have;
     if (!continued) return { lsn, pageLsn, reason: walWords.noContinuation(lsn) };
     if (remaining !== missing) return { lsn, pageLsn, reason: walWords.continuationLength(lsn, remaining, missing) };
+    if (this.#need > recordBytesMax) return { lsn, pageLsn, reason: walWords.recordTooLong(lsn, this.#need) };
     this.#append(chunk, offset, Math.min(end, offset + remaining));
     const view = this.#gatheredView;
     if (this.#have >= recordHeaderBytes) {
@@ -252,11 +253,6 @@ export class PageDecoder {
   #place(lsn: number): PagePlace {
     const { version, segmentBytes, timeline } = this.#shape;
     return { version, lsn, offset: lsn % segmentBytes, segment: segmentNameOf(timeline, lsn, segmentBytes) };
-  }
-
-  #checkLength(total: number, lsn: number): string | undefined {
-    if (total < recordHeaderBytes) return walWords.recordLength(this.#shape.version, lsn, total);
-    return total > recordBytesMax ? walWords.recordTooLong(lsn, total) : undefined;
   }
 
   /** `ValidXLogRecordHeader`, in its order. */
