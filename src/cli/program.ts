@@ -12,6 +12,7 @@ import { addPostmortem } from "./commands/postmortem.ts";
 import { addRecover } from "./commands/recover.ts";
 import { addStatus } from "./commands/status.ts";
 import { addUp } from "./commands/up.ts";
+import { addWal } from "./commands/wal.ts";
 import { blackstartHome } from "../system/home.ts";
 
 /**
@@ -65,6 +66,8 @@ function addAll(program: Command, act: Act): void {
   addPlan(program, act);
   addRecover(program, act);
   addPostmortem(program, act);
+  program.commandsGroup("Reproduce:");
+  addWal(program, act);
   program.commandsGroup("Try it out:");
   addLab(program, act);
   program.commandsGroup("More:").helpCommand("help [command]", "print the help of a command");
