@@ -10,6 +10,7 @@ import { presets } from "./presets.ts";
 import { abort, kill, stop, terminate } from "./signal-faults.ts";
 import { sql } from "./sql.ts";
 import { twoPrimaries } from "./two-primaries.ts";
+import { walDamage } from "./wal-damage.ts";
 
 /** All faults, in the order in which they are listed to people. */
 export const faults: readonly Fault[] = [
@@ -28,6 +29,7 @@ export const faults: readonly Fault[] = [
   slow,
   twoPrimaries,
   corruptPage,
+  walDamage,
   dropTable,
   halfTransfer,
   sql,
