@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { systemJsonSchema } from "../../src/system/json-schema.ts";
 import { checksPage } from "./checks-page.ts";
 import { errorsPage } from "./errors-page.ts";
+import { faultsPage } from "./faults-page.ts";
 import { systemFilePage } from "./system-file-page.ts";
 
 export const exampleFile = "docs/example.yaml";
@@ -14,6 +15,7 @@ export function generatedFiles(root: string): Readonly<Record<string, string>> {
     "docs/system-file.md": systemFilePage(schema, readFileSync(join(root, exampleFile), "utf8")),
     "docs/errors.md": errorsPage(),
     "docs/checks.md": checksPage(),
+    "docs/faults.md": faultsPage(),
     "schema/blackstart.schema.json": `${JSON.stringify(schema, null, 2)}\n`,
   };
 }

@@ -14,7 +14,7 @@ import type { LabFault } from "./fault.ts";
 import { damageKinds, type DamageKind, damagePage } from "./page-damage.ts";
 
 const kinds = Object.keys(damageKinds) as [DamageKind, ...DamageKind[]];
-const foundBy = kinds.map((kind) => `${kind} (${damageKinds[kind].of}; found by ${damageKinds[kind].finds})`);
+const foundBy = kinds.map((kind) => `${kind} (${damageKinds[kind].of}; ${damageKinds[kind].finds})`);
 
 const parameters = z.strictObject({
   relation: z.string().regex(/\S/, "is empty").describe("A table, a materialized view or a btree index."),

@@ -10,13 +10,13 @@ import {
 
 /** How a page can be damaged, what finds it, and in which kind of relation it can be done. */
 export const damageKinds = {
-  checksum: { of: "any", finds: "every read, where checksums are on" },
-  zero: { of: "any", finds: "in a heap: only a comparison, with an index or a replica" },
-  xmin: { of: "heap", finds: "verify_heapam" },
-  "t-hoff": { of: "heap", finds: "verify_heapam" },
-  "line-pointer": { of: "heap", finds: "verify_heapam" },
-  "item-order": { of: "btree", finds: "bt_index_check" },
-  "index-tid": { of: "btree", finds: "bt_index_check with heapallindexed" },
+  checksum: { of: "any", finds: "found by every read where checksums are on" },
+  zero: { of: "any", finds: "found in a heap only by a comparison with an index or a replica" },
+  xmin: { of: "heap", finds: "found by verify_heapam" },
+  "t-hoff": { of: "heap", finds: "found by verify_heapam" },
+  "line-pointer": { of: "heap", finds: "found by verify_heapam" },
+  "item-order": { of: "btree", finds: "found by bt_index_check" },
+  "index-tid": { of: "btree", finds: "found by bt_index_check with heapallindexed" },
 } as const;
 
 export type DamageKind = keyof typeof damageKinds;
