@@ -22,7 +22,12 @@ const parameters = z.strictObject({
     .enum(kinds)
     .default("checksum")
     .describe(`What is damaged: ${foundBy.join(", ")}.`),
-  block: z.coerce.number().int().min(0).optional().describe("Which page, from 0; without it the first that fits."),
+  block: z.coerce
+    .number({ error: "is no number" })
+    .int()
+    .min(0)
+    .optional()
+    .describe("Which page, from 0; without it the first that fits."),
   database: z.string().optional().describe("In which database; without it: the one that the node's url names."),
 });
 type Parameters = z.output<typeof parameters>;
@@ -66,6 +71,8 @@ async function corrupt(lab: LabRecord, node: NodeRecord, given: Parameters) {
     throw unfit(given, `None of its ${facts.blocks} blocks can be damaged so.`);
   };
   const evicts = facts.version >= 170_000 && !facts.standby;
+  if (!evicts && managerOf(lab).failsOver)
+    throw unfit(given, `${node.name} would have to be stopped for it, and what manages it would act on that.`);
   const damaged = evicts
     ? await within((connection) => whileEvicted(connection, relation, choose))
     : await whileDown(lab, node, choose);
