@@ -27,7 +27,7 @@ describe("each rule finds what it is for, and nothing else", () => {
     ],
     ["import law", file("src/system/a.ts", 'import type { A } from "../drivers/a.ts";'), /system may not know drivers/],
     ["import law", file("src/drivers/x/a.ts", 'export { a } from "../../wal/a.ts";'), /drivers may not know wal/],
-    ["import law", file("src/lab/a.ts", 'import * as a from "../wal/a.ts";'), /lab may not know wal/],
+    ["import law", file("src/lab/a.ts", 'import * as a from "../watch/a.ts";'), /lab may not know watch/],
     [
       "import law",
       file("src/watch/a.ts", 'import {\n  a,\n  b,\n} from "../respond/a.ts";'),

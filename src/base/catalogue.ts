@@ -10,6 +10,11 @@ export const catalogue = {
   SCENARIO_INVALID: { exitCode: 2, meaning: "A scenario file says something that cannot be meant." },
   SECRET_MISSING: { exitCode: 2, meaning: "A ${VARIABLE} or file: reference in blackstart.yaml leads nowhere." },
   UNKNOWN_NAME: { exitCode: 2, meaning: "A cluster, node, incident or other name that does not exist." },
+  WAL_UNREADABLE: {
+    exitCode: 2,
+    meaning:
+      "A file is no write-ahead log that can be read: of another version, packed otherwise, empty, something else.",
+  },
   USAGE: { exitCode: 2, meaning: "The command was called with arguments that do not fit together." },
   INPUT_INVALID: {
     exitCode: 2,

@@ -13,6 +13,7 @@ import { addRecover } from "./commands/recover.ts";
 import { addReproduce } from "./commands/reproduce.ts";
 import { addStatus } from "./commands/status.ts";
 import { addUp } from "./commands/up.ts";
+import { addWal } from "./commands/wal.ts";
 import { blackstartHome } from "../system/home.ts";
 
 /**
@@ -65,10 +66,10 @@ function addAll(program: Command, act: Act): void {
   addMitigate(program, act);
   addPlan(program, act);
   addRecover(program, act);
-  addReproduce(program, act);
   addPostmortem(program, act);
   program.commandsGroup("Reproduce:");
   addReproduce(program, act);
+  addWal(program, act);
   program.commandsGroup("Try it out:");
   addLab(program, act);
   program.commandsGroup("More:").helpCommand("help [command]", "print the help of a command");

@@ -1,11 +1,4 @@
 import { pollUntil } from "../base/time.ts";
-import { serverProcessesIn } from "./processes.ts";
-import type { NodeRecord } from "./record.ts";
-
-/** SIGKILL to every server process of these nodes. */
-export function killAll(nodes: readonly NodeRecord[]): void {
-  killTogether(() => nodes.flatMap(({ dataDirectory }) => serverProcessesIn(dataDirectory)));
-}
 
 /**
  * SIGKILL to all of them. Stopped first: so a postmaster starts no others meanwhile, and what falls together falls at the

@@ -6,8 +6,9 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readFileSync,
+  readdirSync,
+  rmSync,
   symlinkSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -60,6 +61,24 @@ export async function makeVolumes(lab: LabRecord): Promise<void> {
     closeSync(openSync(log, "a"));
     own(log);
     symlinkSync(join("..", basename(log)), logFileOf(node.dataDirectory));
+  }
+}
+
+/**
+ * Moves the node's log to the disk that is made for it, as `initdb --waldir` has it; and what stands for shared memory to
+ * where no disk fails: it would let the server fail in a way that no other does.
+ */
+export async function useVolumes(node: NodeRecord): Promise<void> {
+  const disk = volumesOf(node).find(({ of }) => of === "wal") as Volume;
+  for (const [name, folder] of [
+    ["pg_wal", disk.mountPoint],
+    ["pg_dynshmem", `${dirname(node.dataDirectory)}.memory`],
+  ] as const) {
+    const inside = join(node.dataDirectory, name);
+    mkdirSync(folder, { recursive: true, mode: 0o755 });
+    await run("cp", ["-a", inside, folder]);
+    rmSync(inside, { recursive: true });
+    symlinkSync(join(folder, name), inside);
   }
 }
 

@@ -1,3 +1,4 @@
+import { ChecksummedBytes } from "./crc32c/crc32c.ts";
 import { isResourceManager, longHeaderBytes, pageFlag, recordHeaderBytes, shortHeaderBytes } from "./format.ts";
 import { crcMatches, type Problem } from "./pages.ts";
 import type { WalDirectory } from "./segments.ts";
@@ -18,24 +19,24 @@ const chunkBytes = 1024 * 1024;
  */
 export async function findWalBeyond(directory: WalDirectory, problem: Problem): Promise<number | undefined> {
   const { pageBytes, segmentBytes } = directory;
-  const chunk = new Uint8Array(Math.min(chunkBytes, segmentBytes));
-  const view = new DataView(chunk.buffer);
+  const chunk = new ChecksummedBytes(Math.min(chunkBytes, segmentBytes));
+  const { bytes, view } = chunk;
   const until = problem.pageLsn + lookBytesMax;
   for (const segment of directory.segments) {
     if (segment.startLsn + segmentBytes <= problem.pageLsn) continue;
     const first = Math.max(0, problem.pageLsn - segment.startLsn);
-    for (let offset = first; offset < segmentBytes && segment.startLsn + offset < until; offset += chunk.length) {
-      const got = await directory.files.read(segment.name, offset, chunk);
+    for (let offset = first; offset < segmentBytes && segment.startLsn + offset < until; offset += bytes.length) {
+      const got = await directory.files.read(segment.name, offset, bytes);
       for (let at = 0; at + pageBytes <= got; at += pageBytes) {
         const pageLsn = segment.startLsn + offset + at;
         if (pageLsn === problem.pageLsn) {
-          const found = recordBehind(chunk, view, at, directory, problem);
+          const found = recordBehind(chunk, at, directory, problem);
           if (found !== undefined) return found;
         } else if (isWritten(view, at, directory, pageLsn)) {
           return pageLsn;
         }
       }
-      if (got < chunk.length) break;
+      if (got < bytes.length) break;
     }
   }
   return undefined;
@@ -52,12 +53,12 @@ function isWritten(view: DataView, at: number, directory: WalDirectory, pageLsn:
 
 /** A whole, right record on the page of the problem, behind the problem. `start`: where that page lies. */
 function recordBehind(
-  bytes: Uint8Array,
-  view: DataView,
+  chunk: ChecksummedBytes,
   start: number,
   directory: WalDirectory,
   problem: Problem,
 ): number | undefined {
+  const { bytes, view } = chunk;
   const header = problem.pageLsn % directory.segmentBytes === 0 ? longHeaderBytes : shortHeaderBytes;
   const end = start + directory.pageBytes;
   const base = problem.pageLsn - start;
@@ -67,7 +68,7 @@ function recordBehind(
     const previous = Number(view.getBigUint64(at + 8, true));
     if (previous < problem.lsn || previous >= base + at) continue;
     if (!isResourceManager(bytes[at + 17] as number, directory.version)) continue;
-    if (crcMatches(bytes, view, at, total)) return base + at;
+    if (crcMatches(chunk, at, total)) return base + at;
   }
   return undefined;
 }

@@ -22,26 +22,36 @@ export type WalFile = Readonly<{ name: string; bytes: number }>;
 
 /** A directory on this machine. */
 export function localWalFiles(directory: string): WalFiles {
-  let opened: { name: string; handle: Awaited<ReturnType<typeof open>> } | undefined;
-  const handleOf = async (name: string) => {
-    if (opened?.name === name) return opened.handle;
-    await opened?.handle.close();
-    opened = undefined;
-    const handle = await open(join(directory, name), constants.O_RDONLY);
-    opened = { name, handle };
-    return handle;
-  };
-  const close = async () => {
-    await opened?.handle.close();
-    opened = undefined;
-  };
+  const opened = openedFiles();
   return {
     place: directory,
     list: () => guarded(directory, () => listDirectory(directory)),
-    read: (name, offset, into) =>
-      guarded(join(directory, name), async () => readFully(await handleOf(name), offset, into)),
+    read: (name, offset, into) => opened.read(join(directory, name), offset, into),
     text: (name) => guarded(join(directory, name), () => readFile(join(directory, name), "utf8")),
-    close,
+    close: opened.close,
+  };
+}
+
+/** Reads of files, of which one is held open: log is read file by file. */
+export function openedFiles(): Readonly<{
+  read(path: string, offset: number, into: Uint8Array): Promise<number>;
+  close(): Promise<void>;
+}> {
+  let opened: { path: string; handle: Awaited<ReturnType<typeof open>> } | undefined;
+  const handleOf = async (path: string) => {
+    if (opened?.path === path) return opened.handle;
+    await opened?.handle.close();
+    opened = undefined;
+    const handle = await open(path, constants.O_RDONLY);
+    opened = { path, handle };
+    return handle;
+  };
+  return {
+    read: (path, offset, into) => guarded(path, async () => readFully(await handleOf(path), offset, into)),
+    close: async () => {
+      await opened?.handle.close();
+      opened = undefined;
+    },
   };
 }
 
@@ -61,7 +71,7 @@ async function readFully(handle: Awaited<ReturnType<typeof open>>, offset: numbe
   return have;
 }
 
-async function guarded<T>(path: string, act: () => Promise<T>): Promise<T> {
+export async function guarded<T>(path: string, act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (error) {

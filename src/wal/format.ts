@@ -1,4 +1,5 @@
 import { BlackstartError } from "../base/error.ts";
+import type { JsonObject } from "../base/json.ts";
 
 /**
  * The layout of the write-ahead log, little-endian, from PostgreSQL's `access/xlog_internal.h`, `xlogrecord.h` and
@@ -39,22 +40,37 @@ const otherMagics: ReadonlyMap<number, string> = new Map([
   [0xd101, "12"],
 ]);
 
-/** The major version that writes pages with this magic, or an error that names the version. */
-export function versionOfMagic(magic: number, file: string): number {
-  const version = versionByMagic.get(magic);
-  if (version !== undefined) return version;
-  const other = otherMagics.get(magic);
+/** The major version that writes pages with this magic; undefined where none does whose records are read here. */
+export function versionOfMagic(magic: number): number | undefined {
+  return versionByMagic.get(magic);
+}
+
+export function magicOfVersion(version: number): number | undefined {
+  return [...versionByMagic].find(([, each]) => each === version)?.[0];
+}
+
+/** Why a file whose first page has this magic is refused. */
+export function refusedMagic(magic: number, file: string): BlackstartError {
+  const other = otherMagics.get(magic) ?? (looksNewer(magic) ? "19 or newer" : undefined);
   const hex = `0x${magic.toString(16).toUpperCase().padStart(4, "0")}`;
-  throw new BlackstartError("NOT_POSSIBLE_NOW", {
-    what:
-      other === undefined ? `${file} is no write-ahead log that can be read.` : `${file} is of PostgreSQL ${other}.`,
+  return walUnreadable({
+    what: other === undefined ? `${file} is no write-ahead log.` : `${file} is write-ahead log of PostgreSQL ${other}.`,
     why: `Its first page has the magic ${hex}; the log of PostgreSQL 13 to 18 is read here.`,
     next:
       other === undefined
-        ? "Check that the file is a segment of pg_wal, whole and not compressed."
-        : `Read it with the pg_waldump of PostgreSQL ${other}.`,
+        ? "Name a segment of pg_wal or of an archive: a file with a name of 24 hexadecimal digits."
+        : `Read it with the pg_waldump of PostgreSQL ${other}: the layout of its records is another.`,
     details: { magic: hex },
   });
+}
+
+/** Magics only grow, by a few a year. */
+function looksNewer(magic: number): boolean {
+  return magic > Math.max(...versionByMagic.keys()) && magic < 0xd180;
+}
+
+export function walUnreadable(say: { what: string; why: string; next: string; details?: JsonObject; cause?: unknown }) {
+  return new BlackstartError("WAL_UNREADABLE", say);
 }
 
 export const resourceManager = { xlog: 0, transaction: 1, standby: 8 } as const;
@@ -99,6 +115,11 @@ export function aligned(bytes: number): number {
   return Math.ceil(bytes / 8) * 8;
 }
 
+/** A place beyond 2^53 cannot be right in any log that exists; the imprecise number never equals a real place. */
+export function lsnAt(view: DataView, offset: number): number {
+  return view.getUint32(offset + 4, true) * 2 ** 32 + view.getUint32(offset, true);
+}
+
 /** As PostgreSQL writes it: `0/3000148`. */
 export function lsnTextOf(lsn: number): string {
   return `${Math.floor(lsn / 2 ** 32)
@@ -106,7 +127,21 @@ export function lsnTextOf(lsn: number): string {
     .toUpperCase()}/${(lsn % 2 ** 32).toString(16).toUpperCase()}`;
 }
 
+/** The name of the segment file in which this place lies: timeline, and the segment's number in two parts. */
+export function segmentNameOf(timeline: number, lsn: number, segmentBytes: number): string {
+  const number = Math.floor(lsn / segmentBytes);
+  const perHigh = 2 ** 32 / segmentBytes;
+  return [timeline, Math.floor(number / perHigh), number % perHigh]
+    .map((part) => part.toString(16).toUpperCase().padStart(8, "0"))
+    .join("");
+}
+
 export function lsnNumberOf(text: string): number {
   const [high = "", low = ""] = text.split("/");
   return Number.parseInt(high, 16) * 2 ** 32 + Number.parseInt(low, 16);
+}
+
+/** All that can be: the built-in ones, then those of extensions. */
+export function resourceManagerIds(): readonly number[] {
+  return [...resourceManagerNames.keys(), ...Array.from({ length: 128 }, (_, index) => 128 + index)];
 }

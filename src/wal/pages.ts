@@ -1,18 +1,20 @@
-import { crc32cEnd, crc32cStart, crc32cUpdate } from "./crc32c.ts";
+import { type ChecksummedBytes, crc32cEnd, crc32cStart } from "./crc32c/crc32c.ts";
 import {
   aligned,
   isResourceManager,
   longHeaderBytes,
-  lsnTextOf,
+  lsnAt,
   pageFlag,
   recordBytesMax,
   recordHeaderBytes,
   resourceManager,
+  segmentNameOf,
   shortHeaderBytes,
 } from "./format.ts";
 import { compressedMaskOf, WalRecord } from "./record.ts";
+import { type PagePlace, walWords } from "./words.ts";
 
-/** What could not be read. `pageLsn`: the page on which reading ended. */
+/** What could not be read, in PostgreSQL's words. `pageLsn`: the page on which reading ended. */
 export type Problem = Readonly<{ lsn: number; pageLsn: number; reason: string }>;
 
 export type PageShape = Readonly<{
@@ -24,6 +26,9 @@ export type PageShape = Readonly<{
   timeline: number;
 }>;
 
+/** Is given every record; answers "stop" when it wants no more. */
+export type Visit = (record: WalRecord) => "stop" | void;
+
 /**
  * Turns pages, given one after the other, into records. Pure: no files, no waiting.
  *
@@ -34,6 +39,7 @@ export type PageShape = Readonly<{
 export class PageDecoder {
   records = 0;
   firstLsn = -1;
+  lastLsn = -1;
   /** Where the next record is expected. */
   nextLsn: number;
   /** Pages below this place hold nothing (rest of a segment after a switch). */
@@ -43,13 +49,10 @@ export class PageDecoder {
   readonly #shape: PageShape;
   readonly #from: number;
   readonly #to: number;
-  readonly #visit: (record: WalRecord) => void;
+  readonly #visit: Visit;
   readonly #record = new WalRecord();
   #seeking = true;
-  #lastLsn = -1;
   #lastTimeline = 0;
-  /** Bytes that are left of a record that began before the first page. */
-  #seekBytes = 0;
 
   // The record that is being gathered over pages.
   #gathered = new Uint8Array(64 * 1024);
@@ -57,8 +60,10 @@ export class PageDecoder {
   #have = 0;
   #need = 0;
   #startLsn = 0;
+  /** The checksum of what has come so far of it. */
+  #crc = crc32cStart;
 
-  constructor(shape: PageShape, range: { from?: number; to?: number }, visit: (record: WalRecord) => void) {
+  constructor(shape: PageShape, range: { from?: number; to?: number }, visit: Visit) {
     this.#shape = shape;
     this.#from = range.from ?? 0;
     this.#to = range.to ?? Number.POSITIVE_INFINITY;
@@ -67,18 +72,25 @@ export class PageDecoder {
     this.#record.compressedMask = compressedMaskOf(shape.version);
   }
 
-  /** The page that lies in `bytes[at … at + pageBytes)`. Answers what is wrong, if reading cannot go on. */
-  page(bytes: Uint8Array, view: DataView, at: number, pageLsn: number): Problem | undefined {
+  /** A record has begun that is not complete yet. */
+  get isWithinRecord(): boolean {
+    return this.#need > 0;
+  }
+
+  /** The page that lies in `chunk.bytes[at … at + pageBytes)`. Answers what is wrong, if reading cannot go on. */
+  page(chunk: ChecksummedBytes, at: number, pageLsn: number): Problem | undefined {
+    const { view } = chunk;
     const { pageBytes } = this.#shape;
     if (pageLsn + pageBytes <= this.skipsUntil) return undefined;
-    if (this.#seeking && this.#seekBytes === 0 && pageLsn + pageBytes <= this.#from) return undefined;
+    if (this.#seeking && pageLsn + pageBytes <= this.#from) return undefined;
     const wrong = this.#checkHeader(view, at, pageLsn);
     const startLsn = this.#need > 0 ? this.#startLsn : Math.max(this.nextLsn, pageLsn);
     if (wrong !== undefined) return { lsn: startLsn, pageLsn, reason: wrong };
 
     const flags = view.getUint16(at + 2, true);
     const end = at + pageBytes;
-    let offset = at + ((flags & pageFlag.long) !== 0 ? longHeaderBytes : shortHeaderBytes);
+    const header = (flags & pageFlag.long) !== 0 ? longHeaderBytes : shortHeaderBytes;
+    let offset = at + header;
     const continued = (flags & pageFlag.continued) !== 0;
     const remaining = view.getUint32(at + 16, true);
 
@@ -93,19 +105,20 @@ export class PageDecoder {
         // The server crashed within the record, and what followed was written over its rest.
         this.#need = 0;
       } else {
-        const problem = this.#gather(bytes, offset, end, pageLsn, continued, remaining);
+        const problem = this.#gather(chunk, offset, end, pageLsn, continued, remaining);
         if (problem !== undefined) return problem;
-        if (this.#need > 0) return undefined;
+        if (this.#need > 0 || this.reachedEnd) return undefined;
         offset += aligned(remaining);
         if (this.skipsUntil > pageLsn + pageBytes - 1) return undefined;
       }
     } else if (continued) {
-      return { lsn: startLsn, pageLsn, reason: `the rest of a record lies at ${lsnTextOf(pageLsn)} where none is due` };
+      return { lsn: startLsn, pageLsn, reason: walWords.unaskedContinuation(pageLsn + header) };
     }
-    return this.#records(bytes, view, offset, end, pageLsn - at);
+    return this.#records(chunk, offset, end, pageLsn - at);
   }
 
-  #records(bytes: Uint8Array, view: DataView, start: number, end: number, base: number): Problem | undefined {
+  #records(chunk: ChecksummedBytes, start: number, end: number, base: number): Problem | undefined {
+    const { bytes, view } = chunk;
     const pageLsn = base + end - this.#shape.pageBytes;
     let offset = start;
     while (offset < end) {
@@ -117,47 +130,46 @@ export class PageDecoder {
       }
       const total = view.getUint32(offset, true);
       const room = end - offset;
-      if (total < recordHeaderBytes || total > recordBytesMax)
-        return { lsn, pageLsn, reason: `invalid record length at ${lsnTextOf(lsn)}: ${total} bytes` };
-      if (room >= recordHeaderBytes) {
-        const wrong = this.#checkRecordHeader(view, offset, lsn);
-        if (wrong !== undefined) return { lsn, pageLsn, reason: wrong };
-      }
+      if (total < recordHeaderBytes)
+        return { lsn, pageLsn, reason: walWords.recordLength(this.#shape.version, lsn, total) };
+      const wrong = room >= recordHeaderBytes ? this.#checkRecordHeader(view, offset, lsn) : undefined;
+      if (wrong !== undefined) return { lsn, pageLsn, reason: wrong };
       if (total > room) {
-        this.#beginGathering(bytes, offset, end, total, lsn);
+        this.#need = total;
+        this.#startLsn = lsn;
+        this.#have = 0;
+        this.#crc = crc32cStart;
+        this.#append(chunk, offset, end);
         return undefined;
       }
-      if (!crcMatches(bytes, view, offset, total)) return { lsn, pageLsn, reason: wrongCrc(lsn) };
+      if (!crcMatches(chunk, offset, total)) return { lsn, pageLsn, reason: walWords.checksum(lsn) };
       this.#emit(bytes, view, offset, total, lsn, lsn + aligned(total));
-      if (this.skipsUntil > lsn) return undefined;
+      if (this.skipsUntil > lsn || this.reachedEnd) return undefined;
       offset += aligned(total);
     }
     this.nextLsn = base + end;
+    this.reachedEnd = this.nextLsn >= this.#to;
     return undefined;
   }
 
-  #beginGathering(bytes: Uint8Array, offset: number, end: number, total: number, lsn: number): void {
-    this.#need = total;
-    this.#startLsn = lsn;
-    this.#have = 0;
-    this.#append(bytes, offset, end);
-  }
-
-  #append(bytes: Uint8Array, start: number, end: number): void {
-    const have = this.#have + end - start;
+  #append(chunk: ChecksummedBytes, start: number, end: number): void {
+    const had = this.#have;
+    const have = had + end - start;
     if (have > this.#gathered.length) {
       // Grows with what has come, not with what a possibly wrong length promises.
       const grown = new Uint8Array(Math.max(have, this.#gathered.length * 2));
-      grown.set(this.#gathered.subarray(0, this.#have));
+      grown.set(this.#gathered.subarray(0, had));
       this.#gathered = grown;
       this.#gatheredView = new DataView(grown.buffer);
     }
-    this.#gathered.set(bytes.subarray(start, end), this.#have);
+    this.#gathered.set(chunk.bytes.subarray(start, end), had);
     this.#have = have;
+    const bodyStart = start + Math.max(0, recordHeaderBytes - had);
+    if (bodyStart < end) this.#crc = chunk.crc(this.#crc, bodyStart, end);
   }
 
   #gather(
-    bytes: Uint8Array,
+    chunk: ChecksummedBytes,
     offset: number,
     end: number,
     pageLsn: number,
@@ -165,36 +177,23 @@ export class PageDecoder {
     remaining: number,
   ): Problem | undefined {
     const lsn = this.#startLsn;
-    if (!continued)
-      return {
-        lsn,
-        pageLsn,
-        reason: `the rest of the record at ${lsnTextOf(lsn)} is missing at ${lsnTextOf(pageLsn)}`,
-      };
-    if (remaining !== this.#need - this.#have)
-      return {
-        lsn,
-        pageLsn,
-        reason: `the record at ${lsnTextOf(lsn)} lacks ${this.#need - this.#have} bytes, but ${remaining} follow at ${lsnTextOf(pageLsn)}`,
-      };
-    this.#append(bytes, offset, Math.min(end, offset + remaining));
+    const missing = this.#need - this.#have;
+    if (!continued) return { lsn, pageLsn, reason: walWords.noContinuation(lsn) };
+    if (remaining !== missing) return { lsn, pageLsn, reason: walWords.continuationLength(lsn, remaining, missing) };
+    if (this.#need > recordBytesMax) return { lsn, pageLsn, reason: walWords.recordTooLong(lsn, this.#need) };
+    this.#append(chunk, offset, Math.min(end, offset + remaining));
     const view = this.#gatheredView;
     if (this.#have >= recordHeaderBytes) {
       const wrong = this.#checkRecordHeader(view, 0, lsn);
       if (wrong !== undefined) return { lsn, pageLsn, reason: wrong };
     }
     if (this.#have < this.#need) return undefined;
-    if (!crcMatches(this.#gathered, view, 0, this.#need)) return { lsn, pageLsn, reason: wrongCrc(lsn) };
+    const crc = crc32cEnd(chunk.crcOf(this.#crc, this.#gathered.subarray(0, 20)));
+    if (crc !== view.getUint32(20, true)) return { lsn, pageLsn, reason: walWords.checksum(lsn) };
     const total = this.#need;
     this.#need = 0;
-    this.#emit(
-      this.#gathered,
-      view,
-      0,
-      total,
-      lsn,
-      pageLsn + (offset - (end - this.#shape.pageBytes)) + aligned(remaining),
-    );
+    const endLsn = pageLsn + (offset - (end - this.#shape.pageBytes)) + aligned(remaining);
+    this.#emit(this.#gathered, view, 0, total, lsn, endLsn);
     return undefined;
   }
 
@@ -211,7 +210,7 @@ export class PageDecoder {
     record.previous = lsnAt(view, offset + 8);
     record.info = bytes[offset + 16] as number;
     record.resourceManager = bytes[offset + 17] as number;
-    this.#lastLsn = lsn;
+    this.lastLsn = lsn;
     this.nextLsn = endLsn;
     if (record.resourceManager === resourceManager.xlog && (record.info & 0xf0) === logSwitch) {
       // Nothing follows a switch up to the end of its segment.
@@ -223,38 +222,45 @@ export class PageDecoder {
     if (lsn < this.#from) return;
     this.records++;
     if (this.firstLsn === -1) this.firstLsn = lsn;
-    this.#visit(record);
+    if (this.#visit(record) === "stop") this.reachedEnd = true;
   }
 
+  /** `XLogReaderValidatePageHeader`, in its order. */
   #checkHeader(view: DataView, at: number, pageLsn: number): string | undefined {
     const shape = this.#shape;
-    const place = lsnTextOf(pageLsn);
     const magic = view.getUint16(at, true);
-    if (magic !== shape.magic) return `invalid magic 0x${magic.toString(16).toUpperCase()} at ${place}`;
+    if (magic !== shape.magic) return walWords.magic(this.#place(pageLsn), magic);
     const flags = view.getUint16(at + 2, true);
-    if ((flags & ~pageFlag.all) !== 0) return `invalid info bits 0x${flags.toString(16)} at ${place}`;
-    const isFirst = pageLsn % shape.segmentBytes === 0;
-    if (((flags & pageFlag.long) !== 0) !== isFirst) return `a page header of the wrong length at ${place}`;
-    if (isFirst) {
-      if (view.getBigUint64(at + 24, true) !== shape.systemIdentifier) return `another system's log at ${place}`;
-      if (view.getUint32(at + 32, true) !== shape.segmentBytes) return `another segment size at ${place}`;
-      if (view.getUint32(at + 36, true) !== shape.pageBytes) return `another page size at ${place}`;
+    if ((flags & ~pageFlag.all) !== 0) return walWords.infoBits(this.#place(pageLsn), flags);
+    if ((flags & pageFlag.long) !== 0) {
+      const system = view.getBigUint64(at + 24, true);
+      if (system !== shape.systemIdentifier) return walWords.systemIdentifier(system, shape.systemIdentifier);
+      if (view.getUint32(at + 32, true) !== shape.segmentBytes) return walWords.segmentSize();
+      if (view.getUint32(at + 36, true) !== shape.pageBytes) return walWords.pageSize();
+    } else if (pageLsn % shape.segmentBytes === 0) {
+      return walWords.infoBits(this.#place(pageLsn), flags);
     }
     const address = lsnAt(view, at + 8);
-    if (address !== pageLsn) return `unexpected page address ${lsnTextOf(address)} at ${place}`;
+    if (address !== pageLsn) return walWords.pageAddress(this.#place(pageLsn), address);
     const timeline = view.getUint32(at + 4, true);
-    if (timeline < this.#lastTimeline || timeline > shape.timeline)
-      return `out of sequence timeline ${timeline} at ${place}`;
+    if (timeline < this.#lastTimeline)
+      return walWords.olderTimeline(this.#place(pageLsn), timeline, this.#lastTimeline);
+    if (timeline > shape.timeline) return walWords.otherTimeline(this.#place(pageLsn), timeline);
     this.#lastTimeline = timeline;
     return undefined;
   }
 
+  #place(lsn: number): PagePlace {
+    const { version, segmentBytes, timeline } = this.#shape;
+    return { version, lsn, offset: lsn % segmentBytes, segment: segmentNameOf(timeline, lsn, segmentBytes) };
+  }
+
+  /** `ValidXLogRecordHeader`, in its order. */
   #checkRecordHeader(view: DataView, offset: number, lsn: number): string | undefined {
     const id = view.getUint8(offset + 17);
-    if (!isResourceManager(id, this.#shape.version)) return `invalid resource manager ${id} at ${lsnTextOf(lsn)}`;
+    if (!isResourceManager(id, this.#shape.version)) return walWords.resourceManager(lsn, id);
     const previous = lsnAt(view, offset + 8);
-    if (this.#lastLsn === -1 ? previous >= lsn : previous !== this.#lastLsn)
-      return `record with incorrect previous link ${lsnTextOf(previous)} at ${lsnTextOf(lsn)}`;
+    if (this.lastLsn === -1 ? previous >= lsn : previous !== this.lastLsn) return walWords.previousLink(lsn, previous);
     return undefined;
   }
 }
@@ -262,17 +268,8 @@ export class PageDecoder {
 /** `XLOG_SWITCH`, `catalog/pg_control.h`. */
 const logSwitch = 0x40;
 
-/** A place beyond 2^53 cannot be right in any log that exists; the imprecise number never equals a real place. */
-function lsnAt(view: DataView, offset: number): number {
-  return view.getUint32(offset + 4, true) * 2 ** 32 + view.getUint32(offset, true);
-}
-
 /** The CRC covers what follows the header, then the header up to the CRC itself. */
-export function crcMatches(bytes: Uint8Array, view: DataView, offset: number, total: number): boolean {
-  const body = crc32cUpdate(crc32cStart, bytes, offset + recordHeaderBytes, offset + total);
-  return crc32cEnd(crc32cUpdate(body, bytes, offset, offset + 20)) === view.getUint32(offset + 20, true);
-}
-
-function wrongCrc(lsn: number): string {
-  return `incorrect checksum in the record at ${lsnTextOf(lsn)}`;
+export function crcMatches(chunk: ChecksummedBytes, offset: number, total: number): boolean {
+  const body = chunk.crc(crc32cStart, offset + recordHeaderBytes, offset + total);
+  return crc32cEnd(chunk.crc(body, offset, offset + 20)) === chunk.view.getUint32(offset + 20, true);
 }

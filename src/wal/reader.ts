@@ -1,7 +1,7 @@
-import { lsnTextOf } from "./format.ts";
+import { lsnTextOf, segmentNameOf } from "./format.ts";
 import { findWalBeyond } from "./beyond.ts";
-import { PageDecoder, type Problem } from "./pages.ts";
-import type { WalRecord } from "./record.ts";
+import { ChecksummedBytes } from "./crc32c/crc32c.ts";
+import { PageDecoder, type Problem, type Visit } from "./pages.ts";
 import type { Segment, WalDirectory } from "./segments.ts";
 
 /** Where and why reading ended. */
@@ -9,18 +9,22 @@ export type WalEnd = Readonly<{
   /**
    * `end`: nothing that was written follows; this is how the end of the log looks.
    * `damage`: something that was written follows, so what could not be read is a hole in the middle.
+   * `cut`: the file is shorter than a segment, and none follows; what its rest held is not known.
    * `asked`: the given end was reached.
    */
-  kind: "end" | "damage" | "asked";
+  kind: "end" | "damage" | "cut" | "asked";
   /** The first byte that could not be read as a record. */
   lsn: number;
   /** In words, as PostgreSQL would say it. */
   reason: string;
   /** For `damage`: where written log begins again. */
   resumesAt?: number;
+  /** For `end`: the files are used up to their last byte; more may have been written than is here. */
+  usedUp?: true;
   records: number;
-  /** The first record read; undefined when there was none. */
+  /** The first and the last record read; undefined when there was none. */
   firstLsn?: number;
+  lastLsn?: number;
 }>;
 
 export type ReadOptions = Readonly<{
@@ -29,6 +33,8 @@ export type ReadOptions = Readonly<{
   /** End before the first record that begins at or after this place. */
   to?: number;
   signal?: AbortSignal;
+  /** Awaited each time when about a megabyte of log was read: what `visit` has gathered can be passed on. */
+  between?: () => Promise<void>;
 }>;
 
 /** Read at once; a multiple of every page size. */
@@ -38,45 +44,33 @@ const chunkBytes = 1024 * 1024;
  * Reads records in order and gives each to `visit`, one object for all of them. Checked as the server checks them:
  * page headers, the chain of previous records, CRC-32C. Memory: one chunk and the longest record.
  */
-export async function readWal(
-  directory: WalDirectory,
-  options: ReadOptions,
-  visit: (record: WalRecord) => void,
-): Promise<WalEnd> {
+export async function readWal(directory: WalDirectory, options: ReadOptions, visit: Visit): Promise<WalEnd> {
   const decoder = new PageDecoder(directory, options, visit);
-  const chunk = new Uint8Array(Math.min(chunkBytes, directory.segmentBytes));
-  const view = new DataView(chunk.buffer);
+  const chunk = new ChecksummedBytes(Math.min(chunkBytes, directory.segmentBytes));
+  const { bytes } = chunk;
   const { pageBytes } = directory;
   for (const segment of fromSegment(directory, options.from)) {
-    for (let offset = 0; offset < directory.segmentBytes; offset += chunk.length) {
+    for (let offset = 0; offset < directory.segmentBytes; offset += bytes.length) {
       options.signal?.throwIfAborted();
       const chunkLsn = segment.startLsn + offset;
-      if (decoder.skipsUntil >= chunkLsn + chunk.length) continue;
-      const got = await directory.files.read(segment.name, offset, chunk);
+      if (decoder.skipsUntil >= chunkLsn + bytes.length) continue;
+      const got = await directory.files.read(segment.name, offset, bytes);
       for (let at = 0; at + pageBytes <= got; at += pageBytes) {
-        const problem = decoder.page(chunk, view, at, chunkLsn + at);
+        const problem = decoder.page(chunk, at, chunkLsn + at);
         if (problem !== undefined) return ended(directory, decoder, problem);
         if (decoder.reachedEnd)
           return { kind: "asked", lsn: decoder.nextLsn, reason: "the given end", ...read(decoder) };
       }
-      if (got < chunk.length) {
-        const lsn = chunkLsn + Math.floor(got / pageBytes) * pageBytes;
-        return ended(directory, decoder, {
-          lsn: decoder.nextLsn,
-          pageLsn: lsn,
-          reason: `${segment.name} is cut short`,
-        });
-      }
+      await options.between?.();
+      if (got < bytes.length) return cutShort(directory, decoder, segment, offset + got);
     }
   }
   const last = directory.segments.at(-1) as Segment;
-  const lsn = last.startLsn + directory.segmentBytes;
-  return {
-    kind: "end",
-    lsn: decoder.nextLsn,
-    reason: `no segment follows ${last.name} (${lsnTextOf(lsn)})`,
-    ...read(decoder),
-  };
+  const next = segmentNameOf(last.timeline, last.startLsn + directory.segmentBytes, directory.segmentBytes);
+  const reason = decoder.isWithinRecord
+    ? `the record at ${lsnTextOf(decoder.nextLsn)} goes on in ${next}, which is not here`
+    : `no segment follows ${last.name}`;
+  return { kind: "end", lsn: decoder.nextLsn, reason, usedUp: true, ...read(decoder) };
 }
 
 function fromSegment(directory: WalDirectory, from: number | undefined): readonly Segment[] {
@@ -95,6 +89,19 @@ async function ended(directory: WalDirectory, decoder: PageDecoder, problem: Pro
   };
 }
 
-function read(decoder: PageDecoder): Pick<WalEnd, "records" | "firstLsn"> {
-  return { records: decoder.records, ...(decoder.firstLsn === -1 ? {} : { firstLsn: decoder.firstLsn }) };
+async function cutShort(
+  directory: WalDirectory,
+  decoder: PageDecoder,
+  segment: Segment,
+  bytes: number,
+): Promise<WalEnd> {
+  const pageLsn = segment.startLsn + Math.floor(bytes / directory.pageBytes) * directory.pageBytes;
+  const reason = `${segment.name} is cut short: it has ${bytes} bytes instead of ${directory.segmentBytes}`;
+  const end = await ended(directory, decoder, { lsn: decoder.nextLsn, pageLsn, reason });
+  return end.kind === "end" ? { ...end, kind: "cut" } : end;
+}
+
+function read(decoder: PageDecoder): Pick<WalEnd, "records" | "firstLsn" | "lastLsn"> {
+  const { records, firstLsn, lastLsn } = decoder;
+  return { records, ...(firstLsn === -1 ? {} : { firstLsn, lastLsn }) };
 }

@@ -87,6 +87,15 @@ export class WalRecord {
     return true;
   }
 
+  /** After a `decode` that failed: nothing of what it read so far is to be believed. */
+  forgetBlocks(): void {
+    this.blockCount = 0;
+    this.imageBytes = 0;
+    this.topXid = 0;
+    this.mainBytes = 0;
+    this.mainOffset = this.offset + this.totalBytes;
+  }
+
   #slot(): BlockReference {
     const index = this.blockCount++;
     const found = this.blocks[index];

@@ -1,20 +1,10 @@
-import { BlackstartError } from "../base/error.ts";
+import type { BlackstartError } from "../base/error.ts";
 import type { WalFiles } from "./files.ts";
-import { longHeaderBytes, lsnNumberOf, lsnTextOf, pageFlag, versionOfMagic } from "./format.ts";
+import { lsnNumberOf, lsnTextOf, segmentNameOf, walUnreadable } from "./format.ts";
+import { readSegmentHeader, type SegmentHeader, secondPageIsOf } from "./segment-header.ts";
 
 /** One segment that is to be read: the file that holds this part of the log on this timeline. */
 export type Segment = Readonly<{ name: string; number: number; timeline: number; startLsn: number; bytes: number }>;
-
-/** What the long header of a segment says. */
-export type SegmentHeader = Readonly<{
-  version: number;
-  magic: number;
-  timeline: number;
-  pageLsn: number;
-  systemIdentifier: bigint;
-  segmentBytes: number;
-  pageBytes: number;
-}>;
 
 export type WalDirectory = Readonly<{
   files: WalFiles;
@@ -26,6 +16,8 @@ export type WalDirectory = Readonly<{
   timeline: number;
   /** In the order of the log, without a gap, up to the last one in use (others lie there to be used again). */
   segments: readonly Segment[];
+  /** Older files of this timeline that lie there too, but between which and the first segment some are missing. */
+  leftOut: readonly string[];
 }>;
 
 /**
@@ -36,7 +28,7 @@ export async function openWalDirectory(files: WalFiles, options: { timeline?: nu
   const found = await files.list();
   const named = found.flatMap((file) => {
     const match = /^([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})(\.partial)?$/.exec(file.name);
-    if (!match || file.bytes < longHeaderBytes) return [];
+    if (!match || file.bytes === 0) return [];
     const [timeline, high, low] = [match[1], match[2], match[3]].map((hex) => Number.parseInt(hex as string, 16));
     return [{ ...file, timeline: timeline as number, high: high as number, low: low as number, partial: !!match[4] }];
   });
@@ -51,33 +43,11 @@ export async function openWalDirectory(files: WalFiles, options: { timeline?: nu
     const begins = await timelineBegins(files, found, timeline, header.segmentBytes);
     const line = chain(all, begins, header.segmentBytes);
     const used = await inUse(files, line, header);
-    if (used.length > 0) return { files, ...header, timeline, segments: used };
+    if (used.length === 0) continue;
+    const first = line.indexOf(used[0] as Segment);
+    return { files, ...header, timeline, segments: used, leftOut: line.slice(0, first).map(({ name }) => name) };
   }
-  throw nothingThere(files.place);
-}
-
-export async function readSegmentHeader(files: WalFiles, name: string): Promise<SegmentHeader | undefined> {
-  const bytes = new Uint8Array(longHeaderBytes);
-  if ((await files.read(name, 0, bytes)) < longHeaderBytes) return undefined;
-  const view = new DataView(bytes.buffer);
-  const magic = view.getUint16(0, true);
-  if (magic === 0) return undefined;
-  const version = versionOfMagic(magic, name);
-  const segmentBytes = view.getUint32(32, true);
-  const pageBytes = view.getUint32(36, true);
-  if ((view.getUint16(2, true) & pageFlag.long) === 0) return undefined;
-  if (!isPowerOfTwo(segmentBytes, 2 ** 20, 2 ** 30) || !isPowerOfTwo(pageBytes, 1024, 65536)) return undefined;
-  const pageLsn = view.getBigUint64(8, true);
-  if (pageLsn >= BigInt(Number.MAX_SAFE_INTEGER)) return undefined;
-  return {
-    version,
-    magic,
-    timeline: view.getUint32(4, true),
-    pageLsn: Number(pageLsn),
-    systemIdentifier: view.getBigUint64(24, true),
-    segmentBytes,
-    pageBytes,
-  };
+  throw named.length === 1 ? notInUse(named[0]?.name as string, header) : nothingThere(files.place);
 }
 
 type NamedFile = Readonly<{ name: string; bytes: number; timeline: number; number: number; partial: boolean }>;
@@ -155,21 +125,24 @@ async function inUse(files: WalFiles, line: readonly Segment[], header: SegmentH
 }
 
 async function carriesItsAddress(files: WalFiles, segment: Segment, expected: SegmentHeader): Promise<boolean> {
-  const bytes = new Uint8Array(longHeaderBytes);
-  if ((await files.read(segment.name, 0, bytes)) < longHeaderBytes) return false;
-  const view = new DataView(bytes.buffer);
-  return view.getUint16(0, true) === expected.magic && Number(view.getBigUint64(8, true)) === segment.startLsn;
-}
-
-function isPowerOfTwo(value: number, least: number, most: number): boolean {
-  return value >= least && value <= most && (value & (value - 1)) === 0;
+  const header = await readSegmentHeader(files, segment.name).catch(() => undefined);
+  if (header?.magic === expected.magic && header.pageLsn === segment.startLsn) return true;
+  return secondPageIsOf(files, segment, expected);
 }
 
 function nothingThere(place: string): BlackstartError {
-  return new BlackstartError("NOT_POSSIBLE_NOW", {
+  return walUnreadable({
     what: `No write-ahead log in use was found in ${place}.`,
     why: "There is no segment file there whose first page carries its own address.",
-    next: "Name the pg_wal directory of the old primary, or the directory in which its log was kept.",
-    details: { place, example: lsnTextOf(0) },
+    next: "Name a pg_wal directory, a folder in which such files were kept (an archive), or the files themselves.",
+    details: { place },
+  });
+}
+
+function notInUse(name: string, { timeline, pageLsn, segmentBytes }: SegmentHeader): BlackstartError {
+  return walUnreadable({
+    what: `${name} holds no log of its own.`,
+    why: `Its first page carries the address ${lsnTextOf(pageLsn)}, of the segment ${segmentNameOf(timeline, pageLsn, segmentBytes)}: the server renamed that file to write over it later, and has not begun.`,
+    next: `To read what it held, copy it to a file called ${segmentNameOf(timeline, pageLsn, segmentBytes)} and name that.`,
   });
 }

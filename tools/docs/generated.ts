@@ -4,6 +4,7 @@ import { systemJsonSchema } from "../../src/system/json-schema.ts";
 import { scenarioJsonSchema } from "../../src/reproduce/scenario/load.ts";
 import { checksPage } from "./checks-page.ts";
 import { errorsPage } from "./errors-page.ts";
+import { faultsPage } from "./faults-page.ts";
 import { scenarioFilePage } from "./scenario-file-page.ts";
 import { systemFilePage } from "./system-file-page.ts";
 
@@ -19,6 +20,7 @@ export function generatedFiles(root: string): Readonly<Record<string, string>> {
     "docs/scenario-file.md": scenarioFilePage(scenario, readFileSync(join(root, exampleScenario), "utf8")),
     "docs/errors.md": errorsPage(),
     "docs/checks.md": checksPage(),
+    "docs/faults.md": faultsPage(),
     "schema/blackstart.schema.json": `${JSON.stringify(schema, null, 2)}\n`,
     "schema/scenario.schema.json": `${JSON.stringify(scenario, null, 2)}\n`,
   };

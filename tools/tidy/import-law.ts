@@ -7,7 +7,7 @@ import { isCode, type Rule, type Source, type Violation } from "./source.ts";
  *   base                                  nothing
  *   system, timeline, finding, plan       base and each other
  *   drivers, wal                          those
- *   lab                                   those, and drivers
+ *   lab                                   those, drivers and wal
  *   the seven acts                        all of these, and never each other: they meet in the timeline
  *   server                                all but cli
  *   cli                                   everything; nothing imports it
@@ -21,7 +21,7 @@ const known: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(nouns.slice(1).map((room) => [room, nouns])),
   drivers: nouns,
   wal: nouns,
-  lab: [...nouns, "drivers"],
+  lab: [...nouns, "drivers", "wal"],
   ...Object.fromEntries(acts.map((room) => [room, tools])),
   server: [...tools, ...acts],
   cli: [...tools, ...acts, "server"],

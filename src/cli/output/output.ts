@@ -34,6 +34,11 @@ export interface Output {
   table(rows: readonly (readonly Cell[])[], header?: readonly Cell[]): void;
   /** Text for people that is the answer itself; not shown with `--json`. */
   text(...lines: readonly string[]): void;
+  /**
+   * Data that is made elsewhere, as it is: lines of text, or of JSON with `--json`. Resolves when it is written.
+   * False when nobody reads any longer.
+   */
+  raw(bytes: Uint8Array): Promise<boolean>;
   /** One JSON line; shown only with `--json`. */
   record(record: JsonObject): void;
 
@@ -119,6 +124,11 @@ export function createOutput(options: OutputOptions): Output {
         );
     },
     text: (...lines) => text(lines),
+    raw: (bytes) =>
+      new Promise((resolve) => {
+        if (stdout.destroyed) resolve(false);
+        else stdout.write(bytes, (error) => resolve(error === null || error === undefined));
+      }),
     record,
     progress: (line) => void stderr.write(`${line}\n`),
     error: (error, command) => {

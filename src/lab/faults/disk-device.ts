@@ -49,9 +49,12 @@ export async function fill({ mountPoint }: Volume): Promise<void> {
   }
 }
 
-/** Gives back what `fill` took. */
-export function free({ mountPoint }: Volume): void {
-  removeIfPossible(join(mountPoint, filler));
+/** Gives back what `fill` took; answers whether it had taken something. */
+export function free({ mountPoint }: Volume): boolean {
+  const file = join(mountPoint, filler);
+  const was = existsSync(file);
+  removeIfPossible(file);
+  return was;
 }
 
 /** The error's code, as a program that writes gets it; undefined: it could. */

@@ -73,10 +73,7 @@ export const powerLoss: LabFault = {
       tookEffect: async () => nodes.every((node) => managerOf(lab).processesOf(lab, node).length === 0),
     };
   },
-  async heal(lab, nodes) {
-    const on = await managerOf(lab).powerOn(lab, nodes);
-    return on.length === 0 ? `${namesOf(nodes)}: running already.` : `Switched on ${namesOf(on)}.`;
-  },
+  heal: mend,
 };
 
 async function breakVolumes(
@@ -96,26 +93,36 @@ async function breakVolumes(
   };
 }
 
-/** Frees what was filled; checks and mounts anew what takes no writes; starts what is down, or does not come back. */
+/**
+ * Frees what was filled; checks and mounts anew what takes no writes, or is not mounted; starts what is down there, or
+ * does not come back. Where no disk is broken nothing is changed.
+ */
 async function mend(lab: LabRecord, nodes: readonly NodeRecord[]): Promise<string> {
   const own = nodes.filter(hasVolumes);
-  for (const volume of own.flatMap(volumesOf)) free(volume);
-  const broken = own.filter((node) => volumesOf(node).some(({ mountPoint }) => errorOfWrite(mountPoint) !== undefined));
+  const filled = own.filter((node) => volumesOf(node).map(free).includes(true));
+  const broken = own.filter((node) => volumesOf(node).some(isBroken));
+  const down = own.filter((node) => managerOf(lab).processesOf(lab, node).length === 0);
   await managerOf(lab).powerOff(lab, broken);
   await unmountVolumes(broken);
   for (const volume of broken.flatMap(volumesOf)) {
     await checkVolume(volume);
     await mountVolume(volume);
   }
+  const meant = own.filter((node) => [filled, broken, down].some((some) => some.includes(node)));
   // PostgreSQL 18 whose startup process died of the disk once more stays "in recovery mode" without one, for ever.
-  const answers = await Promise.all(own.map(comesBack));
+  const answers = await Promise.all(meant.map(comesBack));
   await managerOf(lab).powerOff(
     lab,
-    own.filter((_, index) => answers[index] === false),
+    meant.filter((_, index) => !answers[index]),
   );
-  const started = await managerOf(lab).powerOn(lab, own);
-  const disks = own.length === 0 ? "No node has a disk of its own" : `The disks of ${namesOf(own)} take writes again`;
+  const started = await managerOf(lab).powerOn(lab, meant);
+  if (meant.length === 0) return own.length === 0 ? "No node has a disk of its own." : "No disk is broken.";
+  const disks = `The disks of ${namesOf(meant)} take writes again`;
   return started.length === 0 ? `${disks}.` : `${disks}; started ${namesOf(started)}.`;
+}
+
+function isBroken({ mountPoint }: Volume): boolean {
+  return deviceOf(mountPoint) === undefined || errorOfWrite(mountPoint) !== undefined;
 }
 
 async function comesBack({ ownUrl, dataDirectory }: NodeRecord): Promise<boolean> {

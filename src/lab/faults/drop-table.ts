@@ -4,7 +4,7 @@ import { namesOf } from "./server.ts";
 import { inDatabase } from "./sql.ts";
 
 const parameters = z.strictObject({
-  table: z.string().regex(/\S/, "is empty").describe("Its name, as SQL has it: accounts, or billing.accounts"),
+  table: z.string().regex(/\S/, "is empty").describe("Its name, as SQL has it: `accounts`, or `billing.accounts`."),
   cascade: z.enum(["no", "yes"]).default("no").describe("Whether what depends on it goes with it."),
   database: z.string().optional().describe("In which database; without it: the one that the node's url names."),
 });

@@ -4,8 +4,13 @@ import { connectRedis, type RedisCache } from "../../drivers/redis/cache.ts";
 import type { CacheFault } from "./fault.ts";
 
 const parameters = z.strictObject({
-  pattern: z.string().min(1).describe("Which keys, as SCAN has it: session:*"),
-  inSeconds: z.coerce.number().min(0).max(86_400).default(0).describe("When they expire, all at the same moment."),
+  pattern: z.string().min(1).describe("Which keys, as SCAN has it: `session:*`."),
+  inSeconds: z.coerce
+    .number({ error: "is no number" })
+    .min(0)
+    .max(86_400)
+    .default(0)
+    .describe("When they expire, all at the same moment."),
 });
 
 const batch = 500;

@@ -1,3 +1,4 @@
+import { corruptPage } from "./corrupt-page.ts";
 import { diskFailing, diskFull, diskReadOnly, powerLoss } from "./disks.ts";
 import { dropTable } from "./drop-table.ts";
 import { expireKeys } from "./expire-keys.ts";
@@ -9,6 +10,7 @@ import { presets } from "./presets.ts";
 import { abort, kill, stop, terminate } from "./signal-faults.ts";
 import { sql } from "./sql.ts";
 import { twoPrimaries } from "./two-primaries.ts";
+import { walDamage } from "./wal-damage.ts";
 
 /** All faults, in the order in which they are listed to people. */
 export const faults: readonly Fault[] = [
@@ -26,6 +28,8 @@ export const faults: readonly Fault[] = [
   blackHole,
   slow,
   twoPrimaries,
+  corruptPage,
+  walDamage,
   dropTable,
   halfTransfer,
   sql,

@@ -6,7 +6,7 @@ import { inDatabase } from "./sql.ts";
 
 const parameters = z.strictObject({
   account: z.string().default("1").describe("Whose money: the value of the key."),
-  amount: z.coerce.number().positive().default(100).describe("How much is debited."),
+  amount: z.coerce.number({ error: "is no number" }).positive().default(100).describe("How much is debited."),
   table: z.string().default("accounts").describe("The table of the accounts."),
   key: z.string().default("id").describe("Its key column."),
   column: z.string().default("balance").describe("The column that holds the money."),

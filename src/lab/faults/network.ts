@@ -34,9 +34,15 @@ export const blackHole: LabFault = {
 };
 
 const slowness = z.strictObject({
-  latencyMs: z.coerce.number().int().min(0).max(60_000).default(200).describe("What each way takes longer, in ms."),
+  latencyMs: z.coerce
+    .number({ error: "is no number" })
+    .int()
+    .min(0)
+    .max(60_000)
+    .default(200)
+    .describe("What each way takes longer, in ms."),
   kilobytesPerSecond: z.coerce
-    .number()
+    .number({ error: "is no number" })
     .positive()
     .max(1_000_000)
     .optional()

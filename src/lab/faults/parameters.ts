@@ -35,15 +35,21 @@ export function readParameters<Parameters>(
   if (read.success) return read.data as Parameters;
   const problems = read.error.issues.map(({ path, message }) => [...path.map(String), message].join(": "));
   const known = parametersOf(fault);
+  const meant = known.filter(({ name }) => read.error.issues.some(({ path }) => path[0] === name));
   throw new BlackstartError("USAGE", {
     what: `The fault ${fault.name} cannot be done so: ${problems.join("; ")}.`,
-    why: known.length === 0 ? "It takes no parameters." : `It takes ${known.map(parameterText).join("; ")}`,
-    next: known.length === 0 ? "Leave them out." : `Give them as --with ${known[0]?.name}=…`,
+    why:
+      known.length === 0
+        ? "It takes no parameters."
+        : `It takes ${(meant.length > 0 ? meant : known).map(parameterText).join(" ")}`,
+    next:
+      known.length === 0 ? "Leave them out." : "`blackstart lab break` lists all that it takes; write --with key=value",
     details: { fault: fault.name, problems },
   });
 }
 
 export function parameterText({ name, description, choices, usual, required }: ParameterFacts): string {
-  const what = choices.length > 0 ? `${description} One of: ${choices.join(", ")}.` : description;
+  const isSaid = choices.every((choice) => description.includes(choice));
+  const what = choices.length > 0 && !isSaid ? `${description} One of: ${choices.join(", ")}.` : description;
   return `${name}: ${what}${required ? " Needed." : usual === undefined ? "" : ` Default: ${usual}.`}`;
 }

@@ -18,6 +18,6 @@ export const powerOff: LabFault = {
   },
   async heal(lab, nodes) {
     const on = await managerOf(lab).powerOn(lab, nodes);
-    return on.length === 0 ? `${namesOf(nodes)}: running already.` : `Switched on ${namesOf(on)}.`;
+    return on.length === 0 ? `${namesOf(nodes)}: running already.` : `Started ${namesOf(on)}.`;
   },
 };

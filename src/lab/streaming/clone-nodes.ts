@@ -1,14 +1,11 @@
-import { execFile } from "node:child_process";
-import { chownSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { promisify } from "node:util";
+import { chownSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { serverAccount } from "../account.ts";
 import { copyTemplate } from "../copy-template.ts";
 import type { LabOptions } from "../lab.ts";
 import type { LabRecord, NodeRecord } from "../record.ts";
 import { configurationText, replicationConninfo, serverSettings } from "../settings.ts";
-import { hasVolumes, type Volume, volumesOf } from "../volumes.ts";
+import { hasVolumes, useVolumes } from "../volumes.ts";
 
 /** Copies the template once for each node and gives each copy its settings. */
 export async function cloneNodes(
@@ -27,8 +24,8 @@ async function cloneNode(
   extra: Readonly<Record<string, string>>,
 ): Promise<void> {
   await copyTemplate(node, template);
-  const account = serverAccount();
   if (hasVolumes(node)) await useVolumes(node);
+  const account = serverAccount();
   const write = (name: string, text: string) => {
     const file = join(node.dataDirectory, name);
     writeFileSync(file, text, { mode: 0o600 });
@@ -36,24 +33,6 @@ async function cloneNode(
   };
   write("postgresql.conf", configurationText(settingsOf(record, node, extra)));
   if (node.role !== "primary") write("standby.signal", "");
-}
-
-/**
- * The log goes to the disk that is made for it, as `initdb --waldir` has it. What stands for shared memory lies on no
- * disk that fails: it would let the server fail in a way that no other does.
- */
-async function useVolumes(node: NodeRecord): Promise<void> {
-  const disk = volumesOf(node).find(({ of }) => of === "wal") as Volume;
-  for (const [name, folder] of [
-    ["pg_wal", disk.mountPoint],
-    ["pg_dynshmem", `${dirname(node.dataDirectory)}.memory`],
-  ] as const) {
-    const own = join(node.dataDirectory, name);
-    mkdirSync(folder, { recursive: true, mode: 0o755 });
-    await promisify(execFile)("cp", ["-a", own, folder]);
-    await rm(own, { recursive: true });
-    symlinkSync(join(folder, name), own);
-  }
 }
 
 function settingsOf(record: LabRecord, node: NodeRecord, extra: Readonly<Record<string, string>>) {

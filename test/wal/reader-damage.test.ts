@@ -101,7 +101,7 @@ test("one flipped bit within a record is a wrong checksum", { skip }, async () =
     bytes[at + 20] = (bytes[at + 20] as number) ^ 1;
   });
   assert.deepEqual([read.kind, read.lsn], ["damage", victim.lsn]);
-  assert.match(read.reason, /incorrect checksum/);
+  assert.match(read.reason, /incorrect resource manager data checksum/);
 });
 
 test("a page that was never written, in the middle, is damage", { skip }, async () => {
