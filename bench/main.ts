@@ -13,6 +13,7 @@ const benches: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
   failover: async () => (await import("./failover.ts")).run(),
   reproduce: async () => (await import("./reproduce.ts")).run(),
   idle: async () => (await import("./idle.ts")).run(),
+  wal: async () => (await import("./wal.ts")).run(),
 };
 
 const wanted = process.argv.slice(2);
