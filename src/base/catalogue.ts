@@ -9,6 +9,7 @@ export const catalogue = {
   SYSTEM_FILE_INVALID: { exitCode: 2, meaning: "blackstart.yaml says something that cannot be meant." },
   SECRET_MISSING: { exitCode: 2, meaning: "A ${VARIABLE} or file: reference in blackstart.yaml leads nowhere." },
   UNKNOWN_NAME: { exitCode: 2, meaning: "A cluster, node, incident or other name that does not exist." },
+  CIB_INVALID: { exitCode: 2, meaning: "A CIB that Pacemaker's scheduler rejects, or that cannot be searched." },
   USAGE: { exitCode: 2, meaning: "The command was called with arguments that do not fit together." },
 
   // The world is not as asked.
@@ -22,6 +23,8 @@ export const catalogue = {
   NOT_POSSIBLE_NOW: { exitCode: 1, meaning: "What was asked cannot be done in the present state." },
   LAB_FAILED: { exitCode: 1, meaning: "A lab cluster could not be made, changed or removed." },
   POSTGRES_NOT_FOUND: { exitCode: 1, meaning: "No PostgreSQL server binaries were found." },
+  PACEMAKER_NOT_FOUND: { exitCode: 1, meaning: "Pacemaker's tools are not installed on this machine." },
+  PACEMAKER_NOT_UNDERSTOOD: { exitCode: 1, meaning: "Pacemaker's scheduler answered in words that are not known." },
   INTERNAL: { exitCode: 1, meaning: "A fault of Blackstart itself." },
   PORT_IN_USE: { exitCode: 1, meaning: "The address to listen on is taken." },
 
