@@ -10,6 +10,7 @@ import { addMitigate } from "./commands/mitigate.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addPostmortem } from "./commands/postmortem.ts";
 import { addRecover } from "./commands/recover.ts";
+import { addReproduce } from "./commands/reproduce.ts";
 import { addStatus } from "./commands/status.ts";
 import { addUp } from "./commands/up.ts";
 import { blackstartHome } from "../system/home.ts";
@@ -65,6 +66,8 @@ function addAll(program: Command, act: Act): void {
   addPlan(program, act);
   addRecover(program, act);
   addPostmortem(program, act);
+  program.commandsGroup("Reproduce:");
+  addReproduce(program, act);
   program.commandsGroup("Try it out:");
   addLab(program, act);
   program.commandsGroup("More:").helpCommand("help [command]", "print the help of a command");

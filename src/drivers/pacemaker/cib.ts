@@ -176,13 +176,25 @@ function monitorsOf(element: Element | undefined): Primitive["monitors"] {
   return childrenOf(childOf(element, "operations"), "op")
     .filter((operation) => operation.getAttribute("name") === "monitor")
     .map((operation) => ({
-      role: /^(master|promoted)$/i.test(operation.getAttribute("role") ?? "") ? ("Promoted" as const) : ("Started" as const),
+      role: /^(master|promoted)$/i.test(operation.getAttribute("role") ?? "")
+        ? ("Promoted" as const)
+        : ("Started" as const),
       intervalMs: intervalMsOf(operation.getAttribute("interval") ?? "0"),
     }))
     .filter(({ intervalMs }) => intervalMs > 0);
 }
 
-const unitsMs: Readonly<Record<string, number>> = { ms: 1, msec: 1, s: 1000, sec: 1000, "": 1000, m: 60_000, min: 60_000, h: 3_600_000, hr: 3_600_000 };
+const unitsMs: Readonly<Record<string, number>> = {
+  ms: 1,
+  msec: 1,
+  s: 1000,
+  sec: 1000,
+  "": 1000,
+  m: 60_000,
+  min: 60_000,
+  h: 3_600_000,
+  hr: 3_600_000,
+};
 
 /** `2s`, `10`, `500ms`, `1min`; what is written otherwise (ISO 8601) counts as a minute: only that it recurs matters. */
 function intervalMsOf(text: string): number {

@@ -51,8 +51,7 @@ export function statusXml(cib: Cib, status: ClusterStatus): string {
 
 function onlineXml(cib: Cib, status: ClusterStatus, key: string, node: string): string {
   const attributes = attributesOf(cib, status, node).map(
-    ([name, value], index) =>
-      `<nvpair id="status-${key}-${index}" name="${escaped(name)}" value="${escaped(value)}"/>`,
+    ([name, value], index) => `<nvpair id="status-${key}-${index}" name="${escaped(name)}" value="${escaped(value)}"/>`,
   );
   const resources = cib.primitives.map((primitive) => resourceXml(primitive, status, placeOf(primitive.id, node)));
   return (
@@ -69,7 +68,8 @@ function attributesOf(cib: Cib, status: ClusterStatus, node: string): readonly (
     const score = status.scores.get(place);
     if (score !== undefined) attributes.push([`master-${id}`, score]);
     const failCount = status.failCounts.get(place);
-    if (failCount !== undefined) attributes.push([`fail-count-${id}#${failCount >= infinity ? "start_0" : "monitor_0"}`, scoreText(failCount)]);
+    if (failCount !== undefined)
+      attributes.push([`fail-count-${id}#${failCount >= infinity ? "start_0" : "monitor_0"}`, scoreText(failCount)]);
   }
   return attributes;
 }

@@ -31,6 +31,8 @@ export interface CrmSimulate {
 const timeoutMs = 120_000;
 /** What one process is given at most: its log must fit into what is kept of an output. */
 const statesPerProcess = 100;
+/** Fewer are not worth a second process: to start one takes as long as to ask for six states. */
+const statesPerProcessMin = 16;
 const workers = 2;
 
 export async function openCrmSimulate(options: Readonly<{ signal?: AbortSignal | undefined }>): Promise<CrmSimulate> {
@@ -100,8 +102,10 @@ function createRun(signal: AbortSignal | undefined): Run {
 }
 
 /** Evenly for the workers, none larger than a process may be given. */
-function* piecesOf(states: readonly ClusterStatus[]): Generator<readonly [number, readonly ClusterStatus[]], undefined> {
-  const size = Math.min(statesPerProcess, Math.max(8, Math.ceil(states.length / workers)));
+function* piecesOf(
+  states: readonly ClusterStatus[],
+): Generator<readonly [number, readonly ClusterStatus[]], undefined> {
+  const size = Math.min(statesPerProcess, Math.max(statesPerProcessMin, Math.ceil(states.length / workers)));
   for (let from = 0, index = 0; from < states.length; from += size, index += 1)
     yield [index, states.slice(from, from + size)];
 }

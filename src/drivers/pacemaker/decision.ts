@@ -83,7 +83,10 @@ function roleOf(word: string): Role | undefined {
 }
 
 /** Reads `--output-as=xml`: the status as it is, or as it is after the transition. */
-export function decisionOfXml(text: string, section: "cluster_status" | "revised_cluster_status"): Decision | undefined {
+export function decisionOfXml(
+  text: string,
+  section: "cluster_status" | "revised_cluster_status",
+): Decision | undefined {
   const status = childOf(parseXml(text).documentElement ?? undefined, section);
   if (status === undefined) return undefined;
   const roles = new Map<Place, Role>();

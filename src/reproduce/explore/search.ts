@@ -92,7 +92,9 @@ export async function replay(
   for (let step = 0; step < length; step += 1) {
     const moving = sequences.flatMap((faults, index) => {
       const [state, fault] = [states[index], faults[step]];
-      return state === undefined || fault === undefined ? [] : [{ index, state: applyFault(settler.model, state, fault) }];
+      return state === undefined || fault === undefined
+        ? []
+        : [{ index, state: applyFault(settler.model, state, fault) }];
     });
     const settled = await settler.settle(moving.map(({ state }) => state));
     const next = [...states];

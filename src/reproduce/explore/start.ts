@@ -19,7 +19,8 @@ export function startOf(cib: Cib, now: Decision): Start {
   const assumed: string[] = [];
   const scores = new Map(given);
   const roles = new Map<Place, Role>(running ? now.roles : []);
-  if (!running) assumed.push("The CIB says of nothing that it runs: a healthy cluster with all nodes online was assumed.");
+  if (!running)
+    assumed.push("The CIB says of nothing that it runs: a healthy cluster with all nodes online was assumed.");
   for (const primitive of promotables) {
     const here = cib.nodes.map(({ name }) => placeOf(primitive.id, name));
     if (!here.some((place) => given.has(place))) {

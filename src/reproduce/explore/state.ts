@@ -1,5 +1,11 @@
 import type { Cib, Primitive } from "../../drivers/pacemaker/cib.ts";
-import { type ClusterStatus, nodeOf, type Place, resourceOf, type Role } from "../../drivers/pacemaker/cluster-status.ts";
+import {
+  type ClusterStatus,
+  nodeOf,
+  type Place,
+  resourceOf,
+  type Role,
+} from "../../drivers/pacemaker/cluster-status.ts";
 import type { Decision } from "../../drivers/pacemaker/decision.ts";
 
 /** A state of the cluster, as far as it decides what comes next. */

@@ -1,0 +1,212 @@
+import { edited } from "../../drivers/pacemaker/edit.ts";
+import { infinity } from "../../drivers/pacemaker/score.ts";
+import { findTogether, type Together } from "./apart.ts";
+import { type Blocked, type BlockedGroup, type Cause, findBlocked } from "./blocking.ts";
+import { type Change, laddersOf, type Ladder, switchesOf } from "./changes.ts";
+import type { Fault } from "./faults.ts";
+import { type Reached, replay, search, type SearchOptions } from "./search.ts";
+import { createSettler, type Settler } from "./settle.ts";
+import { keyOf, type Scheduler } from "./state.ts";
+
+/** A change under which no state of the search blocks, and what it costs: where resources meet that should be apart. */
+export type Repair = Readonly<{ change: Change; states: number; together: readonly Together[] }>;
+
+/** A change that looks like one, and the shortest sequence of faults that still blocks. */
+export type Insufficient = Readonly<{ change: Change; faults: readonly Fault[] }>;
+
+export type Repairs = Readonly<{
+  /** The cheapest first: fewest states in which what should be apart is together. */
+  sufficient: readonly Repair[];
+  insufficient: readonly Insufficient[];
+}>;
+
+export type RepairOptions = Omit<SearchOptions, "settler" | "progress"> &
+  Readonly<{
+    settler: Settler;
+    scheduler: Scheduler;
+    /** All that blocks as it is: what blocks for another cause is not held against a change. */
+    groups: readonly BlockedGroup[];
+    /** The largest promotion score that the agents give, which a score must not outweigh. */
+    largestScore: number;
+    trying?: (change: Change) => void;
+  }>;
+
+/** What either holds in all states of the search, or is refuted by one. */
+type Verdict = Readonly<{ repair: Repair } | { faults: readonly Fault[] }>;
+
+/**
+ * Repairs of one cause. Each change is first put to the sequences that are known to block (quick), and only where these
+ * pass to a whole new search, whose first blocked state joins them.
+ */
+export async function findRepairs(options: RepairOptions, group: BlockedGroup): Promise<Repairs> {
+  const trial = createTrial(options, group);
+  const sufficient: Repair[] = [];
+  const insufficient: Insufficient[] = [];
+  const take = (change: Change, verdict: Verdict) => {
+    if ("repair" in verdict) sufficient.push(verdict.repair);
+    else insufficient.push({ change, faults: verdict.faults });
+  };
+  for (const cause of group.causes.slice(0, causesMax)) {
+    for (const change of switchesFor(options.settler, cause)) take(change, await trial.whole(change));
+    for (const ladder of laddersFor(options.settler, cause)) {
+      const climbed = await climb(trial, ladder, options.largestScore);
+      if (climbed.repair !== undefined) sufficient.push(climbed.repair);
+      for (const each of climbed.insufficient) insufficient.push(each);
+    }
+  }
+  return { sufficient: sufficient.toSorted((a, b) => priceOf(a) - priceOf(b)), insufficient };
+}
+
+/** Whether no state blocks any more with all of these changes at once. */
+export async function repairsAll(options: RepairOptions, changes: readonly Change[]): Promise<boolean> {
+  const settler = changedSettler(options, changes);
+  const { reached, complete } = await search({ ...options, settler });
+  return complete && (await findBlocked(settler, options.scheduler, reached)).length === 0;
+}
+
+/** Where several constraints would each have to go, repairs are looked for in the first few. */
+const causesMax = 3;
+
+function priceOf({ together }: Repair): number {
+  return together.reduce((sum, { states }) => sum + states.length, 0);
+}
+
+function switchesFor({ model }: Settler, { constraints }: Cause): readonly Change[] {
+  const [first, ...others] = constraints.map((id) =>
+    model.cib.constraints.filter((constraint) => constraint.id === id).flatMap(switchesOf),
+  );
+  return (first ?? []).flatMap((change) => {
+    const also = others.map((changes) => changes.find(({ attribute }) => attribute === change.attribute));
+    return also.every((each) => each !== undefined) ? [joined([change, ...also])] : [];
+  });
+}
+
+function laddersFor({ model }: Settler, { constraints }: Cause): readonly Ladder[] {
+  const ladders = constraints.map((id) =>
+    model.cib.constraints.filter((constraint) => constraint.id === id).flatMap((each) => laddersOf(model.cib, each)),
+  );
+  if (ladders.length === 1) return ladders[0] ?? [];
+  // Of two constraints that block together both scores are weakened to the same.
+  const scores = ladders.map((each) => each.find((ladder) => ladder.at(0).attribute === "score"));
+  if (!scores.every((each) => each !== undefined)) return [];
+  const limit = Math.max(...scores.map((each) => each.limit));
+  return [{ limit, at: (magnitude) => joined(scores.map((each) => each.at(Math.min(magnitude, each.limit)))) }];
+}
+
+function joined(changes: readonly Change[]): Change {
+  const [first] = changes;
+  if (first === undefined) throw new Error("a change of nothing");
+  const all = (of: (change: Change) => string) => [...new Set(changes.map(of))].join(", ");
+  return {
+    of: all(({ of }) => of),
+    attribute: first.attribute,
+    from: all(({ from }) => from),
+    to: all(({ to }) => to),
+    edits: changes.flatMap(({ edits }) => edits),
+  };
+}
+
+type Trial = Readonly<{
+  /** The known sequences only: a blocked one of them, or undefined. */
+  quick(change: Change): Promise<readonly Fault[] | undefined>;
+  whole(change: Change): Promise<Verdict>;
+}>;
+
+/** Of the known sequences the shortest are asked: they are the likeliest to block again. */
+const witnessesMax = 40;
+
+function createTrial(options: RepairOptions, group: BlockedGroup): Trial {
+  const { scheduler, initial } = options;
+  const witnesses: (readonly Fault[])[] = group.states.slice(0, witnessesMax).map(({ faults }) => faults);
+  const others = new Set(
+    options.groups.filter((each) => each !== group).flatMap(({ states }) => states.map(({ state }) => keyOf(state))),
+  );
+  const firstBlocked = async (settler: Settler, reached: readonly Reached[]): Promise<Blocked | undefined> => {
+    const blocked = await findBlocked(settler, scheduler, reached);
+    return blocked.find(({ clone, state }) => clone === group.clone && !others.has(keyOf(state)));
+  };
+  const quick = async (change: Change) => {
+    options.signal?.throwIfAborted();
+    options.trying?.(change);
+    const settler = changedSettler(options, [change]);
+    const states = await replay(settler, initial, witnesses);
+    const reached = states.flatMap((state, index) =>
+      state === undefined ? [] : [{ state, faults: witnesses[index] ?? [] }],
+    );
+    return (await firstBlocked(settler, reached))?.faults;
+  };
+  return {
+    quick,
+    async whole(change) {
+      const known = await quick(change);
+      if (known !== undefined) return { faults: known };
+      const settler = changedSettler(options, [change]);
+      const { reached } = await search({ ...options, settler });
+      options.signal?.throwIfAborted();
+      const blocked = await firstBlocked(settler, reached);
+      if (blocked === undefined)
+        return { repair: { change, states: reached.length, together: findTogether(settler.model, reached) } };
+      witnesses.unshift(blocked.faults);
+      return { faults: blocked.faults };
+    },
+  };
+}
+
+function changedSettler({ settler, scheduler }: RepairOptions, changes: readonly Change[]): Settler {
+  const cib = edited(
+    settler.model.cib,
+    changes.flatMap(({ edits }) => edits),
+  );
+  return createSettler({ ...settler.model, cib }, scheduler);
+}
+
+/**
+ * The largest number that is still enough, by halving where guesses do not find it; that it is, by a whole search there and at the one below; that the
+ * next one is not, by a sequence that blocks. Of the numbers that are not enough two are told: the next one, and the
+ * largest promotion score in use, which seems the natural choice.
+ */
+async function climb(
+  trial: Trial,
+  { limit, at }: Ladder,
+  largestScore: number,
+): Promise<Readonly<{ repair?: Repair; insufficient: readonly Insufficient[] }>> {
+  const atNothing = await trial.whole(at(0));
+  if ("faults" in atNothing) return { insufficient: [{ change: at(0), faults: atNothing.faults }] };
+  let [enough, tooMuch] = [0, Math.min(limit, infinity)];
+  let repair = atNothing.repair;
+  const refuted = new Map<number, readonly Fault[]>();
+  // A promotion score is where it mostly lies.
+  const guesses = [largestScore, largestScore - 1];
+  while (tooMuch - enough > 1) {
+    const guess = guesses.shift();
+    const isWithin = guess !== undefined && guess > enough && guess < tooMuch;
+    const middle = isWithin ? guess : Math.floor((enough + tooMuch) / 2);
+    const faults = await trial.quick(at(middle));
+    if (faults === undefined) enough = middle;
+    else refuted.set((tooMuch = middle), faults);
+    if (tooMuch - enough > 1 || enough === 0) continue;
+    // The known sequences pass here. All others must as well, and below too, or it is not a boundary.
+    for (const magnitude of [enough, enough - 1]) {
+      const verdict = await trial.whole(at(magnitude));
+      if ("repair" in verdict) {
+        if (magnitude === enough) repair = verdict.repair;
+        continue;
+      }
+      refuted.set((tooMuch = magnitude), verdict.faults);
+      [enough, repair] = [0, atNothing.repair];
+      break;
+    }
+  }
+  if (largestScore > tooMuch && largestScore < limit) {
+    const faults = await trial.quick(at(largestScore));
+    if (faults !== undefined) refuted.set(largestScore, faults);
+  }
+  const told = [...new Set([largestScore, tooMuch])];
+  return {
+    repair,
+    insufficient: told.flatMap((magnitude) => {
+      const faults = refuted.get(magnitude);
+      return faults === undefined ? [] : [{ change: at(magnitude), faults }];
+    }),
+  };
+}
