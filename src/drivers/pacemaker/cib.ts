@@ -24,6 +24,8 @@ export type Cib = Readonly<{
   document: Document;
   /** The text of the CIB with this for its status section. */
   withStatus(options: Readonly<{ status: string; quorum: boolean }>): string;
+  /** The version that the cluster runs, `2.1.5-a3f44794f94`, where it has said so. */
+  clusterVersion: string | undefined;
   nodes: readonly CibNode[];
   primitives: readonly Primitive[];
   constraints: readonly Constraint[];
@@ -62,6 +64,7 @@ export function readCib(text: string): Cib {
   return {
     document,
     withStatus: statusWriter(document),
+    clusterVersion: pairsIn(childOf(configuration, "crm_config"), "cluster_property_set").get("dc-version"),
     nodes,
     primitives: primitivesOf(configuration),
     constraints: constraintsOf(childOf(configuration, "constraints")),

@@ -22,6 +22,8 @@ import { type Decision, decisionOfLog, decisionOfXml } from "./decision.ts";
  * signal's reason when that is aborted; nothing is left running.
  */
 export interface CrmSimulate {
+  /** `2.1.5`: what is found holds for this version. */
+  version(): Promise<string>;
   read(text: string, name: string): Promise<Readonly<{ cib: Cib; now: Decision }>>;
   decide(cib: Cib, states: readonly ClusterStatus[]): Promise<readonly Decision[]>;
   transition(cib: Cib, state: ClusterStatus): Promise<Decision>;
@@ -44,11 +46,16 @@ export async function openCrmSimulate(options: Readonly<{ signal?: AbortSignal |
   let batches = 0;
 
   return {
+    async version() {
+      const { stdout } = await run("--version");
+      return /^Pacemaker (\S+)/.exec(stdout)?.[1] ?? "of an unknown version";
+    },
+
     async read(text, name) {
       const [input, upgraded] = [join(folder, "input.xml"), join(folder, "upgraded.xml")];
       writeFileSync(input, text);
       const { code, stdout, stderr } = await run("-x", input, "-I", upgraded, "--output-as=xml");
-      if (code !== 0) throw rejected(stderr.replaceAll(input, name), code);
+      if (code !== 0) throw rejected(stderr.replaceAll(input, name), code, text);
       const now = decisionOfXml(stdout, "cluster_status");
       if (now === undefined) throw notUnderstood(stdout);
       return { cib: readCib(await readFile(upgraded, "utf8")), now };
@@ -159,12 +166,13 @@ function notInstalled(): BlackstartError {
   });
 }
 
-function rejected(said: string, code: number): BlackstartError {
+function rejected(said: string, code: number, text: string): BlackstartError {
+  const schema = /validate-with="([^"]*)"/.exec(text)?.[1] ?? "none";
   const [first = `crm_simulate ended with ${code} and said nothing.`, ...rest] = [...new Set(said.trim().split("\n"))];
   return new BlackstartError("CIB_INVALID", {
     what: "Pacemaker's scheduler rejects the CIB.",
     why: [first, ...rest.slice(0, 2)].join("; "),
-    next: "Take it anew with `cibadmin --query > cib.xml`; `crm_verify -V --xml-file FILE` says more. One of a newer Pacemaker needs that version here.",
+    next: `Take it anew with \`cibadmin --query > cib.xml\`; \`crm_verify -V --xml-file FILE\` says more. Its schema is ${schema}: one that is newer than the Pacemaker here needs a newer one installed.`,
   });
 }
 

@@ -10,7 +10,7 @@ export type Blocked = Reached & Readonly<{ clone: string; candidates: readonly s
 /** Blocked states with one cause. */
 export type BlockedGroup = Readonly<{
   clone: string;
-  /** Each set of constraints whose removal, as small as can be, lets the candidate be promoted; proven by removing it. */
+  /** What keeps them so, first, and what else would free the first of them; each proven by removing it. */
   causes: readonly Cause[];
   /** The shortest sequence of faults first. */
   states: readonly Blocked[];
@@ -52,45 +52,71 @@ function forbidsAPlace(constraint: Constraint): boolean {
   return constraint.kind === "location" && constraint.forbids;
 }
 
-/** Names the cause of each: each constraint is taken away in turn, then each two, and the cluster let go on from there. */
+/**
+ * Names the cause of each: every constraint is taken away in turn and the cluster let go on from the blocked states; the
+ * one that frees most of them is the cause of these, and so on with the rest. What no single one frees, two might.
+ */
 export async function groupByCause(
   settler: Settler,
   scheduler: Scheduler,
   blocked: readonly Blocked[],
 ): Promise<readonly BlockedGroup[]> {
   const groups: BlockedGroup[] = [];
-  let rest = blocked;
-  while (rest[0] !== undefined) {
-    const first = rest[0];
-    const causes = await causesOf(settler, scheduler, first);
-    const sameClone = rest.filter(({ clone }) => clone === first.clone);
-    const alike =
-      causes[0] === undefined
-        ? new Set([first])
-        : await unblocked(settler, scheduler, sameClone, causes[0].constraints).then((found) => new Set(found.keys()));
-    alike.add(first);
-    groups.push({ clone: first.clone, causes, states: rest.filter((each) => alike.has(each)) });
-    rest = rest.filter((each) => !alike.has(each));
+  for (const clone of clonesOf(settler.model)) {
+    let rest = blocked.filter((each) => each.clone === clone);
+    for (const sets of [singlesOf(settler), pairsOf(settler)]) {
+      const freed = rest.length === 0 ? [] : await freedBy(settler, scheduler, rest, sets);
+      for (let best = bestOf(freed, rest); best !== undefined; best = bestOf(freed, rest)) {
+        const states = rest.filter((each) => best?.by.has(each));
+        groups.push({ clone, causes: causesOf(best, freed, states[0]), states });
+        rest = rest.filter((each) => !best?.by.has(each));
+      }
+    }
+    if (rest.length > 0) groups.push({ clone, causes: [], states: rest });
   }
   return groups;
 }
 
 /** More constraints than these are not tried in pairs: it would take their square. */
-const pairsMax = 40;
+const pairsMax = 20;
 
-async function causesOf(settler: Settler, scheduler: Scheduler, blocked: Blocked): Promise<readonly Cause[]> {
-  const ids = settler.model.cib.constraints.map(({ id }) => id);
-  const singles = ids.map((id) => [id]);
-  const pairs = ids.slice(0, pairsMax).flatMap((a, index) => ids.slice(index + 1, pairsMax).map((b) => [a, b]));
-  for (const sets of [singles, pairs]) {
-    const causes: Cause[] = [];
-    for (const constraints of sets) {
-      const promoted = (await unblocked(settler, scheduler, [blocked], constraints)).get(blocked);
-      if (promoted !== undefined) causes.push({ constraints, promoted });
-    }
-    if (causes.length > 0) return causes;
-  }
-  return [];
+type Freed = Readonly<{ constraints: readonly string[]; by: ReadonlyMap<Blocked, readonly string[]> }>;
+
+function singlesOf({ model }: Settler): readonly (readonly string[])[] {
+  // What wants resources apart comes first where several are as good.
+  const weight = (constraint: Constraint) => ("score" in constraint && (constraint.score ?? 0) < 0 ? 0 : 1);
+  return model.cib.constraints.toSorted((a, b) => weight(a) - weight(b)).map(({ id }) => [id]);
+}
+
+function pairsOf(settler: Settler): readonly (readonly string[])[] {
+  const ids = singlesOf(settler).flat().slice(0, pairsMax);
+  return ids.flatMap((a, index) => ids.slice(index + 1).map((b) => [a, b]));
+}
+
+async function freedBy(
+  settler: Settler,
+  scheduler: Scheduler,
+  blocked: readonly Blocked[],
+  sets: readonly (readonly string[])[],
+): Promise<readonly Freed[]> {
+  const freed: Freed[] = [];
+  for (const constraints of sets)
+    freed.push({ constraints, by: await unblocked(settler, scheduler, blocked, constraints) });
+  return freed;
+}
+
+function bestOf(freed: readonly Freed[], rest: readonly Blocked[]): Freed | undefined {
+  const countOf = ({ by }: Freed) => rest.filter((each) => by.has(each)).length;
+  const [best] = freed.toSorted((a, b) => countOf(b) - countOf(a));
+  return best === undefined || countOf(best) === 0 ? undefined : best;
+}
+
+/** The cause of them all first, then what else would free the first of them. */
+function causesOf(best: Freed, freed: readonly Freed[], first: Blocked | undefined): readonly Cause[] {
+  return [best, ...freed.filter((each) => each !== best)].flatMap(({ constraints, by }) => {
+    const promoted = first === undefined ? undefined : by.get(first);
+    return promoted === undefined ? [] : [{ constraints, promoted }];
+  });
 }
 
 /** Which of them get a primary when these constraints are gone, and where. */

@@ -19,6 +19,9 @@ export type BlockedFinding = Readonly<{
 }>;
 
 export type Report = Readonly<{
+  /** Pacemaker's version here, by which was searched, and the cluster's own. */
+  version: string;
+  clusterVersion: string | undefined;
   nodes: readonly string[];
   clones: readonly string[];
   assumed: readonly string[];
@@ -75,6 +78,8 @@ export async function explore(options: ExploreOptions): Promise<Report> {
   const searched = { asked, seconds: seconds() };
   const { complete } = exploration;
   const report = {
+    version: await crm.version(),
+    clusterVersion: cib.clusterVersion,
     nodes: cib.nodes.map(({ name }) => name),
     clones: [...new Set(model.promotables.flatMap(({ clone }) => clone ?? []))],
     ...{ assumed, ...searched, restless: exploration.restless, states: exploration.reached.length },

@@ -42,17 +42,17 @@ export async function findRepairs(options: RepairOptions, group: BlockedGroup): 
   const trial = createTrial(options, group);
   const sufficient: Repair[] = [];
   const insufficient: Insufficient[] = [];
-  const take = (change: Change, verdict: Verdict) => {
+  const [cause] = group.causes;
+  if (cause === undefined) return { sufficient, insufficient };
+  for (const change of switchesFor(options.settler, cause)) {
+    const verdict = await trial.whole(change);
     if ("repair" in verdict) sufficient.push(verdict.repair);
     else insufficient.push({ change, faults: verdict.faults });
-  };
-  for (const cause of group.causes.slice(0, causesMax)) {
-    for (const change of switchesFor(options.settler, cause)) take(change, await trial.whole(change));
-    for (const ladder of laddersFor(options.settler, cause)) {
-      const climbed = await climb(trial, ladder, options.largestScore);
-      if (climbed.repair !== undefined) sufficient.push(climbed.repair);
-      for (const each of climbed.insufficient) insufficient.push(each);
-    }
+  }
+  for (const ladder of laddersFor(options.settler, cause)) {
+    const climbed = await climb(trial, ladder, options.largestScore);
+    if (climbed.repair !== undefined) sufficient.push(climbed.repair);
+    insufficient.push(...climbed.insufficient);
   }
   return { sufficient: sufficient.toSorted((a, b) => priceOf(a) - priceOf(b)), insufficient };
 }
@@ -63,9 +63,6 @@ export async function repairsAll(options: RepairOptions, changes: readonly Chang
   const { reached, complete } = await search({ ...options, settler });
   return complete && (await findBlocked(settler, options.scheduler, reached)).length === 0;
 }
-
-/** Where several constraints would each have to go, repairs are looked for in the first few. */
-const causesMax = 3;
 
 function priceOf({ together }: Repair): number {
   return together.reduce((sum, { states }) => sum + states.length, 0);
@@ -161,52 +158,59 @@ function changedSettler({ settler, scheduler }: RepairOptions, changes: readonly
 }
 
 /**
- * The largest number that is still enough, by halving where guesses do not find it; that it is, by a whole search there and at the one below; that the
- * next one is not, by a sequence that blocks. Of the numbers that are not enough two are told: the next one, and the
- * largest promotion score in use, which seems the natural choice.
+ * The largest number that is still enough. It is looked for from the largest promotion score in use, in growing steps and
+ * then by halving, among the known sequences; that it is enough is shown by a whole search there and one below, and that
+ * the next one is not by a sequence that blocks.
  */
 async function climb(
   trial: Trial,
-  { limit, at }: Ladder,
+  ladder: Ladder,
   largestScore: number,
 ): Promise<Readonly<{ repair?: Repair; insufficient: readonly Insufficient[] }>> {
-  const atNothing = await trial.whole(at(0));
-  if ("faults" in atNothing) return { insufficient: [{ change: at(0), faults: atNothing.faults }] };
-  let [enough, tooMuch] = [0, Math.min(limit, infinity)];
-  let repair = atNothing.repair;
+  const { at, limit } = ladder;
   const refuted = new Map<number, readonly Fault[]>();
-  // A promotion score is where it mostly lies.
-  const guesses = [largestScore, largestScore - 1];
-  while (tooMuch - enough > 1) {
-    const guess = guesses.shift();
-    const isWithin = guess !== undefined && guess > enough && guess < tooMuch;
-    const middle = isWithin ? guess : Math.floor((enough + tooMuch) / 2);
-    const faults = await trial.quick(at(middle));
-    if (faults === undefined) enough = middle;
-    else refuted.set((tooMuch = middle), faults);
-    if (tooMuch - enough > 1 || enough === 0) continue;
-    // The known sequences pass here. All others must as well, and below too, or it is not a boundary.
-    for (const magnitude of [enough, enough - 1]) {
-      const verdict = await trial.whole(at(magnitude));
-      if ("repair" in verdict) {
-        if (magnitude === enough) repair = verdict.repair;
-        continue;
-      }
-      refuted.set((tooMuch = magnitude), verdict.faults);
-      [enough, repair] = [0, atNothing.repair];
-      break;
-    }
-  }
-  if (largestScore > tooMuch && largestScore < limit) {
-    const faults = await trial.quick(at(largestScore));
-    if (faults !== undefined) refuted.set(largestScore, faults);
-  }
-  const told = [...new Set([largestScore, tooMuch])];
-  return {
-    repair,
-    insufficient: told.flatMap((magnitude) => {
+  const isEnough = async (magnitude: number): Promise<boolean> => {
+    const faults = await trial.quick(at(magnitude));
+    if (faults !== undefined) refuted.set(magnitude, faults);
+    return faults === undefined;
+  };
+  const told = (...magnitudes: readonly number[]) =>
+    [...new Set(magnitudes)].flatMap((magnitude) => {
       const faults = refuted.get(magnitude);
       return faults === undefined ? [] : [{ change: at(magnitude), faults }];
-    }),
-  };
+    });
+
+  if (!(await isEnough(0))) return { insufficient: told(0) };
+  for (let tooMuch = Math.min(limit, infinity); tooMuch > 0; ) {
+    const enough = await boundary(isEnough, tooMuch, largestScore);
+    let repair: Repair | undefined;
+    tooMuch = 0;
+    for (const magnitude of enough === 0 ? [0] : [enough, enough - 1]) {
+      const verdict = await trial.whole(at(magnitude));
+      if ("repair" in verdict) repair ??= verdict.repair;
+      else refuted.set((tooMuch = magnitude), verdict.faults);
+    }
+    if (repair === undefined || tooMuch > 0) continue;
+    if (largestScore > enough && largestScore < limit) await isEnough(largestScore);
+    return { repair, insufficient: told(largestScore, enough + 1) };
+  }
+  return { insufficient: told(0) };
+}
+
+/** The largest number below `limit` that is enough, 0 being so. */
+async function boundary(
+  isEnough: (magnitude: number) => Promise<boolean>,
+  limit: number,
+  guess: number,
+): Promise<number> {
+  let [enough, tooMuch] = [0, limit];
+  for (let step = 0; tooMuch - enough > 1; step = step === 0 ? 1 : 2 * step) {
+    const half = Math.floor((enough + tooMuch) / 2);
+    let next = half;
+    if (guess < limit && tooMuch === limit) next = Math.min(half, Math.max(enough, guess) + step);
+    else if (guess < limit && enough === 0) next = Math.max(half, tooMuch - Math.max(1, step));
+    if (await isEnough(next)) enough = next;
+    else tooMuch = next;
+  }
+  return enough;
 }

@@ -27,6 +27,8 @@ export function reportJson(report: Report): JsonObject {
   const { states, asked, seconds, complete } = report;
   return {
     result: "explore",
+    scheduler: report.version,
+    cluster: report.clusterVersion ?? null,
     states,
     asked,
     seconds: Math.round(seconds * 1000) / 1000,
@@ -59,7 +61,7 @@ function blockedFinding({ group, confirmed, repairs }: BlockedFinding): Omit<Fin
       value: `${constraints.join(" and ")} (${promoted.join(", ")} is promoted)`,
     })),
     { label: "proof", value: proofText(confirmed) },
-    { label: "extent", value: `${counted(group.states.length, "state")} of the search are blocked like this` },
+    { label: "extent", value: `blocked in ${counted(group.states.length, "state")} of the search` },
   ];
   const [repair, ...alternatives] = repairs.sufficient;
   if (repair !== undefined) evidence.push({ label: "repair", value: repairText(repair) });

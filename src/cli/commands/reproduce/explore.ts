@@ -27,6 +27,10 @@ export async function exploreCommand(context: CommandContext, options: ExploreOp
   const report = await explore({ crm, text, name, faultsMax, statesMax, signal, progress });
 
   for (const assumed of report.assumed) out.progress(assumed);
+  if (report.clusterVersion?.startsWith(report.version) === false)
+    out.progress(
+      `The cluster runs Pacemaker ${report.clusterVersion}, here is ${report.version}: what follows holds for the latter.`,
+    );
   reportFindings(report).forEach((finding, index) => {
     if (index > 0) out.text("");
     out.finding(finding);
@@ -34,7 +38,7 @@ export async function exploreCommand(context: CommandContext, options: ExploreOp
   out.text(...summary(report, faultsMax, signal.aborted));
   return {
     exitCode: exitCodeOf(report),
-    result: { ...reportJson(report), faults: faultsMax, interrupted: signal.aborted },
+    result: { ...reportJson(report), faultsMax, interrupted: signal.aborted },
   };
 }
 
