@@ -11,7 +11,7 @@ export type Constraint = Readonly<{ id: string }> &
     /** A colocation of more than two, written as sets; who depends on whom is the scheduler's business. */
     | Readonly<{ kind: "colocation-sets"; score: number; resources: readonly Side[] }>
     | Readonly<{ kind: "order"; mandatory: boolean }>
-    /** `score` is undefined where it stands in a rule, or in a node's attribute. */
+    /** `score` is undefined where several rules have one each, or a node's attribute gives it. */
     | Readonly<{ kind: "location"; score: number | undefined; forbids: boolean }>
     | Readonly<{ kind: "ticket" }>
   );
@@ -49,7 +49,12 @@ function constraintOf(element: Element): Constraint | undefined {
     case "rsc_order":
       return { kind: "order", id, mandatory: isMandatory(element, score) };
     case "rsc_location":
-      return { kind: "location", id, score, forbids: scoresOf(element).includes(-infinity) };
+      return {
+        kind: "location",
+        id,
+        score: score ?? ruleScoreOf(element),
+        forbids: scoresOf(element).includes(-infinity),
+      };
     case "rsc_ticket":
       return { kind: "ticket", id };
     default:
@@ -59,6 +64,11 @@ function constraintOf(element: Element): Constraint | undefined {
 
 function setScoreOf(element: Element): number {
   return scoreOf(childrenOf(element, "resource_set")[0]?.getAttribute("score") ?? undefined) ?? infinity;
+}
+
+function ruleScoreOf(element: Element): number | undefined {
+  const rules = childrenOf(element, "rule");
+  return rules.length === 1 ? scoreOf(rules[0]?.getAttribute("score") ?? undefined) : undefined;
 }
 
 function isMandatory(element: Element, score: number | undefined): boolean {

@@ -35,7 +35,7 @@ function apply(document: Document, configuration: Element | undefined, edit: Edi
       return;
     case "set-score":
       for (const set of childrenOf(element, "resource_set")) set.removeAttribute("score");
-      element.setAttribute("score", scoreText(edit.score));
+      (childOf(element, "rule") ?? element).setAttribute("score", scoreText(edit.score));
       return;
     case "swap":
       exchange(element, "rsc", "with-rsc");

@@ -9,7 +9,13 @@ import { createSettler, type Settler } from "./settle.ts";
 import { keyOf, type Scheduler } from "./state.ts";
 
 /** A change under which no state of the search blocks, and what it costs: where resources meet that should be apart. */
-export type Repair = Readonly<{ change: Change; states: number; together: readonly Together[] }>;
+export type Repair = Readonly<{
+  change: Change;
+  states: number;
+  /** Of these, states that block all the same, each known and with another cause, which has its own repair. */
+  blockedOtherwise: number;
+  together: readonly Together[];
+}>;
 
 /** A change that looks like one, and the shortest sequence of faults that still blocks. */
 export type Insufficient = Readonly<{ change: Change; faults: readonly Fault[] }>;
@@ -115,12 +121,12 @@ const witnessesMax = 40;
 function createTrial(options: RepairOptions, group: BlockedGroup): Trial {
   const { scheduler, initial } = options;
   const witnesses: (readonly Fault[])[] = group.states.slice(0, witnessesMax).map(({ faults }) => faults);
-  const others = new Set(
-    options.groups.filter((each) => each !== group).flatMap(({ states }) => states.map(({ state }) => keyOf(state))),
-  );
-  const firstBlocked = async (settler: Settler, reached: readonly Reached[]): Promise<Blocked | undefined> => {
+  const nameOf = ({ clone, state }: Pick<Blocked, "clone" | "state">) => `${clone} ${keyOf(state)}`;
+  const others = new Set(options.groups.filter((each) => each !== group).flatMap(({ states }) => states.map(nameOf)));
+  const blockedUnder = async (settler: Settler, reached: readonly Reached[]) => {
     const blocked = await findBlocked(settler, scheduler, reached);
-    return blocked.find(({ clone, state }) => clone === group.clone && !others.has(keyOf(state)));
+    const isOther = (each: Blocked) => others.has(nameOf(each));
+    return { first: blocked.find((each) => !isOther(each)), otherwise: blocked.filter(isOther).length };
   };
   const quick = async (change: Change) => {
     options.signal?.throwIfAborted();
@@ -130,7 +136,7 @@ function createTrial(options: RepairOptions, group: BlockedGroup): Trial {
     const reached = states.flatMap((state, index) =>
       state === undefined ? [] : [{ state, faults: witnesses[index] ?? [] }],
     );
-    return (await firstBlocked(settler, reached))?.faults;
+    return (await blockedUnder(settler, reached)).first?.faults;
   };
   return {
     quick,
@@ -140,20 +146,25 @@ function createTrial(options: RepairOptions, group: BlockedGroup): Trial {
       const settler = changedSettler(options, [change]);
       const { reached } = await search({ ...options, settler });
       options.signal?.throwIfAborted();
-      const blocked = await firstBlocked(settler, reached);
+      const { first: blocked, otherwise } = await blockedUnder(settler, reached);
       if (blocked === undefined)
-        return { repair: { change, states: reached.length, together: findTogether(settler.model, reached) } };
+        return {
+          repair: {
+            change,
+            ...{ states: reached.length, blockedOtherwise: otherwise },
+            together: findTogether(settler.model, reached),
+          },
+        };
       witnesses.unshift(blocked.faults);
       return { faults: blocked.faults };
     },
   };
 }
 
+/** A change that two repairs have in common is made once: a swap made twice is none. */
 function changedSettler({ settler, scheduler }: RepairOptions, changes: readonly Change[]): Settler {
-  const cib = edited(
-    settler.model.cib,
-    changes.flatMap(({ edits }) => edits),
-  );
+  const edits = new Map(changes.flatMap((change) => change.edits).map((edit) => [JSON.stringify(edit), edit]));
+  const cib = edited(settler.model.cib, [...edits.values()]);
   return createSettler({ ...settler.model, cib }, scheduler);
 }
 

@@ -88,8 +88,9 @@ function proofText(confirmed: boolean): string {
     : "not gone through again step by step";
 }
 
-function repairText({ change, states, together }: Repair): string {
-  const holds = `${changeText(change)}; none of the ${counted(states, "state")} blocks`;
+function repairText({ change, states, blockedOtherwise, together }: Repair): string {
+  const rest = blockedOtherwise > 0 ? ` but ${blockedOtherwise} that have another cause` : "";
+  const holds = `${changeText(change)}; none of the ${counted(states, "state")} blocks${rest}`;
   if (together.length === 0) return `${holds}, and nothing that should be apart is together`;
   const price = together.map(
     (each) => `${each.constraint} is broken in ${counted(each.states.length, "state")}, first after: ${firstOf(each)}`,
@@ -143,8 +144,9 @@ function blockedJson({ group, confirmed, repairs }: BlockedFinding): JsonObject 
   };
 }
 
-function repairJson({ change, states, together }: Repair, constraint: string | null): JsonObject {
-  return { ...changeJson(change, constraint), states, together: together.map(togetherJson) };
+function repairJson(repair: Repair, constraint: string | null): JsonObject {
+  const { change, states, blockedOtherwise, together } = repair;
+  return { ...changeJson(change, constraint), states, blockedOtherwise, together: together.map(togetherJson) };
 }
 
 /** A stickiness is the resource's; it is told beside the constraint that it makes harmless. */
