@@ -34,7 +34,16 @@ export type Cib = Readonly<{
   transientAttributes: ReadonlyMap<string, readonly (readonly [name: string, value: string])[]>;
   promotionScores: ReadonlyMap<string, ReadonlyMap<string, string>>;
   failCounts: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  /**
+   * What the scheduler compares to see whether an operation was done with the parameters of now (`operationKey`); without
+   * them it would restart everything.
+   */
+  digests: ReadonlyMap<string, string>;
 }>;
+
+export function operationKey(resource: string, operation: string, intervalMs: number): string {
+  return `${resource} ${operation} ${intervalMs}`;
+}
 
 /**
  * @param text XML that `crm_simulate` has accepted and brought to its own schema
@@ -77,12 +86,28 @@ export function readCib(text: string): Cib {
     ),
     promotionScores: pick(promotionScoreOf),
     failCounts: pick((name) => (name.startsWith("fail-count-") ? failureOf(name) : undefined)),
+    digests: new Map(),
   };
 }
 
 /** `master-Postgresql` is the promotion score of Postgresql. */
 export function promotionScoreOf(attribute: string): string | undefined {
   return /^master-([^:]+)(?::\d+)?$/.exec(attribute)?.[1];
+}
+
+/** Of the operations that a CIB's status holds. */
+export function digestsIn(text: string): ReadonlyMap<string, string> {
+  const resources = descendantsOf(parsed(text).documentElement ?? undefined, "lrm_resource");
+  return new Map(
+    resources.flatMap((resource) =>
+      childrenOf(resource, "lrm_rsc_op").map((operation) => {
+        const name = (resource.getAttribute("id") ?? "").replace(/:\d+$/, "");
+        const intervalMs = Number(operation.getAttribute("interval"));
+        const key = operationKey(name, operation.getAttribute("operation") ?? "", intervalMs);
+        return [key, operation.getAttribute("op-digest") ?? ""] as const;
+      }),
+    ),
+  );
 }
 
 function failureOf(attribute: string): string | undefined {
@@ -213,14 +238,14 @@ function transientOf(state: Element): readonly (readonly [string, string])[] {
 }
 
 /**
- * The configuration is written once, each state's status put in. Validated once when it was read, not again for every
- * state; that costs most of a question. The feature set is left out: the scheduler refuses one newer than its own.
+ * The configuration is written once, each state's status put in. It was validated when it was read and is not again for
+ * every state, which would cost most of a question.
  */
 function statusWriter(document: Document): Cib["withStatus"] {
   const root = document.documentElement;
   const configuration = childOf(root ?? undefined, "configuration");
   const body = xmlText(configuration as unknown as Document);
-  const kept = ["admin_epoch", "epoch", "num_updates", "dc-uuid"].map(
+  const kept = ["admin_epoch", "epoch", "num_updates", "dc-uuid", "crm_feature_set"].map(
     (name) => `${name}="${escaped(root?.getAttribute(name) ?? "0")}"`,
   );
   return ({ status, quorum }) =>

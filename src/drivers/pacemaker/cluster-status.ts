@@ -1,4 +1,4 @@
-import type { Cib, Primitive } from "./cib.ts";
+import { type Cib, operationKey, type Primitive } from "./cib.ts";
 import { infinity, scoreText } from "./score.ts";
 import { escaped } from "./xml.ts";
 
@@ -53,7 +53,7 @@ function onlineXml(cib: Cib, status: ClusterStatus, key: string, node: string): 
   const attributes = attributesOf(cib, status, node).map(
     ([name, value], index) => `<nvpair id="status-${key}-${index}" name="${escaped(name)}" value="${escaped(value)}"/>`,
   );
-  const resources = cib.primitives.map((primitive) => resourceXml(primitive, status, placeOf(primitive.id, node)));
+  const resources = cib.primitives.map((primitive) => resourceXml(cib, primitive, status, placeOf(primitive.id, node)));
   return (
     `<transient_attributes id="${key}"><instance_attributes id="status-${key}">${attributes.join("")}` +
     `</instance_attributes></transient_attributes>` +
@@ -74,14 +74,14 @@ function attributesOf(cib: Cib, status: ClusterStatus, node: string): readonly (
   return attributes;
 }
 
-function resourceXml(primitive: Primitive, status: ClusterStatus, place: Place): string {
+function resourceXml(cib: Cib, primitive: Primitive, status: ClusterStatus, place: Place): string {
   const { id, agent } = primitive;
   const role = status.roles.get(place);
-  const operations = [operationXml(id, ...lastOperation(role))];
+  const operations = [operationXml(cib, id, lastOperation(role))];
   if (status.failed.has(place)) {
-    const monitor = monitorFor(primitive, role ?? "Started");
+    const intervalMs = monitorFor(primitive, role ?? "Started")?.intervalMs ?? 0;
     const expected = role === "Promoted" ? 8 : 0;
-    operations.push(operationXml(id, "monitor", 7, 9, monitor?.intervalMs ?? 0, expected));
+    operations.push(operationXml(cib, id, { task: "monitor", code: 7, call: 9, intervalMs, expected }));
   }
   const provider = agent.provider === undefined ? "" : ` provider="${escaped(agent.provider)}"`;
   return (
@@ -95,27 +95,32 @@ export function monitorFor(primitive: Primitive, role: Role): Primitive["monitor
   return primitive.monitors.find((monitor) => monitor.role === (role === "Promoted" ? "Promoted" : "Started"));
 }
 
-/** Operation, exit code (OCF), call. */
-function lastOperation(role: Role | undefined): [string, number, number] {
+/** `code` is the agent's exit code, as OCF has it, `expected` the one that would have been well, `call` its number. */
+type Operation = Readonly<{ task: string; code: number; call: number; intervalMs?: number; expected?: number }>;
+
+function lastOperation(role: Role | undefined): Operation {
   switch (role) {
     case undefined:
-      return ["monitor", 7, 1];
+      return { task: "monitor", code: 7, call: 1 };
     case "Promoted":
-      return ["promote", 0, 3];
+      return { task: "promote", code: 0, call: 3 };
     case "Started":
     case "Unpromoted":
-      return ["start", 0, 2];
+      return { task: "start", code: 0, call: 2 };
   }
 }
 
 const transition = "00000000-0000-0000-0000-000000000000";
 
-function operationXml(id: string, task: string, code: number, call: number, intervalMs = 0, expected = code): string {
+function operationXml(cib: Cib, id: string, operation: Operation): string {
+  const { task, code, call, intervalMs = 0, expected = code } = operation;
   const key = `1:1:${expected}:${transition}`;
   const name = escaped(id);
+  const digest = cib.digests.get(operationKey(id, task, intervalMs));
   return (
-    `<lrm_rsc_op id="${name}_${intervalMs === 0 && call < 9 ? "last_0" : "last_failure_0"}" ` +
+    `<lrm_rsc_op id="${name}_${code === expected ? "last_0" : "last_failure_0"}" ` +
     `operation_key="${name}_${task}_${intervalMs}" operation="${task}" transition-key="${key}" ` +
-    `transition-magic="0:${code};${key}" call-id="${call}" rc-code="${code}" op-status="0" interval="${intervalMs}"/>`
+    `transition-magic="0:${code};${key}" call-id="${call}" rc-code="${code}" op-status="0" interval="${intervalMs}"` +
+    `${digest === undefined ? "" : ` op-digest="${digest}"`}/>`
   );
 }

@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BlackstartError } from "../../base/error.ts";
 import { localHost } from "../host/local.ts";
-import { type Cib, readCib } from "./cib.ts";
-import { type ClusterStatus, statusXml } from "./cluster-status.ts";
+import { type Cib, digestsIn, readCib } from "./cib.ts";
+import { type ClusterStatus, placeOf, statusXml } from "./cluster-status.ts";
 import { type Decision, decisionOfLog, decisionOfXml } from "./decision.ts";
+import { edited } from "./edit.ts";
 
 /**
  * Pacemaker's own scheduler, asked on this machine; no cluster is touched. The contract:
@@ -45,6 +46,19 @@ export async function openCrmSimulate(options: Readonly<{ signal?: AbortSignal |
   const run = createRun(options.signal);
   let batches = 0;
 
+  const simulate = async (cib: Cib, state: ClusterStatus) => {
+    batches += 1;
+    const [input, output] = [join(folder, `state-${batches}.xml`), join(folder, `next-${batches}.xml`)];
+    writeFileSync(input, cibText(cib, state));
+    const { code, stdout, stderr } = await run("-S", "-x", input, "-O", output, "--output-as=xml");
+    const decision = code === 0 ? decisionOfXml(stdout, "revised_cluster_status") : undefined;
+    if (decision === undefined) throw notUnderstood(stderr);
+    const text = await readFile(output, "utf8");
+    rmSync(input, { force: true });
+    rmSync(output, { force: true });
+    return { decision, text };
+  };
+
   return {
     async version() {
       const { stdout } = await run("--version");
@@ -58,7 +72,10 @@ export async function openCrmSimulate(options: Readonly<{ signal?: AbortSignal |
       if (code !== 0) throw rejected(stderr.replaceAll(input, name), code, text);
       const now = decisionOfXml(stdout, "cluster_status");
       if (now === undefined) throw notUnderstood(stdout);
-      return { cib: readCib(await readFile(upgraded, "utf8")), now };
+      const empty = await run.cibadmin("--empty");
+      const cib = readCib(withFeatureSetOf(await readFile(upgraded, "utf8"), empty.stdout));
+      const learned = await simulate(coldStart(cib), coldState(cib));
+      return { cib: { ...cib, digests: digestsIn(learned.text) }, now };
     },
 
     async decide(cib, states) {
@@ -77,15 +94,7 @@ export async function openCrmSimulate(options: Readonly<{ signal?: AbortSignal |
     },
 
     async transition(cib, state) {
-      batches += 1;
-      const [input, output] = [join(folder, `state-${batches}.xml`), join(folder, `next-${batches}.xml`)];
-      writeFileSync(input, cibText(cib, state));
-      const { code, stdout, stderr } = await run("-S", "-x", input, "-O", output, "--output-as=xml");
-      const decision = code === 0 ? decisionOfXml(stdout, "revised_cluster_status") : undefined;
-      if (decision === undefined) throw notUnderstood(stderr);
-      rmSync(input, { force: true });
-      rmSync(output, { force: true });
-      return decision;
+      return (await simulate(cib, state)).decision;
     },
 
     async close() {
@@ -95,17 +104,33 @@ export async function openCrmSimulate(options: Readonly<{ signal?: AbortSignal |
   };
 }
 
-type Run = (...args: readonly string[]) => Promise<Readonly<{ code: number; stdout: string; stderr: string }>>;
+type Ended = Promise<Readonly<{ code: number; stdout: string; stderr: string }>>;
+type Run = ((...args: readonly string[]) => Ended) & Readonly<{ cibadmin: (...args: readonly string[]) => Ended }>;
 
 function createRun(signal: AbortSignal | undefined): Run {
   const host = localHost();
-  return async (...args) => {
+  const runProgram = async (program: string, args: readonly string[]): Ended => {
     const merged = args.includes("--profile") ? " 2>&1" : "";
-    const script = `exec crm_simulate "$@"${merged}`;
+    const script = `exec ${program} "$@"${merged}`;
     const result = await host.run({ script, args, timeoutMs, signal });
-    if (result.code === 127) throw notInstalled();
+    if (result.code === 127) throw notInstalled(program);
     return result;
   };
+  return Object.assign((...args: readonly string[]) => runProgram("crm_simulate", args), {
+    cibadmin: (...args: readonly string[]) => runProgram("cibadmin", args),
+  });
+}
+
+/**
+ * The scheduler refuses a feature set newer than its own, and with an old one, or none, it expects the fail counts of old:
+ * the states are written for the scheduler that is here.
+ */
+function withFeatureSetOf(text: string, empty: string): string {
+  const set = /crm_feature_set="([^"]*)"/.exec(empty)?.[1];
+  if (set === undefined) throw notUnderstood(empty);
+  return text.replace(/<cib\b[^>]*>/, (tag) =>
+    tag.replace(/ crm_feature_set="[^"]*"/, "").replace("<cib", `<cib crm_feature_set="${set}"`),
+  );
 }
 
 /** Evenly for the workers, none larger than a process may be given. */
@@ -149,6 +174,22 @@ async function decidePiece(
   return decisions;
 }
 
+/** Nothing runs yet and nothing is in the way: the start of everything shows how each operation is written down. */
+function coldStart(cib: Cib): Cib {
+  return edited(
+    cib,
+    cib.constraints.map(({ id }) => ({ kind: "remove", constraint: id })),
+  );
+}
+
+function coldState(cib: Cib): ClusterStatus {
+  const scores = cib.primitives
+    .filter(({ promotable }) => promotable)
+    .flatMap(({ id }) => cib.nodes.map(({ name }, index) => [placeOf(id, name), String(1000 - index)] as const));
+  const online = new Set(cib.nodes.map(({ name }) => name));
+  return { online, roles: new Map(), scores: new Map(scores), failed: new Set(), failCounts: new Map() };
+}
+
 function cibText(cib: Cib, state: ClusterStatus): string {
   return cib.withStatus({ status: statusXml(cib, state), quorum: hasQuorum(cib, state) });
 }
@@ -158,9 +199,9 @@ function hasQuorum(cib: Cib, { online }: ClusterStatus): boolean {
   return cib.nodes.length <= 2 ? online.size > 0 : online.size * 2 > cib.nodes.length;
 }
 
-function notInstalled(): BlackstartError {
+function notInstalled(program: string): BlackstartError {
   return new BlackstartError("PACEMAKER_NOT_FOUND", {
-    what: "crm_simulate is not installed.",
+    what: `${program} is not installed.`,
     why: "The scheduler that is searched is Pacemaker's own.",
     next: "Install it: `apt-get install pacemaker-cli-utils` (Debian, Ubuntu), `dnf install pacemaker-cli` (Fedora, RHEL).",
   });

@@ -17,7 +17,7 @@ export function edited(cib: Cib, edits: readonly Edit[]): Cib {
   const document = parseXml(xmlText(cib.document));
   const configuration = childOf(document.documentElement ?? undefined, "configuration");
   for (const edit of edits) apply(document, configuration, edit);
-  return readCib(xmlText(document));
+  return { ...readCib(xmlText(document)), digests: cib.digests };
 }
 
 function apply(document: Document, configuration: Element | undefined, edit: Edit): void {

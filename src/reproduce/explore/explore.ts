@@ -8,7 +8,7 @@ import type { Fault } from "./faults.ts";
 import { findRepairs, type RepairOptions, repairsAll, type Repairs } from "./repair.ts";
 import { type Exploration, replay, search } from "./search.ts";
 import { createSettler, type Settler } from "./settle.ts";
-import { startOf } from "./start.ts";
+import { healthyStart, startOf } from "./start.ts";
 import type { Model, Scheduler, State } from "./state.ts";
 
 export type BlockedFinding = Readonly<{
@@ -60,8 +60,10 @@ export type Progress =
  */
 export async function explore(options: ExploreOptions): Promise<Report> {
   const { crm, faultsMax, statesMax, signal } = options;
+  const version = await crm.version();
   const { cib, now } = await crm.read(options.text, options.name);
-  const { model, state: initial, assumed } = startOf(cib, now);
+  const start = startOf(cib, now);
+  const { model, assumed } = start;
   if (model.promotables.length === 0) throw nothingToPromote(options.name);
   const startedMs = performance.now();
   let asked = 0;
@@ -70,6 +72,7 @@ export async function explore(options: ExploreOptions): Promise<Report> {
     return crm.decide(configuration, states);
   };
   const settler = createSettler(model, scheduler);
+  const initial = start.isGiven ? start.state : await healthyStart(settler, start);
   const seconds = () => (performance.now() - startedMs) / 1000;
   const exploration = await search({
     ...{ settler, initial, faultsMax, statesMax, signal },
@@ -78,7 +81,7 @@ export async function explore(options: ExploreOptions): Promise<Report> {
   const searched = { asked, seconds: seconds() };
   const { complete } = exploration;
   const report = {
-    version: await crm.version(),
+    version,
     clusterVersion: cib.clusterVersion,
     nodes: cib.nodes.map(({ name }) => name),
     clones: [...new Set(model.promotables.flatMap(({ clone }) => clone ?? []))],

@@ -2,11 +2,18 @@ import type { Cib, Primitive } from "../../drivers/pacemaker/cib.ts";
 import { type Place, placeOf, type Role } from "../../drivers/pacemaker/cluster-status.ts";
 import type { Decision } from "../../drivers/pacemaker/decision.ts";
 import { infinity, scoreOf } from "../../drivers/pacemaker/score.ts";
-import { isPgsql } from "./agent.ts";
+import { afterTransition, isPgsql } from "./agent.ts";
+import type { Settler } from "./settle.ts";
 import type { Model, State } from "./state.ts";
 
 /** Where the search begins, and what had to be assumed about it. */
-export type Start = Readonly<{ model: Model; state: State; assumed: readonly string[] }>;
+export type Start = Readonly<{
+  model: Model;
+  state: State;
+  assumed: readonly string[];
+  /** The CIB says what runs; otherwise the state is made up, and `healthy` is still to be asked of the scheduler. */
+  isGiven: boolean;
+}>;
 
 /**
  * The state that the CIB holds; where it holds none (a configuration only), a healthy one: all nodes online, a primary,
@@ -38,7 +45,23 @@ export function startOf(cib: Cib, now: Decision): Start {
   const state = { online, roles, scores, failed: running ? now.failed : new Set<Place>(), lost: new Set<Place>() };
   const countsFailures = cib.withStatus({ status: "", quorum: true }).includes('"migration-threshold"');
   const model = { cib, promotables, givenScores: scores, countsFailures };
-  return { model, state: { ...state, failCounts: givenFailCounts(cib) }, assumed };
+  return { model, state: { ...state, failCounts: givenFailCounts(cib) }, assumed, isGiven: running };
+}
+
+/**
+ * A made-up state once the scheduler has placed everything. On the way it may have moved the primary, after which the
+ * first one would not start again; whoever brings a cluster up puts that right.
+ */
+export async function healthyStart(settler: Settler, { model, state }: Start): Promise<State> {
+  const [placed] = await settler.settle([state]);
+  const roles = new Map(placed?.state.roles);
+  for (const { id } of model.promotables)
+    for (const { name } of model.cib.nodes) {
+      const place = placeOf(id, name);
+      if (!roles.has(place)) roles.set(place, "Unpromoted");
+    }
+  const healthy = { ...state, roles };
+  return afterTransition(model, healthy, healthy);
 }
 
 /** Those that the agents have set last; below them, the ones that stand in the nodes' own attributes. */

@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, test } from "node:test";
-import type { ClusterStatus } from "../../../src/drivers/pacemaker/cluster-status.ts";
+import { type ClusterStatus, statusXml } from "../../../src/drivers/pacemaker/cluster-status.ts";
 import { edited } from "../../../src/drivers/pacemaker/edit.ts";
 import { findBlocked } from "../../../src/reproduce/explore/blocking.ts";
 import { replay, search } from "../../../src/reproduce/explore/search.ts";
 import { createSettler } from "../../../src/reproduce/explore/settle.ts";
-import { startOf } from "../../../src/reproduce/explore/start.ts";
+import { healthyStart, startOf } from "../../../src/reproduce/explore/start.ts";
 import type { Scheduler } from "../../../src/reproduce/explore/state.ts";
+import { withFolder } from "../../support/folder.ts";
 import { explored, withoutScheduler, withScheduler } from "./searching.ts";
 import { shapes } from "./shapes.ts";
 
@@ -25,7 +29,9 @@ for (const [name, { text, faultsMax, blocked }] of Object.entries(shapes))
         assert.equal(report.repairedTogether, true);
 
         const { cib, now } = await crm.read(text, "cib.xml");
-        const { model, state } = startOf(cib, now);
+        const start = startOf(cib, now);
+        const { model } = start;
+        const state = start.isGiven ? start.state : await healthyStart(createSettler(model, crm.decide), start);
         const plain: Scheduler = (of, states) => Promise.all(states.map((each) => crm.transition(of, each)));
         for (const { group, confirmed, repairs } of report.blocked) {
           assert.equal(confirmed, true);
@@ -53,6 +59,26 @@ for (const [name, { text, faultsMax, blocked }] of Object.entries(shapes))
             assert.equal(still.length, 1, `${change.of} ${change.attribute} ${change.to}`);
           }
         }
+      });
+    });
+
+    test("a state at rest is one to crm_simulate: it would do nothing, not restart what runs", async () => {
+      await withScheduler(async (crm) => {
+        const { cib, now } = await crm.read(text, "cib.xml");
+        const start = startOf(cib, now);
+        const [settled] = await createSettler(start.model, crm.decide).settle([start.state]);
+        assert.ok(settled?.atRest);
+        await withFolder(async (folder) => {
+          const file = join(folder, "rest.xml");
+          const quorum = true;
+          await writeFile(file, cib.withStatus({ status: statusXml(cib, settled.state), quorum }));
+          const { stdout, status } = spawnSync("crm_simulate", ["-R", "-x", file], {
+            encoding: "utf8",
+            env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` },
+          });
+          assert.equal(status, 0);
+          assert.equal(stdout.split("Transition Summary:")[1]?.trim(), "");
+        });
       });
     });
 

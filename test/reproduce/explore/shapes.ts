@@ -139,7 +139,7 @@ export const shapes: Readonly<Record<string, Shape>> = {
       stickiness: 100,
     }),
     faultsMax: 2,
-    blocked: [["apart", "ms", 2]],
+    blocked: [["apart", "ms", 1]],
   },
 };
 
