@@ -41,8 +41,15 @@ export type Cib = Readonly<{
   digests: ReadonlyMap<string, string>;
 }>;
 
+/** Of a globally unique clone all instances have the same. */
 export function operationKey(resource: string, operation: string, intervalMs: number): string {
-  return `${resource} ${operation} ${intervalMs}`;
+  return `${resource.replace(/:\d+$/, "")} ${operation} ${intervalMs}`;
+}
+
+/** The primitive that the scheduler speaks of as `Postgresql:1`. */
+export function primitiveNamed({ primitives }: Pick<Cib, "primitives">, name: string): Primitive | undefined {
+  const withoutNumber = name.replace(/:\d+$/, "");
+  return primitives.find(({ id }) => id === name) ?? primitives.find(({ id }) => id === withoutNumber);
 }
 
 /**
@@ -75,7 +82,7 @@ export function readCib(text: string): Cib {
     withStatus: statusWriter(document),
     clusterVersion: pairsIn(childOf(configuration, "crm_config"), "cluster_property_set").get("dc-version"),
     nodes,
-    primitives: primitivesOf(configuration),
+    primitives: primitivesOf(configuration, nodes.length),
     constraints: constraintsOf(childOf(configuration, "constraints")),
     hasStatus: states.length > 0,
     transientAttributes: new Map(
@@ -101,7 +108,7 @@ export function digestsIn(text: string): ReadonlyMap<string, string> {
   return new Map(
     resources.flatMap((resource) =>
       childrenOf(resource, "lrm_rsc_op").map((operation) => {
-        const name = (resource.getAttribute("id") ?? "").replace(/:\d+$/, "");
+        const name = resource.getAttribute("id") ?? "";
         const intervalMs = Number(operation.getAttribute("interval"));
         const key = operationKey(name, operation.getAttribute("operation") ?? "", intervalMs);
         return [key, operation.getAttribute("op-digest") ?? ""] as const;
@@ -159,29 +166,41 @@ function nodesOf(configuration: Element): readonly CibNode[] {
   }));
 }
 
-function primitivesOf(configuration: Element): readonly Primitive[] {
+function primitivesOf(configuration: Element, nodes: number): readonly Primitive[] {
   const resources = childOf(configuration, "resources");
   const templates = new Map(childrenOf(resources, "template").map((each) => [each.getAttribute("id") ?? "", each]));
-  return descendantsOf(resources, "primitive").map((primitive) => {
+  return descendantsOf(resources, "primitive").flatMap((primitive) => {
     const template = templates.get(primitive.getAttribute("template") ?? "");
     const attribute = (name: string) => primitive.getAttribute(name) ?? template?.getAttribute(name) ?? undefined;
     const clone = ancestor(primitive, "clone", "master");
-    return {
-      id: primitive.getAttribute("id") ?? "",
+    return instancesOf(primitive, clone, nodes).map((id) => ({
+      id,
       agent: { standard: attribute("class") ?? "", provider: attribute("provider"), type: attribute("type") ?? "" },
       parameters: new Map([...pairsIn(template, "instance_attributes"), ...pairsIn(primitive, "instance_attributes")]),
       monitors: [...monitorsOf(primitive), ...monitorsOf(template)],
       clone: clone?.getAttribute("id") ?? undefined,
       promotable: clone !== undefined && isPromotable(clone),
       group: ancestor(primitive, "group")?.getAttribute("id") ?? undefined,
-    };
+    }));
   });
+}
+
+/** Those of a globally unique clone have numbers that mean something; those of others only tell a log's lines apart. */
+function instancesOf(primitive: Element, clone: Element | undefined, nodes: number): readonly string[] {
+  const id = primitive.getAttribute("id") ?? "";
+  const meta = pairsIn(clone, "meta_attributes");
+  if (!isTrue(meta.get("globally-unique"))) return [id];
+  return Array.from({ length: Number(meta.get("clone-max") ?? nodes) }, (_, index) => `${id}:${index}`);
+}
+
+function isTrue(value: string | undefined): boolean {
+  return /^(true|yes|on|y|1)$/i.test(value ?? "");
 }
 
 /** `<master>` is how Pacemaker 1.1 wrote a promotable clone. */
 function isPromotable(clone: Element): boolean {
   if (clone.tagName === "master") return true;
-  return /^(true|yes|on|y|1)$/i.test(pairsIn(clone, "meta_attributes").get("promotable") ?? "");
+  return isTrue(pairsIn(clone, "meta_attributes").get("promotable"));
 }
 
 function ancestor(element: Element, ...names: readonly string[]): Element | undefined {

@@ -51,7 +51,7 @@ export async function openCrmSimulate(options: Readonly<{ signal?: AbortSignal |
     const [input, output] = [join(folder, `state-${batches}.xml`), join(folder, `next-${batches}.xml`)];
     writeFileSync(input, cibText(cib, state));
     const { code, stdout, stderr } = await run("-S", "-x", input, "-O", output, "--output-as=xml");
-    const decision = code === 0 ? decisionOfXml(stdout, "revised_cluster_status") : undefined;
+    const decision = code === 0 ? decisionOfXml(stdout, "revised_cluster_status", cib) : undefined;
     if (decision === undefined) throw notUnderstood(stderr);
     const text = await readFile(output, "utf8");
     rmSync(input, { force: true });
@@ -70,10 +70,10 @@ export async function openCrmSimulate(options: Readonly<{ signal?: AbortSignal |
       writeFileSync(input, text);
       const { code, stdout, stderr } = await run("-x", input, "-I", upgraded, "--output-as=xml");
       if (code !== 0) throw rejected(stderr.replaceAll(input, name), code, text);
-      const now = decisionOfXml(stdout, "cluster_status");
-      if (now === undefined) throw notUnderstood(stdout);
       const empty = await run.cibadmin("--empty");
       const cib = readCib(withFeatureSetOf(await readFile(upgraded, "utf8"), empty.stdout));
+      const now = decisionOfXml(stdout, "cluster_status", cib);
+      if (now === undefined) throw notUnderstood(stdout);
       const learned = await simulate(coldStart(cib), coldState(cib));
       return { cib: { ...cib, digests: digestsIn(learned.text) }, now };
     },

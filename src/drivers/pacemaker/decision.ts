@@ -1,4 +1,4 @@
-import type { Cib, Primitive } from "./cib.ts";
+import { type Cib, type Primitive, primitiveNamed } from "./cib.ts";
 import { type ClusterStatus, type Place, placeOf, resourceOf, type Role } from "./cluster-status.ts";
 import { childOf, childrenOf, descendantsOf, parseXml } from "./xml.ts";
 
@@ -18,7 +18,6 @@ export type Decision = Readonly<{
  * @returns undefined where the log does not speak of every primitive: another version, or an error
  */
 export function decisionOfLog(lines: readonly string[], cib: Cib, status: ClusterStatus): Decision | undefined {
-  const primitives = new Map(cib.primitives.map((primitive) => [primitive.id, primitive]));
   const roles = new Map<Place, Role>();
   const failed = new Set<Place>();
   const fenced = new Set<string>();
@@ -27,7 +26,7 @@ export function decisionOfLog(lines: readonly string[], cib: Cib, status: Cluste
     const fence = /Actions: Fence \(\w+\) (\S+)/.exec(line);
     if (fence?.[1] !== undefined) fenced.add(fence[1]);
     const said = /\binfo: Leave\s+(\S+)\s+\((.*)\)/.exec(line) ?? /Actions: \S+\s+(\S+)\s+\(\s*(.*?)\s*\)/.exec(line);
-    const primitive = primitives.get((said?.[1] ?? "").replace(/:\d+$/, ""));
+    const primitive = primitiveNamed(cib, said?.[1] ?? "");
     if (said === null || primitive === undefined) continue;
     spoken.add(primitive.id);
     if (/ unmanaged\b/.test(said[2] ?? "")) {
@@ -41,7 +40,7 @@ export function decisionOfLog(lines: readonly string[], cib: Cib, status: Cluste
     if (blocked && end !== undefined && status.failed.has(placeOf(primitive.id, end.node)))
       failed.add(placeOf(primitive.id, end.node));
   }
-  return spoken.size === primitives.size ? { roles, fenced, failed } : undefined;
+  return spoken.size === cib.primitives.length ? { roles, fenced, failed } : undefined;
 }
 
 function keepAsItIs(resource: string, status: ClusterStatus, roles: Map<Place, Role>, failed: Set<Place>): void {
@@ -86,15 +85,16 @@ function roleOf(word: string): Role | undefined {
 export function decisionOfXml(
   text: string,
   section: "cluster_status" | "revised_cluster_status",
+  cib: Cib,
 ): Decision | undefined {
   const status = childOf(parseXml(text).documentElement ?? undefined, section);
   if (status === undefined) return undefined;
   const roles = new Map<Place, Role>();
   const failed = new Set<Place>();
   for (const resource of descendantsOf(childOf(status, "resources"), "resource")) {
-    const id = (resource.getAttribute("id") ?? "").replace(/:\d+$/, "");
+    const id = primitiveNamed(cib, resource.getAttribute("id") ?? "")?.id;
     const role = roleOf(resource.getAttribute("role") ?? "");
-    if (role === undefined) continue;
+    if (id === undefined || role === undefined) continue;
     for (const node of childrenOf(resource, "node")) {
       const place = placeOf(id, node.getAttribute("name") ?? "");
       roles.set(place, role);

@@ -20,13 +20,12 @@ export async function cibOfShellText(text: string, name: string, signal?: AbortS
   try {
     const [cib, source] = [join(folder, "cib.xml"), join(folder, "configuration.crm")];
     await writeFile(source, text);
-    // crm answers 0 also where it has only warned; -F lets it, since warnings of a cluster that is not there mean nothing.
+    // -F: agents that are not installed here are errors to crm otherwise, and what it warns of is no cluster's.
     const script =
       'command -v crm >/dev/null && command -v cibadmin >/dev/null || exit 127; cibadmin --empty >"$1" && CIB_file="$1" exec crm -F configure load replace "$2" 2>&1';
     const { code, stdout } = await localHost().run({ script, args: [cib, source], timeoutMs, signal });
     if (code === 127) throw notInstalled(name);
-    const errors = stdout.split("\n").filter((line) => /ERROR/.test(line));
-    if (code !== 0 || errors.length > 0) throw notTaken(name, errors, stdout);
+    if (code !== 0) throw notTaken(name, stdout);
     return await readFile(cib, "utf8");
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -41,11 +40,16 @@ function notInstalled(name: string): BlackstartError {
   });
 }
 
-function notTaken(name: string, errors: readonly string[], stdout: string): BlackstartError {
-  const said = (errors.length > 0 ? errors : stdout.trim().split("\n").slice(-2)).slice(0, 3).join("; ");
+function notTaken(name: string, stdout: string): BlackstartError {
+  const lines = stdout
+    .replaceAll(/\u001b\[\d*m/g, "")
+    .trim()
+    .split("\n");
+  const errors = lines.filter((line) => line.startsWith("ERROR") && !/agent|meta-data/.test(line));
+  const said = (errors.length > 0 ? errors : lines.slice(-2)).slice(0, 3).join("; ");
   return new BlackstartError("CIB_INVALID", {
     what: `crm does not take ${name}.`,
-    why: said === "" ? "It gave no reason." : said.replaceAll(/\u001b\[\d*m/g, ""),
+    why: said === "" ? "It gave no reason." : said,
     next: "Give what `crm configure show` prints, whole, or the XML of `cibadmin --query`.",
   });
 }

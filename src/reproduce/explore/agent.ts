@@ -4,8 +4,9 @@ import { infinity, scoreOf } from "../../drivers/pacemaker/score.ts";
 import type { Model, State } from "./state.ts";
 
 /*
- * What the resource agents do to the promotion scores. Of an agent that is not known only this is assumed: where a
- * promoted resource has died, its score is minus infinity; otherwise the scores stay as they were given.
+ * What the resource agents do to the promotion scores. Of an agent that is not known this is assumed: where a promoted
+ * resource has died, its score is minus infinity; whoever is promoted gets the score that the primary had in the given
+ * state, and has that of a standby again when it is demoted; otherwise the scores stay as they were given.
  *
  * Of ocf:heartbeat:pgsql with `rep_mode`, as its source has it (resource-agents 4.12, `control_slave_status`,
  * `have_master_right`, `pgsql_promote`, `pgsql_replication_start`):
@@ -24,9 +25,13 @@ export const canNotPromote = "-INFINITY";
 
 /** The agents' answer to what the cluster has just done. */
 export function afterTransition(model: Model, before: State, after: State): State {
-  return model.promotables
-    .filter(isPgsql)
-    .reduce((state, primitive) => pgsqlScores(model, primitive, refuseOldPrimaries(primitive, before, state)), after);
+  return model.promotables.reduce(
+    (state, primitive) =>
+      isPgsql(primitive)
+        ? pgsqlScores(model, primitive, refuseOldPrimaries(primitive, before, state))
+        : scoresByRole(model, primitive, before, state),
+    after,
+  );
 }
 
 /** A monitor has found the resource dead here. */
@@ -42,13 +47,34 @@ export function afterFailure(model: Model, state: State, place: Place): State {
 export function scoreOfReturned(model: Model, primitive: Primitive, node: string): string | undefined {
   if (isPgsql(primitive)) return canNotPromote;
   const given = model.givenScores.get(placeOf(primitive.id, node));
-  const all = [...model.givenScores].filter(([place]) => resourceOf(place) === primitive.id);
-  const standby = all.map(([, score]) => scoreOf(score) ?? -1).filter((score) => score >= 0);
-  return (scoreOf(given) ?? -1) < 0 ? given : String(Math.min(...standby));
+  return (scoreOf(given) ?? -1) < 0 ? given : standbyScore(model, primitive);
 }
 
 export function isPgsql({ agent, parameters }: Primitive): boolean {
   return agent.type === "pgsql" && /^(sync|async)$/.test(parameters.get("rep_mode") ?? "");
+}
+
+/** The least that was given and does not forbid. */
+function standbyScore(model: Model, { id }: Primitive): string | undefined {
+  const given = [...model.givenScores]
+    .filter(([place]) => resourceOf(place) === id)
+    .map(([, score]) => scoreOf(score) ?? -1);
+  const promotable = given.filter((score) => score >= 0);
+  return promotable.length === 0 ? undefined : String(Math.min(...promotable));
+}
+
+function scoresByRole(model: Model, primitive: Primitive, before: State, after: State): State {
+  const ofPrimary = model.primaryScores.get(primitive.id);
+  const ofStandby = standbyScore(model, primitive);
+  if (ofPrimary === undefined || ofStandby === undefined) return after;
+  const scores = new Map(after.scores);
+  for (const [place, score] of after.scores) {
+    if (resourceOf(place) !== primitive.id || after.lost.has(place)) continue;
+    const isPromoted = after.roles.get(place) === "Promoted";
+    if (isPromoted && (scoreOf(score) ?? 0) < (scoreOf(ofPrimary) ?? 0)) scores.set(place, ofPrimary);
+    if (!isPromoted && before.roles.get(place) === "Promoted") scores.set(place, ofStandby);
+  }
+  return { ...after, scores };
 }
 
 function refuseOldPrimaries(primitive: Primitive, before: State, after: State): State {

@@ -2,7 +2,7 @@ import { edited } from "../../drivers/pacemaker/edit.ts";
 import type { Constraint } from "../../drivers/pacemaker/constraints.ts";
 import type { Reached } from "./search.ts";
 import { type Settler, settlerFor } from "./settle.ts";
-import { clonesOf, keyOf, nodesOf, placesOf, type Scheduler, type State } from "./state.ts";
+import { clonesOf, keyOf, type Model, nodesOf, placesOf, type Scheduler, type State } from "./state.ts";
 
 /** Nothing is promoted, though the scheduler would promote there if it had the nodes and the scores alone to go by. */
 export type Blocked = Reached & Readonly<{ clone: string; candidates: readonly string[] }>;
@@ -17,6 +17,24 @@ export type BlockedGroup = Readonly<{
 }>;
 
 export type Cause = Readonly<{ constraints: readonly string[]; promoted: readonly string[] }>;
+
+/** Nothing is promoted, and nobody could be: nodes or promotion scores are missing. */
+export type WithoutCandidate = Readonly<{ clone: string; states: readonly Reached[] }>;
+
+/** The states without a primary that are not blocked. */
+export function findWithoutCandidate(
+  model: Model,
+  reached: readonly Reached[],
+  blocked: readonly Blocked[],
+): readonly WithoutCandidate[] {
+  return clonesOf(model).flatMap((clone) => {
+    const isBlocked = new Set(blocked.filter((each) => each.clone === clone).map(({ state }) => state));
+    const states = reached.filter(
+      ({ state }) => !isBlocked.has(state) && placesOf(model.cib, state, clone, "Promoted").length === 0,
+    );
+    return states.length === 0 ? [] : [{ clone, states }];
+  });
+}
 
 /**
  * A candidate is whom the scheduler itself promotes once all constraints are gone but those that forbid a place

@@ -2,14 +2,20 @@ import { BlackstartError } from "../../base/error.ts";
 import type { CrmSimulate } from "../../drivers/pacemaker/crm-simulate.ts";
 import { infinity, scoreOf } from "../../drivers/pacemaker/score.ts";
 import { findTogether, type Together } from "./apart.ts";
-import { type BlockedGroup, findBlocked, groupByCause } from "./blocking.ts";
+import {
+  type BlockedGroup,
+  findBlocked,
+  findWithoutCandidate,
+  groupByCause,
+  type WithoutCandidate,
+} from "./blocking.ts";
 import type { Change } from "./changes.ts";
 import type { Fault } from "./faults.ts";
 import { findRepairs, type RepairOptions, repairsAll, type Repairs } from "./repair.ts";
 import { type Exploration, replay, search } from "./search.ts";
 import { createSettler, type Settler } from "./settle.ts";
 import { healthyStart, startOf } from "./start.ts";
-import type { Model, Scheduler, State } from "./state.ts";
+import { clonesOf, type Model, type Scheduler, type State } from "./state.ts";
 
 export type BlockedFinding = Readonly<{
   group: BlockedGroup;
@@ -24,6 +30,8 @@ export type Report = Readonly<{
   clusterVersion: string | undefined;
   nodes: readonly string[];
   clones: readonly string[];
+  /** The primitives that can be promoted. */
+  promotables: readonly string[];
   assumed: readonly string[];
   /** Different states at rest. */
   states: number;
@@ -34,6 +42,7 @@ export type Report = Readonly<{
   restless: Exploration["restless"];
   blocked: readonly BlockedFinding[];
   together: readonly Together[];
+  without: readonly WithoutCandidate[];
   /** With the first repair of every finding made, nothing blocks; undefined where a finding has none. */
   repairedTogether: boolean | undefined;
 }>;
@@ -84,7 +93,8 @@ export async function explore(options: ExploreOptions): Promise<Report> {
     version,
     clusterVersion: cib.clusterVersion,
     nodes: cib.nodes.map(({ name }) => name),
-    clones: [...new Set(model.promotables.flatMap(({ clone }) => clone ?? []))],
+    clones: clonesOf(model),
+    promotables: model.promotables.map(({ id }) => id),
     ...{ assumed, ...searched, restless: exploration.restless, states: exploration.reached.length },
     together: findTogether(model, exploration.reached),
   };
@@ -93,13 +103,15 @@ export async function explore(options: ExploreOptions): Promise<Report> {
   return { ...report, ...judged, complete: complete && judged.complete };
 }
 
-type Judged = Pick<Report, "blocked" | "repairedTogether" | "complete">;
+type Judged = Pick<Report, "blocked" | "without" | "repairedTogether" | "complete">;
 
 async function judge(options: ExploreOptions, trial: RepairOptions, exploration: Exploration): Promise<Judged> {
   const { settler, scheduler } = trial;
   const found: BlockedFinding[] = [];
+  let without: readonly WithoutCandidate[] = [];
   try {
     const blocked = await findBlocked(settler, scheduler, exploration.reached);
+    without = findWithoutCandidate(settler.model, exploration.reached, blocked);
     const groups = await groupByCause(settler, scheduler, blocked);
     // What is known already is told also when the rest is cut short.
     for (const group of groups) found.push({ group, confirmed: false, repairs: { sufficient: [], insufficient: [] } });
@@ -110,10 +122,10 @@ async function judge(options: ExploreOptions, trial: RepairOptions, exploration:
       found[index] = { group, confirmed, repairs: { sufficient: [], insufficient: [] } };
       found[index] = { group, confirmed, repairs: await findRepairs(all, group) };
     }
-    return { blocked: found, repairedTogether: await together(all, found), complete: true };
+    return { blocked: found, without, repairedTogether: await together(all, found), complete: true };
   } catch (error) {
     if (options.signal?.aborted !== true) throw error;
-    return { blocked: found, repairedTogether: undefined, complete: false };
+    return { blocked: found, without, repairedTogether: undefined, complete: false };
   }
 }
 

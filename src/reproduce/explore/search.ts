@@ -5,10 +5,12 @@ import { keyOf, type State } from "./state.ts";
 /** A state at rest, and the shortest sequence of faults that leads to it. */
 export type Reached = Readonly<{ state: State; faults: readonly Fault[] }>;
 
+/** A sequence after which the cluster goes round in circles, and what moves. */
+export type Restless = Readonly<{ faults: readonly Fault[]; moving: readonly string[] }>;
+
 export type Exploration = Readonly<{
   reached: readonly Reached[];
-  /** Sequences after which the cluster did not come to rest. */
-  restless: readonly (readonly Fault[])[];
+  restless: readonly Restless[];
   /** All that k faults lead to was seen; otherwise the search ended early. */
   complete: boolean;
 }>;
@@ -30,7 +32,7 @@ export async function search(options: SearchOptions): Promise<Exploration> {
   const { settler, initial, faultsMax, statesMax, progress } = options;
   const known = new Set<string>();
   const reached: Reached[] = [];
-  const restless: (readonly Fault[])[] = [];
+  const restless: Restless[] = [];
   const exploration = (complete: boolean): Exploration => ({ reached, restless, complete });
 
   /** Only those not seen before. */
@@ -39,9 +41,9 @@ export async function search(options: SearchOptions): Promise<Exploration> {
     for (let from = 0; from < raw.length; from += sliceStates) {
       const slice = raw.slice(from, from + sliceStates);
       const settled = await settler.settle(slice.map(({ state }) => state));
-      settled.forEach(({ state, atRest }, index) => {
+      settled.forEach(({ state, atRest, moving }, index) => {
         const faults = slice[index]?.faults ?? [];
-        if (!atRest) restless.push(faults);
+        if (!atRest) restless.push({ faults, moving });
         const key = keyOf(state);
         if (!atRest || known.has(key)) return;
         known.add(key);

@@ -1,4 +1,5 @@
 import type { Cib } from "../../drivers/pacemaker/cib.ts";
+import { resourceOf } from "../../drivers/pacemaker/cluster-status.ts";
 import { afterTransition } from "./agent.ts";
 import { nodeDown } from "./faults.ts";
 import { keyOf, type Model, type Scheduler, type State } from "./state.ts";
@@ -6,8 +7,8 @@ import { keyOf, type Model, type Scheduler, type State } from "./state.ts";
 /** More transitions in a row than a cluster needs to come to rest; after them it is taken to go round in circles. */
 const transitionsMax = 20;
 
-/** Where a state leads when nothing more happens. */
-export type Settled = Readonly<{ state: State; atRest: boolean }>;
+/** Where a state leads when nothing more happens; where it finds no rest, what keeps moving. */
+export type Settled = Readonly<{ state: State; atRest: boolean; moving: readonly string[] }>;
 
 /** Lets states settle, and remembers each transition, since many ways lead through the same states. */
 export interface Settler {
@@ -48,9 +49,26 @@ export function createSettler(model: Model, scheduler: Scheduler): Settler {
           current[index] = next;
         });
       }
-      return current.map((state, index) => ({ state, atRest: atRest[index] ?? false }));
+      return current.map((state, index) =>
+        atRest[index] === true
+          ? { state, atRest: true, moving: [] }
+          : { state, atRest: false, moving: movingFrom(state, nextOf) },
+      );
     },
   };
+}
+
+/** The resources that are not always where they were, once around the circle. */
+function movingFrom(start: State, nextOf: ReadonlyMap<string, State>): readonly string[] {
+  const moving = new Set<string>();
+  let state = start;
+  for (let step = 0; step < transitionsMax; step += 1) {
+    const next = nextOf.get(keyOf(state));
+    if (next === undefined) break;
+    for (const [place, role] of next.roles) if (state.roles.get(place) !== role) moving.add(resourceOf(place));
+    state = next;
+  }
+  return [...moving].toSorted();
 }
 
 /** The same with another configuration. */

@@ -1,5 +1,5 @@
 import type { Cib, Primitive } from "../../drivers/pacemaker/cib.ts";
-import { type Place, placeOf, type Role } from "../../drivers/pacemaker/cluster-status.ts";
+import { type Place, placeOf, resourceOf, type Role } from "../../drivers/pacemaker/cluster-status.ts";
 import type { Decision } from "../../drivers/pacemaker/decision.ts";
 import { infinity, scoreOf } from "../../drivers/pacemaker/score.ts";
 import { afterTransition, isPgsql } from "./agent.ts";
@@ -44,7 +44,7 @@ export function startOf(cib: Cib, now: Decision): Start {
   const online = new Set(cib.nodes.map(({ name }) => name).filter((node) => !running || !now.fenced.has(node)));
   const state = { online, roles, scores, failed: running ? now.failed : new Set<Place>(), lost: new Set<Place>() };
   const countsFailures = cib.withStatus({ status: "", quorum: true }).includes('"migration-threshold"');
-  const model = { cib, promotables, givenScores: scores, countsFailures };
+  const model = { cib, promotables, givenScores: scores, primaryScores: primaryScores(roles, scores), countsFailures };
   return { model, state: { ...state, failCounts: givenFailCounts(cib) }, assumed, isGiven: running };
 }
 
@@ -60,7 +60,7 @@ export async function healthyStart(settler: Settler, { model, state }: Start): P
       const place = placeOf(id, name);
       if (!roles.has(place)) roles.set(place, "Unpromoted");
     }
-  const healthy = { ...state, roles };
+  const healthy = { ...(placed?.state ?? state), roles, failCounts: state.failCounts, lost: state.lost };
   return afterTransition(model, healthy, healthy);
 }
 
@@ -73,6 +73,17 @@ function givenScores(cib: Cib, promotables: readonly Primitive[]): ReadonlyMap<P
       if (score !== undefined) scores.set(placeOf(id, name), score);
     }
   return scores;
+}
+
+function primaryScores(roles: ReadonlyMap<Place, Role>, scores: ReadonlyMap<Place, string>): Model["primaryScores"] {
+  return new Map(
+    [...roles]
+      .filter(([, role]) => role === "Promoted")
+      .flatMap(([place]) => {
+        const score = scores.get(place);
+        return score === undefined ? [] : [[resourceOf(place), score] as const];
+      }),
+  );
 }
 
 function givenFailCounts(cib: Cib): ReadonlyMap<Place, number> {

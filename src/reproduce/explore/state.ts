@@ -22,6 +22,8 @@ export type Model = Readonly<{
   promotables: readonly Primitive[];
   /** The promotion scores of the state that the search begins with. */
   givenScores: ReadonlyMap<Place, string>;
+  /** The score that the primary has there, of each primitive that has one. */
+  primaryScores: ReadonlyMap<string, string>;
   /** A `migration-threshold` is set somewhere, so it matters how often something has failed. */
   countsFailures: boolean;
 }>;

@@ -12,7 +12,7 @@ import { cibXml, virtualIp } from "./cibs.ts";
 
 const nodes = ["a", "b", "c", "d"];
 const cib = readCib(cibXml({ nodes, resources: virtualIp("VIP") }));
-const model: Model = { cib, promotables: [], givenScores: new Map(), countsFailures: false };
+const model: Model = { cib, promotables: [], givenScores: new Map(), primaryScores: new Map(), countsFailures: false };
 const initial: State = {
   online: new Set(nodes),
   roles: new Map<Place, Role>([["VIP@a", "Started"]]),
@@ -85,8 +85,8 @@ test("a cluster that goes round in circles is told apart from one at rest", asyn
   const found = await search({ ...options, settler: createSettler(model, restless), faultsMax: 1 });
   assert.equal(found.restless.length, 4);
   assert.deepEqual(
-    found.restless.map(([fault]) => fault?.kind),
-    nodes.map(() => "node-down"),
+    found.restless.map(({ faults, moving }) => [faults[0]?.kind, ...moving]),
+    nodes.map(() => ["node-down", "VIP"]),
   );
 });
 

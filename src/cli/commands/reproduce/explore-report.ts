@@ -3,6 +3,7 @@ import { systemClock } from "../../../base/time.ts";
 import type { Evidence, Finding } from "../../../finding/finding.ts";
 import type { Together } from "../../../reproduce/explore/apart.ts";
 import type { Change } from "../../../reproduce/explore/changes.ts";
+import type { WithoutCandidate } from "../../../reproduce/explore/blocking.ts";
 import type { BlockedFinding, Report } from "../../../reproduce/explore/explore.ts";
 import { type Fault, faultText } from "../../../reproduce/explore/faults.ts";
 import type { Repair } from "../../../reproduce/explore/repair.ts";
@@ -13,6 +14,8 @@ export function reportFindings(report: Report): readonly Finding[] {
   const seenAt = systemClock.now();
   return [
     ...report.blocked.map((found) => ({ ...blockedFinding(found), seenAt })),
+    ...report.without.filter(isFromTheBeginning).map((found) => ({ ...withoutFinding(found), seenAt })),
+    ...restlessFindings(report).map((found) => ({ ...found, seenAt })),
     ...report.together.map((found) => ({ ...togetherFinding(found, report), seenAt })),
   ];
 }
@@ -37,7 +40,12 @@ export function reportJson(report: Report): JsonObject {
     assumed: report.assumed,
     blocked: report.blocked.map(blockedJson),
     together: report.together.map(togetherJson),
-    restless: report.restless.map(faultsJson),
+    restless: report.restless.map(({ faults, moving }) => ({ faults: faultsJson(faults), moving })),
+    without: report.without.map(({ clone, states }) => ({
+      clone,
+      states: states.length,
+      faults: faultsJson(states[0]?.faults ?? []),
+    })),
     repairedTogether: report.repairedTogether ?? null,
   };
 }
@@ -80,6 +88,47 @@ function blockedFinding({ group, confirmed, repairs }: BlockedFinding): Omit<Fin
     title: `Nothing is promoted, although ${candidates} could be.`,
     evidence,
   };
+}
+
+function isFromTheBeginning({ states }: WithoutCandidate): boolean {
+  return states[0]?.faults.length === 0;
+}
+
+function withoutFinding({ clone }: WithoutCandidate): Omit<Finding, "seenAt"> {
+  return {
+    code: "failover.no-primary",
+    severity: "critical",
+    subject: { kind: "cluster", name: clone },
+    title: "Nothing is promoted to begin with, and nobody could be: the search says nothing about this clone.",
+    evidence: [
+      { label: "why", value: "no node has a promotion score that allows it, or a location forbids it everywhere" },
+      { label: "next", value: "give the CIB of the cluster while it works: `cibadmin --query`" },
+    ],
+  };
+}
+
+/** A primary that is promoted here and demoted there without end is no better than none. */
+export function primaryFindsNoRest({ restless, promotables }: Report): boolean {
+  return restless.some(({ moving }) => moving.some((resource) => promotables.includes(resource)));
+}
+
+/** All of them at once: they mostly have the same reason. */
+function restlessFindings(report: Report): readonly Omit<Finding, "seenAt">[] {
+  const { restless, promotables } = report;
+  const isPrimary = primaryFindsNoRest(report);
+  const first = restless.find(({ moving }) => !isPrimary || moving.some((each) => promotables.includes(each)));
+  if (first === undefined) return [];
+  const evidence = [
+    { label: "faults", value: sequenceText(first.faults) },
+    { label: "moving", value: first.moving.join(", ") },
+    { label: "extent", value: `after ${counted(restless.length, "sequence")}; what these lead to was not judged` },
+  ];
+  const title = isPrimary
+    ? "The primary finds no rest: it is promoted on one node and demoted again, on and on."
+    : "The scheduler does not come to rest: each transition is followed by another one.";
+  const severity = isPrimary ? "critical" : "warning";
+  const subject = { kind: "cluster", name: report.clones.join(", ") } as const;
+  return [{ code: "placement.restless", severity, subject, title, evidence }];
 }
 
 function proofText(confirmed: boolean): string {

@@ -7,7 +7,7 @@ import { explore, type Progress, type Report } from "../../../reproduce/explore/
 import type { Outcome } from "../../command.ts";
 import type { CommandContext } from "../../context.ts";
 import { counted } from "../../output/quantities.ts";
-import { changeText, reportJson, reportFindings } from "./explore-report.ts";
+import { changeText, primaryFindsNoRest, reportFindings, reportJson } from "./explore-report.ts";
 
 export type ExploreOptions = Readonly<{ cib: string; faults: string; states: string }>;
 
@@ -44,20 +44,27 @@ export async function exploreCommand(context: CommandContext, options: ExploreOp
 
 /** What was not searched to the end has not been shown to be free of what it looks for. */
 function exitCodeOf(report: Report): number {
-  if (report.blocked.length > 0 || report.together.some(({ absolute }) => absolute)) return 1;
+  const isVoid = report.without.some(({ states }) => states[0]?.faults.length === 0);
+  if (
+    isVoid ||
+    primaryFindsNoRest(report) ||
+    report.blocked.length > 0 ||
+    report.together.some(({ absolute }) => absolute)
+  )
+    return 1;
   return report.complete ? 0 : 4;
 }
 
 function summary(report: Report, faultsMax: number, interrupted: boolean): readonly string[] {
-  const { states, asked, seconds, complete, blocked, together, restless } = report;
+  const { states, asked, seconds, complete, blocked, together } = report;
   const rate = `the scheduler was asked ${counted(asked, "time")} in ${seconds.toFixed(1)} s, ${Math.round(asked / seconds)} states a second`;
   const reach = `${counted(states, "state")} within ${counted(faultsMax, "fault")}; ${rate}.`;
   const lines = [blocked.length + together.length > 0 ? `\n${reach}` : reach];
   if (blocked.length === 0)
     lines.push(
       complete
-        ? "In none of them a primary is kept from being promoted."
-        : "So far no primary is kept from being promoted.",
+        ? "In none of them a constraint keeps a primary from being promoted."
+        : "So far no constraint keeps a primary from being promoted.",
     );
   if (!complete)
     lines.push(
@@ -65,10 +72,8 @@ function summary(report: Report, faultsMax: number, interrupted: boolean): reado
         ? "Interrupted: what is not listed was not ruled out."
         : "Stopped early: --states was reached. What is not listed was not ruled out.",
     );
-  if (restless.length > 0)
-    lines.push(
-      `After ${counted(restless.length, "sequence")} the cluster did not come to rest; these were not judged.`,
-    );
+  for (const { clone, states: without } of report.without)
+    lines.push(`In ${counted(without.length, "state")} ${clone} has no primary because no candidate is left.`);
   if (report.repairedTogether === true && blocked.length > 1)
     lines.push("With the first repair of each made, no state blocks any more.");
   if (report.repairedTogether === false)
