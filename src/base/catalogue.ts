@@ -15,6 +15,7 @@ export const catalogue = {
     meaning:
       "A file is no write-ahead log that can be read: of another version, packed otherwise, empty, something else.",
   },
+  CIB_INVALID: { exitCode: 2, meaning: "A CIB that Pacemaker's scheduler rejects, or that cannot be searched." },
   USAGE: { exitCode: 2, meaning: "The command was called with arguments that do not fit together." },
   INPUT_INVALID: {
     exitCode: 2,
@@ -36,6 +37,8 @@ export const catalogue = {
   },
   LAB_FAILED: { exitCode: 1, meaning: "A lab cluster could not be made, changed or removed." },
   POSTGRES_NOT_FOUND: { exitCode: 1, meaning: "No PostgreSQL server binaries were found." },
+  PACEMAKER_NOT_FOUND: { exitCode: 1, meaning: "Pacemaker's tools are not installed on this machine." },
+  PACEMAKER_NOT_UNDERSTOOD: { exitCode: 1, meaning: "Pacemaker's scheduler answered in words that are not known." },
   INTERNAL: { exitCode: 1, meaning: "A fault of Blackstart itself." },
   PORT_IN_USE: { exitCode: 1, meaning: "The address to listen on is taken." },
 

@@ -3,6 +3,7 @@ import type { Act } from "../command.ts";
 import type { CaptureOptions } from "./reproduce/capture.ts";
 import type { ExchangeOptions } from "./reproduce/chaos-toolkit.ts";
 import type { CompareOptions } from "./reproduce/compare.ts";
+import type { ExploreOptions } from "./reproduce/explore.ts";
 import type { MinimizeOptions } from "./reproduce/minimize.ts";
 import type { RunOptions } from "./reproduce/run.ts";
 
@@ -12,6 +13,7 @@ export function addReproduce(program: Command, act: Act): void {
     .command("reproduce")
     .description("make an outage happen again, away from production, and find the least that causes it");
   addTrials(reproduce, act);
+  addExplore(reproduce, act);
   addComparison(reproduce, act);
   addExchange(reproduce, act);
 }
@@ -50,6 +52,20 @@ function addTrials(reproduce: Command, act: Act): void {
       .option("--fresh", "begin anew, whatever trials are known"),
     async (context, options: MinimizeOptions, file: string | undefined) =>
       (await import("./reproduce/minimize.ts")).minimizeCommand(context, options, file),
+  );
+}
+
+/** The outages that have not happened yet. */
+function addExplore(reproduce: Command, act: Act): void {
+  act(
+    reproduce
+      .command("explore")
+      .description("the faults after which Pacemaker would leave no primary, and the repair")
+      .requiredOption("--cib <file>", "what `cibadmin --query` or `crm configure show` prints")
+      .option("--faults <count>", "at most so many faults in sequence", "3")
+      .option("--states <count>", "stop after so many states", "20000"),
+    async (context, options: ExploreOptions) =>
+      (await import("./reproduce/explore.ts")).exploreCommand(context, options),
   );
 }
 

@@ -1,56 +1,36 @@
-import { SaxesParser } from "saxes";
+import { DOMParser, type Document, type Element, XMLSerializer } from "@xmldom/xmldom";
 
-/** An element of Pacemaker's XML: it holds attributes and elements, never text that matters. */
-export type Element = Readonly<{
-  name: string;
-  attributes: Readonly<Record<string, string>>;
-  children: readonly Element[];
-}>;
-
-/** The document's element. Throws an Error that names the line where it is no XML. Comments are dropped. */
-export function parseXml(text: string): Element {
-  const parser = new SaxesParser<{ xmlns: false; position: true }>({ xmlns: false, position: true });
-  const top: Element[] = [];
-  const open: { name: string; attributes: Record<string, string>; children: Element[] }[] = [];
-  parser.on("error", (error) => {
-    throw error;
-  });
-  // Entities of a document's own could make a short text a very long one; Pacemaker writes none.
-  parser.on("doctype", () => {
-    throw new Error("a document type is not expected here");
-  });
-  parser.on("opentag", ({ name, attributes }) => open.push({ name, attributes: { ...attributes }, children: [] }));
-  parser.on("closetag", () => {
-    const closed = open.pop();
-    if (closed !== undefined) (open.at(-1)?.children ?? top).push(closed);
-  });
-  parser.write(text).close();
-  const [element] = top;
-  if (element === undefined) throw new Error("there is no element");
-  return element;
+/** Throws what is wrong with the text, in the parser's words, with line and column. */
+export function parseXml(text: string): Document {
+  return new DOMParser({ onError: () => undefined }).parseFromString(text, "text/xml");
 }
 
-/** As text again, two blanks a level, an element a line. */
-export function formatXml(element: Element, indent = ""): string {
-  const attributes = Object.entries(element.attributes).map(([name, value]) => ` ${name}="${escaped(value)}"`);
-  const start = `${indent}<${element.name}${attributes.join("")}`;
-  if (element.children.length === 0) return `${start}/>\n`;
-  const inner = element.children.map((child) => formatXml(child, `${indent}  `)).join("");
-  return `${start}>\n${inner}${indent}</${element.name}>\n`;
+export function xmlText(document: Document): string {
+  return new XMLSerializer().serializeToString(document);
 }
 
+/** The elements directly below, those of one name if it is given. */
 export function childrenOf(element: Element | undefined, ...names: readonly string[]): readonly Element[] {
-  return (element?.children ?? []).filter(({ name }) => names.includes(name));
+  const all = element === undefined ? [] : Array.from(element.childNodes).filter(isElement);
+  return names.length === 0 ? all : all.filter(({ tagName }) => names.includes(tagName));
 }
 
 export function childOf(element: Element | undefined, name: string): Element | undefined {
   return childrenOf(element, name)[0];
 }
 
-const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+/** All elements below, however deep, in the order of the document. */
+export function descendantsOf(element: Element | undefined, ...names: readonly string[]): readonly Element[] {
+  return childrenOf(element).flatMap((child) => [
+    ...(names.includes(child.tagName) ? [child] : []),
+    ...descendantsOf(child, ...names),
+  ]);
+}
 
-function escaped(value: string): string {
-  return value
-    .replace(/[&<>"]/g, (character) => entities[character] ?? character)
-    .replace(/[\n\r\t]/g, (character) => `&#${character.charCodeAt(0)};`);
+export function escaped(value: string): string {
+  return value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+}
+
+function isElement(node: { nodeType: number }): node is Element {
+  return node.nodeType === 1;
 }

@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from "../../base/json.ts";
-import { type Element, formatXml, parseXml } from "../../drivers/pacemaker/xml.ts";
+import { type Element, formatTree, parseTree } from "../../drivers/pacemaker/element-tree.ts";
 import { parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import { withoutPasswords } from "../../system/secrets.ts";
 
@@ -113,9 +113,9 @@ export function treeWithoutSecrets(value: unknown, name = ""): Json {
   return typeof value === "number" || typeof value === "boolean" ? value : String(value as bigint);
 }
 
-/** A CIB as text again. Throws what `parseXml` throws. */
+/** A CIB as text again. Throws what `parseTree` throws. */
 export function cibWithoutSecrets(xml: string): string {
-  return formatXml(elementWithoutSecrets(parseXml(xml)));
+  return formatTree(elementWithoutSecrets(parseTree(xml)));
 }
 
 /** An `nvpair` has its secret in `value`, and its name in `name`; a value may be a whole conninfo or a command. */

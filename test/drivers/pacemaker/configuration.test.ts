@@ -7,7 +7,7 @@ import type { Host } from "../../../src/drivers/host/host.ts";
 import { localHost } from "../../../src/drivers/host/local.ts";
 import { askPacemaker } from "../../../src/drivers/pacemaker/configuration.ts";
 import { parseCorosync } from "../../../src/drivers/pacemaker/corosync.ts";
-import { childOf, parseXml } from "../../../src/drivers/pacemaker/xml.ts";
+import { childOf, parseTree } from "../../../src/drivers/pacemaker/element-tree.ts";
 import { withFolder } from "../../support/folder.ts";
 
 const noPacemaker = spawnSync("cibadmin", ["--version"]).status === 0 ? false : "there is no cibadmin";
@@ -28,7 +28,7 @@ test("the CIB comes without its status, with the version; what is not there is m
     );
     const { cib, version, missing } = await askPacemaker(hostWith(file));
     assert.match(version ?? "", /^\d+\.\d+/);
-    const read = parseXml(cib ?? "");
+    const read = parseTree(cib ?? "");
     assert.ok(childOf(read, "configuration"));
     assert.equal(childOf(read, "status"), undefined);
     assert.ok(

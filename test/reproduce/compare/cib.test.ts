@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { formatXml, parseXml, type Element } from "../../../src/drivers/pacemaker/xml.ts";
+import { formatTree, parseTree, type Element } from "../../../src/drivers/pacemaker/element-tree.ts";
 import { captureOfCib } from "../../../src/reproduce/capture/of-cib.ts";
 import { compareCaptures } from "../../../src/reproduce/compare/compare.ts";
 import { cibOfCrmText } from "../../../src/drivers/pacemaker/crm-text.ts";
@@ -261,7 +261,7 @@ const element: fc.Memo<Element> = fc.memo((depth) =>
 );
 
 test("XML is read as it was written", () => {
-  fc.assert(fc.property(element(3), (tree) => assert.deepEqual(parseXml(formatXml(tree)), structuredClone(tree))));
+  fc.assert(fc.property(element(3), (tree) => assert.deepEqual(parseTree(formatTree(tree)), structuredClone(tree))));
 });
 
 test("what is no CIB is refused, entities of its own included", () => {

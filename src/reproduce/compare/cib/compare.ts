@@ -1,5 +1,5 @@
 import { messageOf } from "../../../base/error.ts";
-import { type Element, parseXml } from "../../../drivers/pacemaker/xml.ts";
+import { type Element, parseTree } from "../../../drivers/pacemaker/element-tree.ts";
 import type { Unranked } from "../subject.ts";
 import type { Constraint } from "./constraints.ts";
 import { type CibItem, cibItems } from "./items.ts";
@@ -33,7 +33,7 @@ export function compareCibs(
 function read(cib: string | undefined, notCompared: (why: string) => void): Element | undefined {
   if (cib === undefined) return undefined;
   try {
-    return parseXml(cib);
+    return parseTree(cib);
   } catch (error) {
     notCompared(`A CIB that is no XML: ${messageOf(error)}`);
     return undefined;

@@ -1,4 +1,4 @@
-import { childrenOf, type Element } from "../../../drivers/pacemaker/xml.ts";
+import { childrenOf, type Element } from "../../../drivers/pacemaker/element-tree.ts";
 import { roleText, scoreText } from "./normal.ts";
 
 /**

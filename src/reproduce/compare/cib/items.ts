@@ -1,4 +1,4 @@
-import { childOf, childrenOf, type Element } from "../../../drivers/pacemaker/xml.ts";
+import { childOf, childrenOf, type Element } from "../../../drivers/pacemaker/element-tree.ts";
 import { type Constraint, constraintsOf, ruleText } from "./constraints.ts";
 import { nameText, valueText } from "./normal.ts";
 

@@ -1,4 +1,4 @@
-import { childOf, childrenOf, type Element } from "../../../drivers/pacemaker/xml.ts";
+import { childOf, childrenOf, type Element } from "../../../drivers/pacemaker/element-tree.ts";
 
 /** What is called otherwise on the right: from its name there to its name on the left. */
 export type Names = ReadonlyMap<string, string>;

@@ -1,0 +1,129 @@
+import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { BlackstartError, messageOf } from "../../../base/error.ts";
+import { openCrmSimulate } from "../../../drivers/pacemaker/crm-simulate.ts";
+import { cibOfShellText, isShellText } from "../../../drivers/pacemaker/shell-text.ts";
+import { explore, type Progress, type Report } from "../../../reproduce/explore/explore.ts";
+import type { Outcome } from "../../command.ts";
+import type { CommandContext } from "../../context.ts";
+import { counted } from "../../output/quantities.ts";
+import { changeText, primaryFindsNoRest, reportFindings, reportJson } from "./explore-report.ts";
+
+export type ExploreOptions = Readonly<{ cib: string; faults: string; states: string }>;
+
+/** Every fault more multiplies the states; with more than this nobody would wait for the end. */
+const faultsLimit = 6;
+
+export async function exploreCommand(context: CommandContext, options: ExploreOptions): Promise<Outcome> {
+  const { out, signal } = context;
+  const faultsMax = count(options.faults, "--faults", faultsLimit);
+  const statesMax = count(options.states, "--states", 1_000_000);
+  const name = basename(options.cib);
+  const given = await readGiven(options.cib);
+  const crm = await openCrmSimulate({ signal });
+  context.defer(() => crm.close());
+  const text = isShellText(given) ? await cibOfShellText(given, name, signal) : given;
+  const progress = createProgress((line) => out.progress(line));
+  const report = await explore({ crm, text, name, faultsMax, statesMax, signal, progress });
+
+  for (const assumed of report.assumed) out.progress(assumed);
+  if (report.clusterVersion?.startsWith(report.version) === false)
+    out.progress(
+      `The cluster runs Pacemaker ${report.clusterVersion}, here is ${report.version}: what follows holds for the latter.`,
+    );
+  reportFindings(report).forEach((finding, index) => {
+    if (index > 0) out.text("");
+    out.finding(finding);
+  });
+  out.text(...summary(report, faultsMax, signal.aborted));
+  return {
+    exitCode: exitCodeOf(report),
+    result: { ...reportJson(report), faultsMax, interrupted: signal.aborted },
+  };
+}
+
+/** What was not searched to the end has not been shown to be free of what it looks for. */
+function exitCodeOf(report: Report): number {
+  const isVoid = report.without.some(({ states }) => states[0]?.faults.length === 0);
+  if (
+    isVoid ||
+    primaryFindsNoRest(report) ||
+    report.blocked.length > 0 ||
+    report.together.some(({ absolute }) => absolute)
+  )
+    return 1;
+  return report.complete ? 0 : 4;
+}
+
+function summary(report: Report, faultsMax: number, interrupted: boolean): readonly string[] {
+  const { states, asked, seconds, complete, blocked, together } = report;
+  const rate = `the scheduler was asked ${counted(asked, "time")} in ${seconds.toFixed(1)} s, ${Math.round(asked / seconds)} states a second`;
+  const reach = `${counted(states, "state")} within ${counted(faultsMax, "fault")}; ${rate}.`;
+  const lines = [blocked.length + together.length > 0 ? `\n${reach}` : reach];
+  if (blocked.length === 0)
+    lines.push(
+      complete
+        ? "In none of them a constraint keeps a primary from being promoted."
+        : "So far no constraint keeps a primary from being promoted.",
+    );
+  if (!complete)
+    lines.push(
+      interrupted
+        ? "Interrupted: what is not listed was not ruled out."
+        : "Stopped early: --states was reached. What is not listed was not ruled out.",
+    );
+  for (const { clone, states: without } of report.without)
+    lines.push(`In ${counted(without.length, "state")} ${clone} has no primary because no candidate is left.`);
+  if (report.repairedTogether === true && blocked.length > 1)
+    lines.push("With the first repair of each made, no state blocks any more.");
+  if (report.repairedTogether === false)
+    lines.push("With the first repair of each made at once, states still block: apply one, and explore again.");
+  return lines;
+}
+
+async function readGiven(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    throw new BlackstartError("CIB_INVALID", {
+      what: `${file} cannot be read.`,
+      why: messageOf(error),
+      next: "Take the CIB on a node of the cluster: `cibadmin --query > cib.xml`.",
+      cause: error,
+    });
+  }
+}
+
+function count(text: string, option: string, max: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= 1 && value <= max) return value;
+  throw new BlackstartError("USAGE", {
+    what: `${option} ${text} is not a number from 1 to ${max}.`,
+    why: "It says how far to search.",
+    next: "See `blackstart reproduce explore --help`.",
+  });
+}
+
+/** A line every two seconds tells that it lives and how fast. */
+const everyMs = 2000;
+
+function createProgress(say: (line: string) => void): (progress: Progress) => void {
+  let saidMs = 0;
+  return (progress) => {
+    const nowMs = performance.now();
+    if (nowMs - saidMs < everyMs) return;
+    saidMs = nowMs;
+    switch (progress.kind) {
+      case "searching": {
+        const rate = Math.round(progress.asked / progress.seconds);
+        say(
+          `searching: ${counted(progress.states, "state")} within ${counted(progress.faults, "fault")}, ${rate} a second …`,
+        );
+        return;
+      }
+      case "repairing":
+        say(`looking for a repair: ${changeText(progress.change)} …`);
+        return;
+    }
+  };
+}

@@ -1,0 +1,187 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readdir, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { cibXml, colocation, database, outageOf2017, virtualIp } from "../../reproduce/explore/cibs.ts";
+import { withoutScheduler } from "../../reproduce/explore/searching.ts";
+import { withFolder } from "../../support/folder.ts";
+import { commandLine } from "../command-line.ts";
+
+const blocking = outageOf2017({ direction: "D2", score: "-INFINITY", stickiness: 100 });
+const sound = outageOf2017({ direction: "D1", score: "-INFINITY", stickiness: 100 });
+const withoutCrm = spawnSync("sh", ["-c", "PATH=$PATH:/usr/sbin command -v crm"]).status !== 0;
+
+describe("reproduce explore", { skip: withoutScheduler }, () => {
+  test("what blocks: the faults, the candidate, the constraint, the repair; exit code 1", async () => {
+    await withCib(blocking, async (run) => {
+      const { code, result, records, stderr } = await run("--faults", "1", "--json");
+      assert.equal(code, 1, stderr);
+      assert.equal(result.result, "explore");
+      assert.ok(result.states > 5 && result.statesPerSecond > 0 && result.complete);
+      const [found] = result.blocked;
+      assert.deepEqual(found.faults, [{ kind: "node-down", node: "pg1", text: "pg1 goes down" }]);
+      assert.equal(found.candidate, "pg2");
+      assert.equal(found.constraint, "backup-vip-not-with-master");
+      assert.deepEqual([found.repair.constraint, found.repair.attribute], [found.constraint, "direction"]);
+      assert.ok(found.insufficient.some((each: { to: string }) => each.to === "-1000"));
+      assert.equal(records.filter(({ finding }) => finding?.code === "failover.blocked").length, 1);
+    });
+  });
+
+  test("for people", async () => {
+    await withCib(blocking, async (run) => {
+      const { code, stdout } = await run("--faults", "1");
+      assert.equal(code, 1);
+      assert.match(stdout, /critical {2}Nothing is promoted, although pg2 could be\./);
+      assert.match(stdout, /faults: pg1 goes down/);
+      assert.match(stdout, /blocked by: backup-vip-not-with-master; without it pg2 is promoted/);
+      assert.match(stdout, /not enough: backup-vip-not-with-master: score -INFINITY → -1000/);
+    });
+  });
+
+  test("nothing blocks: exit code 0", async () => {
+    await withCib(sound, async (run) => {
+      const { code, stdout, result } = { ...(await run("--faults", "1", "--json")) };
+      assert.equal(code, 0, stdout);
+      assert.deepEqual(result.blocked, []);
+      assert.equal(result.complete, true);
+    });
+  });
+
+  test("a search that ends early has not shown that nothing blocks: exit code 4", async () => {
+    await withCib(sound, async (run) => {
+      const { code, stdout } = await run("--faults", "3", "--states", "2");
+      assert.equal(code, 4);
+      assert.match(stdout, /Stopped early: --states was reached\. What is not listed was not ruled out\./);
+    });
+  });
+
+  test("Ctrl-C ends it with what was found so far, and leaves nothing behind", async () => {
+    await withCib(blocking, async (_, folder) => {
+      const before = await foldersHere();
+      const { start } = commandLine(folder);
+      const child = start("reproduce", "explore", "--cib", join(folder, "cib.xml"), "--faults", "6", "--json");
+      const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
+      let stdout = "";
+      let stderr = "";
+      child.stdout?.on("data", (data) => {
+        stdout += data;
+      });
+      child.stderr?.on("data", (data) => {
+        stderr += data;
+        if (/searching|looking/.test(stderr)) child.kill("SIGINT");
+      });
+      const code = await ended;
+      const result = JSON.parse(stdout.trim().split("\n").at(-1) ?? "{}");
+      assert.equal(result.interrupted, true, stderr);
+      assert.equal(result.complete, false);
+      assert.equal(code, result.blocked.length > 0 ? 1 : 4);
+      assert.deepEqual(await foldersHere(), before);
+    });
+  });
+
+  const text = cibXml({ resources: virtualIp("VIP") });
+  const wrong: readonly [string, string, RegExp][] = [
+    ["nothing that can be promoted", text, /Nothing in cib\.xml can be promoted\.[^]*next: /],
+    [
+      "no XML at all, nor crm's text",
+      "hello world\n",
+      /(crm does not take cib\.xml|crm, which could turn it)[^]*next: /,
+    ],
+    ["XML that is cut off", blocking.slice(0, 900), /rejects the CIB|no well-formed XML/],
+    ["other XML", "<html><body/></html>", /rejects the CIB|holds no CIB/],
+    [
+      "a constraint on a resource that is not there",
+      cibXml({
+        resources: database({ id: "P", clone: "ms" }),
+        constraints: colocation("apart", "-INFINITY", "ms:Master", "Nobody"),
+      }),
+      /rejects the CIB\.[^]*with-rsc references an unknown ID "Nobody"[^]*next: /,
+    ],
+    [
+      "a newer schema",
+      blocking.replace("pacemaker-2.10", "pacemaker-9.9"),
+      /rejects the CIB\.[^]*Its schema is pacemaker-9\.9/,
+    ],
+    [
+      "a bundle",
+      blocking.replace("</resources>", '<bundle id="b"><docker image="i"/></bundle></resources>'),
+      /has a bundle: b\./,
+    ],
+  ];
+  for (const [name, given, says] of wrong)
+    test(`${name}: exit code 2, and what to do`, async () => {
+      await withCib(given, async (run) => {
+        const before = await foldersHere();
+        const { code, stderr, stdout } = await run();
+        assert.equal(code, name.startsWith("no XML") && withoutCrm ? 1 : 2, stderr);
+        assert.match(stderr, says);
+        assert.equal(stdout, "");
+        assert.deepEqual(await foldersHere(), before);
+      });
+    });
+
+  test("a file that is not there, and numbers that are none: exit code 2", async () => {
+    await withCib(sound, async (run, folder) => {
+      const missing = await commandLine(folder).run("reproduce", "explore", "--cib", "nowhere.xml");
+      assert.equal(missing.code, 2);
+      assert.match(missing.stderr, /nowhere\.xml cannot be read\.[^]*cibadmin --query/);
+      for (const faults of ["0", "7", "many", "1.5"]) assert.equal((await run("--faults", faults)).code, 2, faults);
+    });
+  });
+
+  test("what crm configure show prints will do", { skip: crmSkip() }, async () => {
+    const shell = `node 1: pg1
+node 2: pg2
+primitive Backup IPaddr2 params ip=192.0.2.1 op monitor interval=2s
+primitive P pgsql params rep_mode=sync op monitor interval=2s op monitor interval=1s role=Master
+ms ms P meta notify=true
+colocation apart -inf: ms:Master Backup
+property stonith-enabled=false no-quorum-policy=ignore
+rsc_defaults resource-stickiness=100
+`;
+    await withCib(shell, async (run) => {
+      const { code, result, stderr } = await run("--faults", "1", "--json");
+      assert.equal(code, 1, stderr);
+      assert.equal(result.blocked[0].constraint, "apart");
+      assert.match(stderr, /a healthy cluster with all nodes online was assumed/);
+    });
+  });
+
+  test("where crm_simulate is not installed: which package has it", { skip: mountSkip() }, async () => {
+    await withFolder(async (folder) => {
+      await writeFile(join(folder, "cib.xml"), sound);
+      const program = join(import.meta.dirname, "..", "..", "..", "bin", "blackstart.mjs");
+      const script = 'mount -t tmpfs none /usr/sbin && exec "$0" "$@"';
+      const args = ["-m", "sh", "-c", script, process.execPath, program, "reproduce", "explore", "--cib", "cib.xml"];
+      const { status, stderr } = spawnSync("unshare", args, { cwd: folder, encoding: "utf8" });
+      assert.equal(status, 1, stderr);
+      assert.match(stderr, /crm_simulate is not installed\.[^]*pacemaker-cli-utils/);
+    });
+  });
+});
+
+function crmSkip(): string | undefined {
+  return withoutCrm ? "crm is not installed (crmsh)" : undefined;
+}
+
+/** Hides /usr/sbin in a mount namespace of its own. */
+function mountSkip(): string | undefined {
+  const isPossible = spawnSync("unshare", ["-m", "mount", "-t", "tmpfs", "none", "/usr/sbin"]).status === 0;
+  return isPossible ? undefined : "only root may hide a folder from a process";
+}
+
+async function foldersHere(): Promise<readonly string[]> {
+  return (await readdir(tmpdir())).filter((name) => /^blackstart-(explore|crm)-/.test(name));
+}
+
+type Run = (...args: readonly string[]) => ReturnType<ReturnType<typeof commandLine>["run"]>;
+
+async function withCib(text: string, use: (run: Run, folder: string) => Promise<void>): Promise<void> {
+  await withFolder(async (folder) => {
+    await writeFile(join(folder, "cib.xml"), text);
+    await use((...args) => commandLine(folder).run("reproduce", "explore", "--cib", "cib.xml", ...args), folder);
+  });
+}
