@@ -16,6 +16,7 @@ export const catalogue = {
       "A file is no write-ahead log that can be read: of another version, packed otherwise, empty, something else.",
   },
   CIB_INVALID: { exitCode: 2, meaning: "A CIB that Pacemaker's scheduler rejects, or that cannot be searched." },
+  LAB_UNSUPPORTED: { exitCode: 2, meaning: "This machine lacks what the wanted kind of lab needs." },
   USAGE: { exitCode: 2, meaning: "The command was called with arguments that do not fit together." },
   INPUT_INVALID: {
     exitCode: 2,

@@ -7,8 +7,9 @@ import { labServer } from "./faults/lab-server.ts";
 import { readParameters } from "./faults/parameters.ts";
 import { namesOf } from "./faults/server.ts";
 import { type Aim, aimAt } from "./faults/targets.ts";
+import { managerOf } from "./managers.ts";
 import { assertOwn } from "./own.ts";
-import type { LabRecord } from "./record.ts";
+import type { LabRecord, NodeRecord } from "./record.ts";
 
 const effectTimeoutMs = 10_000;
 
@@ -34,9 +35,15 @@ export async function healLab(record: LabRecord, name: string, target?: string):
   assertOwn(record);
   const fault = faultOf(name);
   const nodes = target === undefined ? record.nodes : (await aimAt(record, fault, target)).nodes;
-  if (fault.kind === "lab" && fault.heal !== undefined) return { done: await fault.heal(record, nodes) };
+  const done = await takeBack(record, fault, nodes);
+  const more = await managerOf(record).afterHeal?.(record, nodes);
+  return { done: more === undefined ? done : `${done} ${more}` };
+}
+
+async function takeBack(lab: LabRecord, fault: Fault, nodes: readonly NodeRecord[]): Promise<string> {
+  if (fault.kind === "lab" && fault.heal !== undefined) return fault.heal(lab, nodes);
   if ((fault.kind === "process" || fault.kind === "sql") && fault.heal !== undefined)
-    return { done: await fault.heal(nodes.map((node) => labServer(record, node))) };
+    return fault.heal(nodes.map((node) => labServer(lab, node)));
   throw cannotBeHealed(fault);
 }
 

@@ -16,6 +16,8 @@ export interface Lab {
   readonly systemFile: string;
   /** The clients' address file: `host:port` of the primary. Written only where nobody else tells the clients. */
   readonly addressFile: string;
+  /** What whoever made it should know. */
+  readonly notes: LabNotes;
   node(name: string): LabNode;
   /**
    * Where a client would connect to write now, by the clients' own path: the address file, what Patroni's REST API
@@ -46,6 +48,12 @@ export interface Lab {
   /** Ends every process, frees the shared memory, removes the directory. */
   down(): Promise<void>;
 }
+
+/** `replacements`: what could not stay as it was given. `inside`: the command lines that lead into a node's own machine. */
+export type LabNotes = Readonly<{ replacements: readonly Replacement[]; inside: Readonly<Record<string, string>> }>;
+
+/** `is` undefined: left out. `was` undefined: added. */
+export type Replacement = Readonly<{ where: string; was?: string; is?: string; why: string }>;
 
 export type LabNode = Readonly<{
   name: string;
@@ -93,6 +101,8 @@ export type NodeStatus = Readonly<{
   role: RoleNow;
   /** Left out where the manager says nothing, or there is none. */
   manager?: Opinion;
+  /** The command line that leads into its own machine, where it has one that is on. */
+  inside?: string;
   /** Of every process of the node, the manager's too. */
   pids: readonly number[];
 }>;
@@ -126,9 +136,14 @@ export type LabOptions = Readonly<{
   settings?: Readonly<Record<string, string>>;
   /** Settings of single nodes, by name; they win over those for every node. */
   nodeSettings?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Of Pacemaker. Default: that of an outage of 2017, in a form that fails over. */
+  pacemaker?: PacemakerConfiguration;
   /** Of Patroni. Default: the shortest with which it is known to work. */
   patroni?: PatroniTimes;
 }>;
 
 /** In seconds, as Patroni's configuration has them. */
 export type PatroniTimes = Readonly<{ ttl: number; loopWait: number; retryTimeout: number }>;
+
+/** `crm`: what `crm configure show` prints. `cib`: what `cibadmin --query` prints. `source` is for messages. */
+export type PacemakerConfiguration = Readonly<{ kind: "crm" | "cib"; text: string; source: string }>;

@@ -59,6 +59,9 @@ export function labOf(record: LabRecord): Lab {
     systemFile: join(record.directory, "blackstart.yaml"),
     addressFile: addressFileOf(record),
     node: nodeOf,
+    get notes() {
+      return managerOf(record).notes?.(record) ?? { replacements: [], inside: {} };
+    },
     clientUrl: () => managerOf(record).clientUrl(record),
     status: () => statusOf(record),
     break: (fault, target, parameters) => breakLab(record, fault, target, parameters),

@@ -18,7 +18,10 @@ test(
       assert.match(found.version ?? "", /^\d+\.\d+/);
       assert.equal(found.dynamic?.maximum_lag_on_failover, 4242);
       assert.deepEqual(found.local?.tags, { nofailover: false, nosync: true });
-      assert.deepEqual((found.local?.restapi as { connect_address?: string } | undefined)?.connect_address, `127.0.0.1:${rest}`);
+      assert.deepEqual(
+        (found.local?.restapi as { connect_address?: string } | undefined)?.connect_address,
+        `127.0.0.1:${rest}`,
+      );
 
       const elsewhere = await askPatroni({
         host: localHost(),
