@@ -39,6 +39,8 @@ export interface Lab {
    * clients are led there unless the manager leads them. `furthest`: the one that has received most.
    */
   promote(which: string): Promise<{ done: string }>;
+  /** Says something to the manager in its own command line (`crm …`); returns when it has nothing left to do. */
+  manage(words: string): Promise<{ done: string }>;
   /** Takes a base backup of the primary. */
   backUp(): Promise<{ done: string }>;
   /** Returns when all that was written so far is in the archive; for a lab that has one. */
@@ -138,8 +140,8 @@ export type LabOptions = Readonly<{
   nodeSettings?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Of Pacemaker. Default: that of an outage of 2017, in a form that fails over. */
   pacemaker?: PacemakerConfiguration;
-  /** Of Patroni. Default: the shortest with which it is known to work. */
-  patroni?: PatroniTimes;
+  /** Of Patroni; those that are missing are the shortest with which it is known to work. */
+  patroni?: Partial<PatroniTimes>;
 }>;
 
 /** In seconds, as Patroni's configuration has them. */

@@ -53,6 +53,11 @@ export type LabManager = Readonly<{
    * undefined: nothing. Managers that leave nothing to people have none.
    */
   afterHeal?(record: LabRecord, nodes: readonly NodeRecord[]): Promise<string | undefined>;
+  /**
+   * Runs the manager's own command line (`crm …`) with these words, where the manager runs, and returns when it has nothing
+   * left to do. Managers without one have none.
+   */
+  command?(record: LabRecord, words: string): Promise<string>;
   /** Removes what is neither a process nor below the lab's directories, once its processes are gone. */
   clear(record: LabRecord): Promise<void>;
 }>;

@@ -67,11 +67,22 @@ export function labOf(record: LabRecord): Lab {
     break: (fault, target, parameters) => breakLab(record, fault, target, parameters),
     heal: (fault, target) => healLab(record, fault, target),
     promote: (which) => promoteByHand(record, which),
+    manage: (words) => manage(record, words),
     backUp: () => backUp(record),
     archiveLog: () => archiveLog(record),
     restore: async (name) => restore(record, nodeOf(name)),
     down: () => demolish(record),
   };
+}
+
+async function manage(record: LabRecord, words: string): Promise<{ done: string }> {
+  const manager = managerOf(record);
+  if (manager.command !== undefined) return { done: await manager.command(record, words) };
+  throw new BlackstartError("NOT_POSSIBLE_NOW", {
+    what: `Nothing can be said to the manager of the lab ${record.name}.`,
+    why: `A lab with ${manager.name} has no command line of its own.`,
+    next: "Make one with Pacemaker: `blackstart lab up --manager pacemaker`.",
+  });
 }
 
 export function defaultHome(): string {

@@ -46,11 +46,11 @@ export async function openReproduction(options: ReproductionOptions): Promise<Re
   const digest = createHash("sha256").update(JSON.stringify([told, version, options.besides ?? ""]));
   const key = digest.digest("hex").slice(0, 12);
   const log = await openTrialLog(timeline, `reproduction/${key}`);
-  const labs = await trialFolder(scenario.cluster.durable, join(options.folder, "labs"));
+  const labs = await trialFolder(scenario.cluster, join(options.folder, "labs"));
   await clearTrialFolder(labs);
   const means: Means = {
     scenarioFolder: options.scenarioFolder,
-    makeLab: (spec) => makeTrialLab(spec, labs),
+    makeLab: (spec) => makeTrialLab(spec, labs, options.scenarioFolder),
     automate: options.automate,
     keepLogs: (lab, outcome) => keepOne(lab, join(options.folder, key, outcome)),
   };

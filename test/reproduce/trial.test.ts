@@ -18,7 +18,7 @@ async function both(text: string): Promise<{ all: TrialResult; none: TrialResult
     await chmod(folder, 0o755);
     const means: Means = {
       scenarioFolder: folder,
-      makeLab: (spec) => makeTrialLab(spec, folder),
+      makeLab: (spec) => makeTrialLab(spec, folder, folder),
       automate: () => assert.fail("no scenario here asks for it"),
       keepLogs: async (lab, outcome) => copyLogs(lab, join(folder, "logs", outcome)),
     };

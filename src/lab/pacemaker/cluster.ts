@@ -89,13 +89,27 @@ export async function removeConstraint(record: LabRecord, id: string): Promise<v
   );
 }
 
+const commandTimeoutMs = 60_000;
+
+/** `crm` with these words, a line each, on the host that decides; returns when Pacemaker has nothing left to do. */
+export async function crm(record: LabRecord, words: string): Promise<string> {
+  const lines = words.split("\n").filter((line) => line.trim() !== "");
+  let settled = true;
+  for (const line of lines) {
+    // -F: what crm only warns of is no reason to ask somebody.
+    await onDecidingHost(record, ["sh", "-c", `exec crm -F ${line}`], "");
+    ({ settled } = await waitUntilSettled(record, { timeoutMs: commandTimeoutMs }));
+  }
+  return `Said to Pacemaker: ${lines.map((line) => line.trim()).join("; ")}${settled ? "" : " (it is still at it)"}.`;
+}
+
 async function onDecidingHost(record: LabRecord, program: readonly string[], input: string): Promise<void> {
   const state = await liveState(record);
   const node =
     state?.nodes.find(({ name, online }) => online && name === state.coordinator) ??
     state?.nodes.find(({ online }) => online);
   if (node === undefined) throw nobodyDecides(record);
-  await mustOnHost(record, node, program, { input, timeoutMs: queryTimeoutMs });
+  await mustOnHost(record, node, program, { input, timeoutMs: commandTimeoutMs });
 }
 
 /** `settled`: Pacemaker has nothing left to do. What it has left undone is another question. */

@@ -1,7 +1,7 @@
 import type { LabManager } from "../manager.ts";
 import type { LabRecord } from "../record.ts";
 import { build } from "./build.ts";
-import { clientsUrl, clientsVirtualAddress } from "./cluster.ts";
+import { clientsUrl, clientsVirtualAddress, crm } from "./cluster.ts";
 import { hostProcess, hostProcesses, switchOff } from "./host.ts";
 import { hostNetwork, networkProcess, setHostNetwork } from "./network.ts";
 import { opinions } from "./opinions.ts";
@@ -27,6 +27,7 @@ export const pacemaker: LabManager = {
   powerOn,
   setNetwork: (record, node, state) => setHostNetwork(record, node, hostProcess(record, node), state),
   afterHeal: bringBack,
+  command: crm,
   networkOf: (record, node) => hostNetwork(record, node, hostProcess(record, node)),
   clear: async () => undefined,
 };

@@ -46,7 +46,7 @@ export const patroni: LabManager = {
 };
 
 async function prepare(options: LabOptions): Promise<Binaries> {
-  assertTimes(options.patroni ?? defaultTimes);
+  assertTimes({ ...defaultTimes, ...options.patroni });
   const missing = [
     ...(findProgram(["patroni"]) === undefined ? ["patroni"] : []),
     ...(findProgram(["etcd"]) === undefined ? ["etcd-server"] : []),
@@ -90,7 +90,7 @@ async function plan(site: LabSite, options: LabOptions): Promise<LabPlan> {
     manager: {
       kind: "patroni",
       routes: options.proxied ? [...routes, ...memberRoutes] : [],
-      times: options.patroni ?? defaultTimes,
+      times: { ...defaultTimes, ...options.patroni },
       etcd: { client, peer },
       members,
     },

@@ -10,8 +10,8 @@ export type TrialSpec = Readonly<{
   /** By node; `*` is for every node. What stands later in the scenario wins. */
   settings: Readonly<Record<string, Readonly<Record<string, string>>>>;
   environment: Readonly<Record<string, string>>;
-  /** Pacemaker: lines for `crm configure`. */
-  configuration: readonly string[];
+  /** Patroni's times, in seconds. */
+  patroni: NonNullable<Factor["patroni"]>;
   actions: readonly Action[];
 }>;
 
@@ -39,7 +39,7 @@ export function trialSpec(scenario: Scenario, configuration: Configuration): Tri
     cluster: present.reduce((cluster, { topology }) => ({ ...cluster, ...defined(topology) }), scenario.cluster),
     settings: settingsOf(scenario, present),
     environment: present.reduce((all, factor) => ({ ...all, ...factor.environment }), scenario.workload.environment),
-    configuration: present.flatMap((factor) => factor.configuration ?? []),
+    patroni: present.reduce((times, factor) => ({ ...times, ...factor.patroni }), {}),
     actions: [
       ...scenario.before.filter(isNeeded),
       ...present.filter(isAction),

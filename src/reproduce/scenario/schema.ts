@@ -28,6 +28,11 @@ const actionFields = {
   promote: filled("`promote`")
     .optional()
     .describe("A standby is promoted by hand: its name, or `furthest`, the one that has received most."),
+  manage: filled("the words")
+    .optional()
+    .describe(
+      "What is said to the manager in its own command line, a line each: Pacemaker's `crm`. E.g. `resource move vip pg3`.",
+    ),
   backup: z.literal(true).optional().describe("A base backup of the primary is taken."),
   archive: z.literal(true).optional().describe("It is waited until all that was written so far is in the archive."),
   restore: name
@@ -39,7 +44,7 @@ const actionFields = {
   command: filled("the command")
     .optional()
     .describe(
-      "A shell command, run here. It is told of the lab in BLACKSTART_LAB, BLACKSTART_LAB_FOLDER and BLACKSTART_CLIENT_URL, and of the scenario's folder in BLACKSTART_SCENARIO_FOLDER.",
+      "A shell command, run here. It is told of the lab in BLACKSTART_LAB, BLACKSTART_LAB_FOLDER, BLACKSTART_CLIENT_URL and BLACKSTART_URL_PG1, …, and of the scenario's folder in BLACKSTART_SCENARIO_FOLDER.",
     ),
   after: duration.optional().describe("So long after the action before it has taken effect. Default: at once."),
 } as const;
@@ -58,7 +63,9 @@ const cluster = z.strictObject({
   configuration: z
     .string()
     .optional()
-    .describe("Pacemaker: the file with the CIB or the crm configuration, from the scenario's folder."),
+    .describe(
+      "Pacemaker: the file with its configuration, as `cibadmin --query` or `crm configure show` prints it, from the scenario's folder. Default: that of the outage of 2017, in a form that fails over.",
+    ),
   proxied: z.boolean().default(false).describe("A TCP proxy before each node, so that its network can be cut."),
   archive: z.boolean().default(false).describe("The primary archives its write-ahead log."),
   disks: z.boolean().default(false).describe("Disks of its own for each node, so that they can fail. Needs root."),
@@ -113,12 +120,14 @@ const factor = z.strictObject({
     .strictObject({ standbys: standbys.optional(), automation: automation.optional() })
     .optional()
     .describe("A difference of topology: what takes the place of the cluster's own."),
-  configuration: z
-    .array(filled("the line"))
+  patroni: z
+    .strictObject({
+      ttl: z.int().min(1).optional(),
+      loop_wait: z.int().min(1).optional(),
+      retry_timeout: z.int().min(1).optional(),
+    })
     .optional()
-    .describe(
-      "Pacemaker: `crm configure` lines that are added, and, with `-` before the name, constraints that are removed.",
-    ),
+    .describe("A difference of configuration: Patroni's times, in seconds."),
   needs: z
     .array(name)
     .default([])
@@ -172,6 +181,16 @@ export type Action = Scenario["afterwards"][number];
 export type Symptom = Scenario["symptom"];
 
 /** The kinds of which an action, a factor and a symptom each have exactly one. */
-export const actionKinds = ["fault", "heal", "promote", "backup", "archive", "restore", "sql", "command"] as const;
-export const factorKinds = [...actionKinds, "settings", "environment", "topology", "configuration"] as const;
+export const actionKinds = [
+  "fault",
+  "heal",
+  "promote",
+  "manage",
+  "backup",
+  "archive",
+  "restore",
+  "sql",
+  "command",
+] as const;
+export const factorKinds = [...actionKinds, "settings", "environment", "topology", "patroni"] as const;
 export const symptomKinds = ["no-write-for", "lost-writes", "log", "violated", "fails", "command"] as const;

@@ -14,6 +14,7 @@ export async function act(action: Action, world: World): Promise<void> {
   if (action.fault !== undefined) say((await lab.break(action.fault, action.on, action.with)).done);
   if (action.heal !== undefined) say((await lab.heal(action.heal, action.on)).done);
   if (action.promote !== undefined) say((await lab.promote(action.promote)).done);
+  if (action.manage !== undefined) say((await lab.manage(action.manage)).done);
   if (action.backup !== undefined) say((await lab.backUp()).done);
   if (action.archive !== undefined) say((await lab.archiveLog()).done);
   if (action.restore !== undefined) say((await lab.restore(action.restore)).done);

@@ -9,7 +9,10 @@ import { configurationKey, type TrialResult } from "./result.ts";
  * he was, and two at once lose nothing.
  */
 export interface TrialLog {
-  /** Of this configuration, in the order in which they were made. */
+  /**
+   * Of this configuration, in the order in which they were made. Those that could not be carried out are made again: what
+   * kept them from it (a missing program, no room) may be mended by now.
+   */
   of(configuration: Configuration): readonly TrialResult[];
   add(result: TrialResult): Promise<void>;
   /** How many there are, of all configurations. */
@@ -24,7 +27,10 @@ export async function openTrialLog(timeline: Timeline, stream: string): Promise<
     byKey.set(key, [...(byKey.get(key) ?? []), result]);
   };
   for (const { kind, data } of await readAll(timeline, { stream }))
-    if (kind === "trial.finished") keep((data as unknown as { trial: TrialResult }).trial);
+    if (kind === "trial.finished") {
+      const { trial } = data as unknown as { trial: TrialResult };
+      if (trial.outcome !== "unresolved") keep(trial);
+    }
   return {
     of: (configuration) => byKey.get(configurationKey(configuration)) ?? [],
     async add(trial) {

@@ -1,11 +1,13 @@
 import { constants } from "node:fs";
-import { access, copyFile, mkdir, rmdir, statfs } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { access, copyFile, mkdir, readFile, rmdir, statfs } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
 import { userInfo } from "node:os";
 import { createLab } from "../../lab/create.ts";
-import type { Lab } from "../../lab/lab.ts";
+import { BlackstartError, messageOf } from "../../base/error.ts";
+import type { Lab, PacemakerConfiguration } from "../../lab/lab.ts";
 import { listLabs, openLab } from "../../lab/open.ts";
 import type { TrialSpec } from "../scenario/configuration.ts";
+import type { Scenario } from "../scenario/schema.ts";
 
 /** Room for a few small clusters at once, with their logs. */
 const bytesWanted = 2 * 2 ** 30;
@@ -13,21 +15,24 @@ const memoryFolder = "/dev/shm";
 
 /**
  * Where the clusters of trials are made: in memory where there is room, because what a trial waits for is the disk, and
- * nothing of it is kept. Not where a power loss is part of the story.
+ * nothing of it is kept. Not where a power loss is part of the story, or disks are; nor for hosts of Pacemaker, which have a
+ * shared memory of their own in that place.
  */
-export async function trialFolder(durable: boolean, otherwise: string): Promise<string> {
+export async function trialFolder(cluster: Scenario["cluster"], otherwise: string): Promise<string> {
   const { uid } = userInfo();
   const hasRoom = await access(memoryFolder, constants.W_OK)
     .then(() => statfs(memoryFolder))
     .then(({ bavail, bsize }) => bavail * bsize >= bytesWanted)
     .catch(() => false); // There is no such folder here: then the disk.
-  return !durable && hasRoom ? join(memoryFolder, `blackstart-${uid}`) : otherwise;
+  const fits = !cluster.durable && !cluster.disks && cluster.manager !== "pacemaker";
+  return fits && hasRoom ? join(memoryFolder, `blackstart-${uid}`) : otherwise;
 }
 
-/** Makes the cluster that a trial is about. */
-export function makeTrialLab(spec: TrialSpec, folder: string): Promise<Lab> {
-  const { cluster, settings } = spec;
+/** Makes the cluster that a trial is about. @param scenarioFolder where files that the scenario names are looked for */
+export async function makeTrialLab(spec: TrialSpec, folder: string, scenarioFolder: string): Promise<Lab> {
+  const { cluster, settings, patroni } = spec;
   const { "*": forAll = {}, ...nodeSettings } = settings;
+  const times = { ttl: patroni.ttl, loopWait: patroni.loop_wait, retryTimeout: patroni.retry_timeout };
   return createLab({
     home: folder,
     manager: cluster.manager,
@@ -38,7 +43,22 @@ export function makeTrialLab(spec: TrialSpec, folder: string): Promise<Lab> {
     disks: cluster.disks,
     settings: forAll,
     nodeSettings,
+    patroni: Object.fromEntries(Object.entries(times).filter(([, seconds]) => seconds !== undefined)),
+    ...(cluster.configuration === undefined
+      ? {}
+      : { pacemaker: await configurationIn(resolve(scenarioFolder, cluster.configuration)) }),
   });
+}
+
+async function configurationIn(file: string): Promise<PacemakerConfiguration> {
+  const text = await readFile(file, "utf8").catch((error) => {
+    throw new BlackstartError("USAGE", {
+      what: `The scenario's cluster configuration ${file} cannot be read.`,
+      why: messageOf(error),
+      next: "Name a file that `cibadmin --query` or `crm configure show` wrote, from the scenario's folder.",
+    });
+  });
+  return { kind: text.trimStart().startsWith("<") ? "cib" : "crm", text, source: file };
 }
 
 /** Takes down what killed predecessors left there, and the folder itself once it is empty. */

@@ -107,6 +107,7 @@ async function surroundings({ means, lab, spec }: Stage, begun: AsyncDisposableS
     BLACKSTART_LAB_FOLDER: lab.directory,
     BLACKSTART_SCENARIO_FOLDER: means.scenarioFolder,
     BLACKSTART_CLIENT_URL: (await lab.clientUrl()) ?? "",
+    ...Object.fromEntries(lab.nodes.map(({ name, url }) => [`BLACKSTART_URL_${name.toUpperCase()}`, url])),
   };
   if (!spec.cluster.redis) return told;
   const binary = await findRedis();
