@@ -4,6 +4,7 @@ import type { WalEnd } from "../reader.ts";
 import { openWalDirectory, type WalDirectory } from "../segments.ts";
 import { type Emit, type Joint, scan, type Scanned, type ScanRequest } from "./scan.ts";
 import { addCounts } from "./stats.ts";
+import type { Stretch } from "./thread.ts";
 import { ScanThreads } from "./threads.ts";
 
 export type DumpRequest = ScanRequest &
@@ -43,8 +44,6 @@ export async function dumpWal(request: DumpRequest, emit: Emit): Promise<Dumped>
     await files.close();
   }
 }
-
-type Stretch = Readonly<{ from: number; to?: number }>;
 
 function rangeOf({ query: { from, to } }: ScanRequest): Partial<Stretch> {
   return { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
