@@ -16,7 +16,7 @@ test("wal dump, show and damage from the command line", { skip: binaries ? false
     await withServer(
       binaries as string,
       folder,
-      { wal_keep_size: "100MB" },
+      { wal_keep_size: "100MB", autovacuum: "off" },
       async (server) => {
         await server.query("create table t (id int, body text)");
         await server.query(
@@ -70,7 +70,7 @@ test("wal dump, show and damage from the command line", { skip: binaries ? false
         const file = join(copies, row?.name as string);
         await copyFile(live, file);
         const shown = await blackstart.run("wal", "show", file, "--lsn", insert.lsn);
-        assert.match(shown.stdout, /xl_crc +CRC-32C of all the other bytes of the record: matches/);
+        assert.match(shown.stdout, /xl_crc +CRC-32C of its other bytes: matches/);
         assert.match(shown.stdout, new RegExp(`block0.relNumber +file ${row?.file} of the table`));
         assert.match(shown.stdout, /r\.?o\.?w/);
         assert.doesNotMatch(shown.stdout, /\u001b/);
@@ -91,7 +91,7 @@ test("wal dump, show and damage from the command line", { skip: binaries ? false
         const done = await blackstart.run("wal", "damage", file, ...field, "xl_tot_len", "--json");
         assert.equal(done.code, 0, done.stderr);
         assert.match(done.result.says, new RegExp(`^invalid record length at ${insert.lsn}: `));
-        assert.equal(done.result.commitsLost, 101);
+        assert.equal(done.result.commitsLost, 100);
         assert.deepEqual(await readFile(done.result.original), untouched);
         const changed = await readFile(file);
         const offset = done.result.offsets[0];

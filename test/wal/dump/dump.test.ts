@@ -239,7 +239,7 @@ test("what cannot be read is refused by name, with exit code 2", { skip }, () =>
     await refused(Buffer.alloc(0), /is empty/);
     await refused(Buffer.from("-- dump\n".repeat(50)), /is no write-ahead log/);
     await refused(Buffer.from([0x04, 0x22, 0x4d, 0x18, 1, 2, 3]), /packed with lz4.*lz4 --decompress/);
-    await refused(Buffer.concat([gzipSync(segment).subarray(0, 2000), Buffer.alloc(3000, 7)]), /cannot be unpacked/);
+    await refused(Buffer.concat([gzipSync(segment).subarray(0, 10), Buffer.alloc(300, 0xff)]), /cannot be unpacked/);
     await refused(Buffer.alloc(1024 * 1024), /No write-ahead log in use/);
     await refused(await readFile(join(wal, names[1] as string)), /holds no log of its own/);
     await assert.rejects(dump({ paths: [join(folder, "nowhere")] }), /no such file/);
