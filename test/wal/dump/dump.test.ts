@@ -63,7 +63,7 @@ type Dump = Awaited<ReturnType<typeof dump>>;
 
 async function dump(request: Partial<DumpRequest> & Pick<DumpRequest, "paths">) {
   let text = "";
-  const dumped = await dumpWal({ format: "text", query: {}, ...request }, async (lines) => {
+  const dumped = await dumpWal({ format: "text", query: {}, threads: 3, ...request }, async (lines) => {
     text += Buffer.from(lines).toString();
     return new Uint8Array(lines.buffer);
   });
