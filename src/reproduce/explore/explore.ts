@@ -60,7 +60,9 @@ export type ExploreOptions = Readonly<{
 
 export type Progress =
   | Readonly<{ kind: "searching"; states: number; faults: number; asked: number; seconds: number }>
-  | Readonly<{ kind: "repairing"; change: Change }>;
+  | Readonly<{ kind: "repairing"; change: Change }>
+  /** The scheduler's log is not understood: a process for each state. */
+  | Readonly<{ kind: "one-by-one"; version: string }>;
 
 /**
  * Searches all states that at most k faults lead to for those without a primary where one could be, and for the change
@@ -70,7 +72,8 @@ export type Progress =
 export async function explore(options: ExploreOptions): Promise<Report> {
   const { crm, faultsMax, statesMax, signal } = options;
   const version = await crm.version();
-  const { cib, now } = await crm.read(options.text, options.name);
+  const { cib, now, isBatched } = await crm.read(options.text, options.name);
+  if (!isBatched) options.progress({ kind: "one-by-one", version });
   const start = startOf(cib, now);
   const { model, assumed } = start;
   if (model.promotables.length === 0) throw nothingToPromote(options.name);
