@@ -107,7 +107,17 @@ export async function explore(options: ExploreOptions): Promise<Report> {
     },
     together: findTogether(model, exploration.reached),
   };
-  const trial = { settler, scheduler, initial, faultsMax, statesMax, signal, groups: [], largestScore: 0 };
+  const trial = {
+    settler,
+    scheduler,
+    initial,
+    faultsMax,
+    statesMax,
+    signal,
+    groups: [],
+    restless: exploration.restless,
+    largestScore: 0,
+  };
   const judged = await judge(options, trial, exploration);
   return { ...report, ...judged, complete: complete && judged.complete };
 }
