@@ -14,6 +14,7 @@ const benches: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
   reproduce: async () => (await import("./reproduce.ts")).run(),
   idle: async () => (await import("./idle.ts")).run(),
   wal: async () => (await import("./wal.ts")).run(),
+  explore: async () => (await import("./explore.ts")).run(),
 };
 
 const wanted = process.argv.slice(2);

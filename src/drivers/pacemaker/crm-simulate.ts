@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BlackstartError } from "../../base/error.ts";
+import type { HostResult } from "../host/host.ts";
 import { localHost } from "../host/local.ts";
 import { type Cib, digestsIn, readCib } from "./cib.ts";
 import { type ClusterStatus, placeOf, statusXml } from "./cluster-status.ts";
@@ -15,7 +16,8 @@ import { edited } from "./edit.ts";
  * - `read` gives a CIB to the scheduler, which checks it and brings it to its own schema, and answers with it and with
  *   what it sees running there; CIB_INVALID where the scheduler rejects it;
  * - `decide` answers for each state where everything is after the one transition that the scheduler would make of it,
- *   all of whose actions succeed. Many states a process: about a millisecond each;
+ *   all of whose actions succeed. Many states a process, some milliseconds each; where the log of this version is not
+ *   understood (`isBatched` of what was read), a process for each;
  * - `transition` asks the same of one state by letting `crm_simulate` carry the transition out: the slow, plain way;
  * - `close` removes what lies in the temporary folder.
  *
@@ -25,7 +27,7 @@ import { edited } from "./edit.ts";
 export interface CrmSimulate {
   /** `2.1.5`: what is found holds for this version. */
   version(): Promise<string>;
-  read(text: string, name: string): Promise<Readonly<{ cib: Cib; now: Decision }>>;
+  read(text: string, name: string): Promise<Readonly<{ cib: Cib; now: Decision; isBatched: boolean }>>;
   decide(cib: Cib, states: readonly ClusterStatus[]): Promise<readonly Decision[]>;
   transition(cib: Cib, state: ClusterStatus): Promise<Decision>;
   close(): Promise<void>;
@@ -45,12 +47,17 @@ export async function openCrmSimulate(options: Readonly<{ signal?: AbortSignal |
   process.once("exit", remove);
   const run = createRun(options.signal);
   let batches = 0;
+  let isBatched = true;
+  const batch = async (cib: Cib, states: readonly ClusterStatus[]) => {
+    batches += 1;
+    return decidePiece(join(folder, `batch-${batches}`), cib, states, run);
+  };
 
   const simulate = async (cib: Cib, state: ClusterStatus) => {
     batches += 1;
     const [input, output] = [join(folder, `state-${batches}.xml`), join(folder, `next-${batches}.xml`)];
     writeFileSync(input, cibText(cib, state));
-    const { code, stdout, stderr } = await run("-S", "-x", input, "-O", output, "--output-as=xml");
+    const { code, stdout, stderr } = await run("crm_simulate", "-S", "-x", input, "-O", output, "--output-as=xml");
     const decision = code === 0 ? decisionOfXml(stdout, "revised_cluster_status", cib) : undefined;
     if (decision === undefined) throw notUnderstood(stderr);
     const text = await readFile(output, "utf8");
@@ -61,21 +68,23 @@ export async function openCrmSimulate(options: Readonly<{ signal?: AbortSignal |
 
   return {
     async version() {
-      const { stdout } = await run("--version");
+      const { stdout } = await run("crm_simulate", "--version");
       return /^Pacemaker (\S+)/.exec(stdout)?.[1] ?? "of an unknown version";
     },
 
     async read(text, name) {
       const [input, upgraded] = [join(folder, "input.xml"), join(folder, "upgraded.xml")];
       writeFileSync(input, text);
-      const { code, stdout, stderr } = await run("-x", input, "-I", upgraded, "--output-as=xml");
+      const { code, stdout, stderr } = await run("crm_simulate", "-x", input, "-I", upgraded, "--output-as=xml");
       if (code !== 0) throw rejected(stderr.replaceAll(input, name), code, text);
-      const empty = await run.cibadmin("--empty");
+      const empty = await run("cibadmin", "--empty");
       const cib = readCib(withFeatureSetOf(await readFile(upgraded, "utf8"), empty.stdout));
       const now = decisionOfXml(stdout, "cluster_status", cib);
       if (now === undefined) throw notUnderstood(stdout);
-      const learned = await simulate(coldStart(cib), coldState(cib));
-      return { cib: { ...cib, digests: digestsIn(learned.text) }, now };
+      const [cold, state] = [coldStart(cib), coldState(cib)];
+      const learned = await simulate(cold, state);
+      isBatched = await agrees(learned.decision, () => batch(cold, [state]));
+      return { cib: { ...cib, digests: digestsIn(learned.text) }, now, isBatched };
     },
 
     async decide(cib, states) {
@@ -84,9 +93,9 @@ export async function openCrmSimulate(options: Readonly<{ signal?: AbortSignal |
       const work = async (): Promise<void> => {
         for (let next = pieces.next(); next.done !== true; next = pieces.next()) {
           const [index, piece] = next.value;
-          batches += 1;
-          const directory = join(folder, `batch-${batches}`);
-          answers[index] = await decidePiece(directory, cib, piece, run);
+          const decisions: Decision[] = [];
+          if (!isBatched) for (const state of piece) decisions.push((await simulate(cib, state)).decision);
+          answers[index] = isBatched ? await batch(cib, piece) : decisions;
         }
       };
       await Promise.all(Array.from({ length: workers }, work));
@@ -104,21 +113,16 @@ export async function openCrmSimulate(options: Readonly<{ signal?: AbortSignal |
   };
 }
 
-type Ended = Promise<Readonly<{ code: number; stdout: string; stderr: string }>>;
-type Run = ((...args: readonly string[]) => Ended) & Readonly<{ cibadmin: (...args: readonly string[]) => Ended }>;
+type Run = (program: "crm_simulate" | "cibadmin", ...args: readonly string[]) => Promise<HostResult>;
 
 function createRun(signal: AbortSignal | undefined): Run {
   const host = localHost();
-  const runProgram = async (program: string, args: readonly string[]): Ended => {
+  return async (program, ...args) => {
     const merged = args.includes("--profile") ? " 2>&1" : "";
-    const script = `exec ${program} "$@"${merged}`;
-    const result = await host.run({ script, args, timeoutMs, signal });
+    const result = await host.run({ script: `exec ${program} "$@"${merged}`, args, timeoutMs, signal });
     if (result.code === 127) throw notInstalled(program);
     return result;
   };
-  return Object.assign((...args: readonly string[]) => runProgram("crm_simulate", args), {
-    cibadmin: (...args: readonly string[]) => runProgram("cibadmin", args),
-  });
 }
 
 /**
@@ -154,7 +158,7 @@ async function decidePiece(
 ): Promise<readonly Decision[]> {
   mkdirSync(directory);
   states.forEach((state, index) => writeFileSync(join(directory, `s${index}.xml`), cibText(cib, state)));
-  const { stdout } = await run("--profile", directory, "--repeat", "1", "-VVVV");
+  const { stdout } = await run("crm_simulate", "--profile", directory, "--repeat", "1", "-VVVV");
   rmSync(directory, { recursive: true, force: true });
   const decisions: Decision[] = [];
   let said: string[] = [];
@@ -172,6 +176,18 @@ async function decidePiece(
   }
   if (Object.keys(decisions).length !== states.length) throw notUnderstood(stdout);
   return decisions;
+}
+
+/** Whether the log says the same as the plain way; a log in other words does not. */
+async function agrees(plain: Decision, ask: () => Promise<readonly Decision[]>): Promise<boolean> {
+  const textOf = ({ roles }: Decision) => [...roles].map(String).toSorted().join(" ");
+  try {
+    const [decision] = await ask();
+    return decision !== undefined && textOf(decision) === textOf(plain);
+  } catch (error) {
+    if (error instanceof BlackstartError && error.code === "PACEMAKER_NOT_UNDERSTOOD") return false;
+    throw error;
+  }
 }
 
 /** Nothing runs yet and nothing is in the way: the start of everything shows how each operation is written down. */

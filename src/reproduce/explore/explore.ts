@@ -1,4 +1,5 @@
 import { BlackstartError } from "../../base/error.ts";
+import { nodeOf, type Place, resourceOf, type Role } from "../../drivers/pacemaker/cluster-status.ts";
 import type { CrmSimulate } from "../../drivers/pacemaker/crm-simulate.ts";
 import { infinity, scoreOf } from "../../drivers/pacemaker/score.ts";
 import { findTogether, type Together } from "./apart.ts";
@@ -60,7 +61,9 @@ export type ExploreOptions = Readonly<{
 
 export type Progress =
   | Readonly<{ kind: "searching"; states: number; faults: number; asked: number; seconds: number }>
-  | Readonly<{ kind: "repairing"; change: Change }>;
+  | Readonly<{ kind: "repairing"; change: Change }>
+  /** The scheduler's log is not understood: a process for each state. */
+  | Readonly<{ kind: "one-by-one"; version: string }>;
 
 /**
  * Searches all states that at most k faults lead to for those without a primary where one could be, and for the change
@@ -70,9 +73,10 @@ export type Progress =
 export async function explore(options: ExploreOptions): Promise<Report> {
   const { crm, faultsMax, statesMax, signal } = options;
   const version = await crm.version();
-  const { cib, now } = await crm.read(options.text, options.name);
+  const { cib, now, isBatched } = await crm.read(options.text, options.name);
+  if (!isBatched) options.progress({ kind: "one-by-one", version });
   const start = startOf(cib, now);
-  const { model, assumed } = start;
+  const { model } = start;
   if (model.promotables.length === 0) throw nothingToPromote(options.name);
   const startedMs = performance.now();
   let asked = 0;
@@ -95,12 +99,36 @@ export async function explore(options: ExploreOptions): Promise<Report> {
     nodes: cib.nodes.map(({ name }) => name),
     clones: clonesOf(model),
     promotables: model.promotables.map(({ id }) => id),
-    ...{ assumed, ...searched, restless: exploration.restless, states: exploration.reached.length },
+    ...{
+      assumed: start.isGiven ? start.assumed : [...start.assumed, beginningText(model, initial)],
+      ...searched,
+      restless: exploration.restless,
+      states: exploration.reached.length,
+    },
     together: findTogether(model, exploration.reached),
   };
-  const trial = { settler, scheduler, initial, faultsMax, statesMax, signal, groups: [], largestScore: 0 };
+  const trial = {
+    settler,
+    scheduler,
+    initial,
+    faultsMax,
+    statesMax,
+    signal,
+    groups: [],
+    restless: exploration.restless,
+    largestScore: 0,
+  };
   const judged = await judge(options, trial, exploration);
   return { ...report, ...judged, complete: complete && judged.complete };
+}
+
+/** Where the scheduler has put everything, which need not be where the CIB's cluster has it. */
+function beginningText({ promotables }: Model, { roles }: State): string {
+  const isShown = (place: Place, role: Role) =>
+    role === "Promoted" || !promotables.some(({ id }) => id === resourceOf(place));
+  const shown = [...roles].filter(([place, role]) => isShown(place, role));
+  const texts = shown.map(([place, role]) => `${resourceOf(place)} ${role.toLowerCase()} on ${nodeOf(place)}`);
+  return `The search begins with ${texts.join(", ")}.`;
 }
 
 type Judged = Pick<Report, "blocked" | "without" | "repairedTogether" | "complete">;

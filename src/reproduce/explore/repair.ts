@@ -4,7 +4,7 @@ import { findTogether, type Together } from "./apart.ts";
 import { type Blocked, type BlockedGroup, type Cause, findBlocked } from "./blocking.ts";
 import { type Change, laddersOf, type Ladder, switchesOf } from "./changes.ts";
 import type { Fault } from "./faults.ts";
-import { type Reached, replay, search, type SearchOptions } from "./search.ts";
+import { type Reached, replay, type Restless, search, type SearchOptions } from "./search.ts";
 import { createSettler, type Settler } from "./settle.ts";
 import { keyOf, type Scheduler } from "./state.ts";
 
@@ -17,8 +17,11 @@ export type Repair = Readonly<{
   together: readonly Together[];
 }>;
 
-/** A change that looks like one, and the shortest sequence of faults that still blocks. */
-export type Insufficient = Readonly<{ change: Change; faults: readonly Fault[] }>;
+/** Why a change is none: a sequence that still blocks, or one after which the cluster now finds no rest. */
+export type Refuted = Readonly<{ faults: readonly Fault[]; why: "blocked" | "restless" }>;
+
+/** A change that looks like a repair, and the sequence of faults that refutes it. */
+export type Insufficient = Refuted & Readonly<{ change: Change }>;
 
 export type Repairs = Readonly<{
   /** The cheapest first: fewest states in which what should be apart is together. */
@@ -32,13 +35,15 @@ export type RepairOptions = Omit<SearchOptions, "settler" | "progress"> &
     scheduler: Scheduler;
     /** All that blocks as it is: what blocks for another cause is not held against a change. */
     groups: readonly BlockedGroup[];
+    /** So is what finds no rest as it is. */
+    restless: readonly Restless[];
     /** The largest promotion score that the agents give, which a score must not outweigh. */
     largestScore: number;
     trying?: (change: Change) => void;
   }>;
 
 /** What either holds in all states of the search, or is refuted by one. */
-type Verdict = Readonly<{ repair: Repair } | { faults: readonly Fault[] }>;
+type Verdict = Readonly<{ repair: Repair } | { refuted: Refuted }>;
 
 /**
  * Repairs of one cause. Each change is first put to the sequences that are known to block (quick), and only where these
@@ -53,7 +58,7 @@ export async function findRepairs(options: RepairOptions, group: BlockedGroup): 
   for (const change of switchesFor(options.settler, cause)) {
     const verdict = await trial.whole(change);
     if ("repair" in verdict) sufficient.push(verdict.repair);
-    else insufficient.push({ change, faults: verdict.faults });
+    else insufficient.push({ change, ...verdict.refuted });
   }
   for (const ladder of laddersFor(options.settler, cause)) {
     const climbed = await climb(trial, ladder, options.largestScore);
@@ -110,8 +115,8 @@ function joined(changes: readonly Change[]): Change {
 }
 
 type Trial = Readonly<{
-  /** The known sequences only: a blocked one of them, or undefined. */
-  quick(change: Change): Promise<readonly Fault[] | undefined>;
+  /** The known sequences only: one of them that refutes it, or undefined. */
+  quick(change: Change): Promise<Refuted | undefined>;
   whole(change: Change): Promise<Verdict>;
 }>;
 
@@ -123,6 +128,7 @@ function createTrial(options: RepairOptions, group: BlockedGroup): Trial {
   const witnesses: (readonly Fault[])[] = group.states.slice(0, witnessesMax).map(({ faults }) => faults);
   const nameOf = ({ clone, state }: Pick<Blocked, "clone" | "state">) => `${clone} ${keyOf(state)}`;
   const others = new Set(options.groups.filter((each) => each !== group).flatMap(({ states }) => states.map(nameOf)));
+  const knownUnrest = new Set(options.restless.map(({ faults }) => JSON.stringify(faults)));
   const blockedUnder = async (settler: Settler, reached: readonly Reached[]) => {
     const blocked = await findBlocked(settler, scheduler, reached);
     const isOther = (each: Blocked) => others.has(nameOf(each));
@@ -133,30 +139,31 @@ function createTrial(options: RepairOptions, group: BlockedGroup): Trial {
     options.trying?.(change);
     const settler = changedSettler(options, [change]);
     const states = await replay(settler, initial, witnesses);
+    const unrest = witnesses.find((_, index) => states[index] === undefined);
+    if (unrest !== undefined) return { faults: unrest, why: "restless" } as const;
     const reached = states.flatMap((state, index) =>
       state === undefined ? [] : [{ state, faults: witnesses[index] ?? [] }],
     );
-    return (await blockedUnder(settler, reached)).first?.faults;
+    const { first } = await blockedUnder(settler, reached);
+    return first === undefined ? undefined : ({ faults: first.faults, why: "blocked" } as const);
   };
   return {
     quick,
     async whole(change) {
       const known = await quick(change);
-      if (known !== undefined) return { faults: known };
+      if (known !== undefined) return { refuted: known };
       const settler = changedSettler(options, [change]);
-      const { reached } = await search({ ...options, settler });
+      const { reached, restless } = await search({ ...options, settler });
       options.signal?.throwIfAborted();
-      const { first: blocked, otherwise } = await blockedUnder(settler, reached);
-      if (blocked === undefined)
-        return {
-          repair: {
-            change,
-            ...{ states: reached.length, blockedOtherwise: otherwise },
-            together: findTogether(settler.model, reached),
-          },
-        };
-      witnesses.unshift(blocked.faults);
-      return { faults: blocked.faults };
+      const { first, otherwise } = await blockedUnder(settler, reached);
+      const unrest = restless.find(({ faults }) => !knownUnrest.has(JSON.stringify(faults)));
+      const faults = first?.faults ?? unrest?.faults;
+      if (faults !== undefined) {
+        witnesses.unshift(faults);
+        return { refuted: { faults, why: first === undefined ? "restless" : "blocked" } };
+      }
+      const together = findTogether(settler.model, reached);
+      return { repair: { change, states: reached.length, blockedOtherwise: otherwise, together } };
     },
   };
 }
@@ -179,16 +186,16 @@ async function climb(
   largestScore: number,
 ): Promise<Readonly<{ repair?: Repair; insufficient: readonly Insufficient[] }>> {
   const { at, limit } = ladder;
-  const refuted = new Map<number, readonly Fault[]>();
+  const refuted = new Map<number, Refuted>();
   const isEnough = async (magnitude: number): Promise<boolean> => {
-    const faults = await trial.quick(at(magnitude));
-    if (faults !== undefined) refuted.set(magnitude, faults);
-    return faults === undefined;
+    const refutation = await trial.quick(at(magnitude));
+    if (refutation !== undefined) refuted.set(magnitude, refutation);
+    return refutation === undefined;
   };
   const told = (...magnitudes: readonly number[]) =>
     [...new Set(magnitudes)].flatMap((magnitude) => {
-      const faults = refuted.get(magnitude);
-      return faults === undefined ? [] : [{ change: at(magnitude), faults }];
+      const refutation = refuted.get(magnitude);
+      return refutation === undefined ? [] : [{ change: at(magnitude), ...refutation }];
     });
 
   if (!(await isEnough(0))) return { insufficient: told(0) };
@@ -199,7 +206,7 @@ async function climb(
     for (const magnitude of enough === 0 ? [0] : [enough, enough - 1]) {
       const verdict = await trial.whole(at(magnitude));
       if ("repair" in verdict) repair ??= verdict.repair;
-      else refuted.set((tooMuch = magnitude), verdict.faults);
+      else refuted.set((tooMuch = magnitude), verdict.refuted);
     }
     if (repair === undefined || tooMuch > 0) continue;
     if (largestScore > enough && largestScore < limit) await isEnough(largestScore);

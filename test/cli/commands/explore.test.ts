@@ -1,17 +1,20 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readdir, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { pollUntil } from "../../../src/base/time.ts";
 import { cibXml, colocation, database, outageOf2017, virtualIp } from "../../reproduce/explore/cibs.ts";
 import { withoutScheduler } from "../../reproduce/explore/searching.ts";
 import { withFolder } from "../../support/folder.ts";
-import { commandLine } from "../command-line.ts";
+import { type CommandLine, commandLine } from "../command-line.ts";
 
 const blocking = outageOf2017({ direction: "D2", score: "-INFINITY", stickiness: 100 });
 const sound = outageOf2017({ direction: "D1", score: "-INFINITY", stickiness: 100 });
 const withoutCrm = spawnSync("sh", ["-c", "PATH=$PATH:/usr/sbin command -v crm"]).status !== 0;
+const realScheduler = spawnSync("sh", ["-c", "PATH=$PATH:/usr/sbin command -v crm_simulate"], {
+  encoding: "utf8",
+}).stdout.trim();
 
 describe("reproduce explore", { skip: withoutScheduler }, () => {
   test("what blocks: the faults, the candidate, the constraint, the repair; exit code 1", async () => {
@@ -59,10 +62,8 @@ describe("reproduce explore", { skip: withoutScheduler }, () => {
   });
 
   test("Ctrl-C ends it with what was found so far, and leaves nothing behind", async () => {
-    await withCib(blocking, async (_, folder) => {
-      const before = await foldersHere();
-      const { start } = commandLine(folder);
-      const child = start("reproduce", "explore", "--cib", join(folder, "cib.xml"), "--faults", "6", "--json");
+    await withCib(blocking, async (_, { start }) => {
+      const child = start("reproduce", "explore", "--cib", "cib.xml", "--faults", "6", "--json");
       const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
       let stdout = "";
       let stderr = "";
@@ -78,7 +79,32 @@ describe("reproduce explore", { skip: withoutScheduler }, () => {
       assert.equal(result.interrupted, true, stderr);
       assert.equal(result.complete, false);
       assert.equal(code, result.blocked.length > 0 ? 1 : 4);
-      assert.deepEqual(await foldersHere(), before);
+    });
+  });
+
+  test("a scheduler that is asked for nothing more when it is told to end", async () => {
+    const pidFile = "hanging.pid";
+    await withScheduler(`echo $$ > ${pidFile}; exec sleep 600`, async (line, folder) => {
+      const child = line.start("reproduce", "explore", "--cib", "cib.xml");
+      const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
+      const pid = await pollUntil(async () => pidIn(join(folder, pidFile)), { everyMs: 20, timeoutMs: 60_000 });
+      assert.ok(pid !== undefined && isAlive(pid));
+      child.kill("SIGINT");
+      assert.equal(await ended, 130);
+      const gone = await pollUntil(async () => (isAlive(pid) ? undefined : true), { everyMs: 20, timeoutMs: 60_000 });
+      assert.equal(gone, true);
+    });
+  });
+
+  test("a scheduler whose log is not understood is asked state by state", async () => {
+    const otherWords = 'case " $* " in *" --profile "*) echo "in other words"; exit 0;; esac';
+    await withScheduler(`${otherWords}; PATH=$PATH:/usr/sbin exec "$REAL" "$@"`, async (line) => {
+      const { code, result, stderr } = await line.run(
+        ..."reproduce explore --cib cib.xml --faults 1 --json".split(" "),
+      );
+      assert.equal(code, 1, stderr);
+      assert.match(stderr, /is not understood: a process for each state/);
+      assert.equal(result.blocked[0].constraint, "backup-vip-not-with-master");
     });
   });
 
@@ -114,18 +140,16 @@ describe("reproduce explore", { skip: withoutScheduler }, () => {
   for (const [name, given, says] of wrong)
     test(`${name}: exit code 2, and what to do`, async () => {
       await withCib(given, async (run) => {
-        const before = await foldersHere();
         const { code, stderr, stdout } = await run();
         assert.equal(code, name.startsWith("no XML") && withoutCrm ? 1 : 2, stderr);
         assert.match(stderr, says);
         assert.equal(stdout, "");
-        assert.deepEqual(await foldersHere(), before);
       });
     });
 
   test("a file that is not there, and numbers that are none: exit code 2", async () => {
-    await withCib(sound, async (run, folder) => {
-      const missing = await commandLine(folder).run("reproduce", "explore", "--cib", "nowhere.xml");
+    await withCib(sound, async (run, line) => {
+      const missing = await line.run("reproduce", "explore", "--cib", "nowhere.xml");
       assert.equal(missing.code, 2);
       assert.match(missing.stderr, /nowhere\.xml cannot be read\.[^]*cibadmin --query/);
       for (const faults of ["0", "7", "many", "1.5"]) assert.equal((await run("--faults", faults)).code, 2, faults);
@@ -173,15 +197,49 @@ function mountSkip(): string | undefined {
   return isPossible ? undefined : "only root may hide a folder from a process";
 }
 
-async function foldersHere(): Promise<readonly string[]> {
-  return (await readdir(tmpdir())).filter((name) => /^blackstart-(explore|crm)-/.test(name));
+/** Puts another program in the place of `crm_simulate`; `$REAL` is the real one. */
+async function withScheduler(script: string, use: (line: CommandLine, folder: string) => Promise<void>): Promise<void> {
+  await withFolder(async (folder) => {
+    await writeFile(join(folder, "cib.xml"), blocking);
+    const bin = join(folder, "bin");
+    await mkdir(bin);
+    const inFolder = `cd "${folder}"\n`;
+    await writeFile(join(bin, "crm_simulate"), `#!/bin/sh\n${inFolder}${script}\n`, { mode: 0o755 });
+    await use(await lineIn(folder, { PATH: `${bin}:${process.env.PATH}`, REAL: realScheduler }), folder);
+    await assertNothingLeft(folder);
+  });
 }
 
-type Run = (...args: readonly string[]) => ReturnType<ReturnType<typeof commandLine>["run"]>;
+async function pidIn(file: string): Promise<number | undefined> {
+  const text = await readFile(file, "utf8").catch(() => "");
+  return text.endsWith("\n") ? Number(text) : undefined;
+}
 
-async function withCib(text: string, use: (run: Run, folder: string) => Promise<void>): Promise<void> {
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false; // There is no such process any more.
+  }
+}
+
+/** The program, whose temporary files lie in the folder as well, so that what is left of them can be seen. */
+async function lineIn(folder: string, variables: NodeJS.ProcessEnv = {}): Promise<CommandLine> {
+  await mkdir(join(folder, "tmp"));
+  return commandLine(folder, { TMPDIR: join(folder, "tmp"), ...variables });
+}
+
+async function assertNothingLeft(folder: string): Promise<void> {
+  assert.deepEqual(await readdir(join(folder, "tmp")), []);
+}
+
+type Run = (...args: readonly string[]) => ReturnType<CommandLine["run"]>;
+
+async function withCib(text: string, use: (run: Run, line: CommandLine) => Promise<void>): Promise<void> {
   await withFolder(async (folder) => {
     await writeFile(join(folder, "cib.xml"), text);
-    await use((...args) => commandLine(folder).run("reproduce", "explore", "--cib", "cib.xml", ...args), folder);
+    const line = await lineIn(folder);
+    await use((...args) => line.run("reproduce", "explore", "--cib", "cib.xml", ...args), line);
+    await assertNothingLeft(folder);
   });
 }

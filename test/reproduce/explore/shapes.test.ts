@@ -51,7 +51,8 @@ for (const [name, { text, faultsMax, blocked }] of Object.entries(shapes))
             assert.equal(still.length, blockedOtherwise, `${change.of} ${change.attribute} ${change.to}`);
             assert.ok(blockedOtherwise === 0 || report.blocked.length > 1);
           }
-          for (const { change, faults: sequence } of repairs.insufficient) {
+          for (const { change, faults: sequence, why } of repairs.insufficient) {
+            assert.equal(why, "blocked");
             const settler = createSettler({ ...model, cib: edited(cib, change.edits) }, crm.decide);
             const [last] = await replay(settler, state, [sequence]);
             assert.ok(last !== undefined);

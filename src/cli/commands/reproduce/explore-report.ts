@@ -76,10 +76,10 @@ function blockedFinding({ group, confirmed, repairs }: BlockedFinding): Omit<Fin
   for (const each of alternatives) evidence.push({ label: "or", value: repairText(each) });
   if (repair === undefined && cause !== undefined)
     evidence.push({ label: "repair", value: "none of the changes tried is enough" });
-  for (const { change, faults } of repairs.insufficient)
+  for (const { change, faults, why } of repairs.insufficient)
     evidence.push({
       label: "not enough",
-      value: `${changeText(change)}; still blocked after: ${sequenceText(faults)}`,
+      value: `${changeText(change)}; ${why === "blocked" ? "still blocked" : "no rest"} after: ${sequenceText(faults)}`,
     });
   return {
     code: "failover.blocked",
@@ -186,8 +186,9 @@ function blockedJson({ group, confirmed, repairs }: BlockedFinding): JsonObject 
     confirmed,
     repair: repair === undefined ? null : repairJson(repair, constraint),
     alternatives: alternatives.map((each) => repairJson(each, constraint)),
-    insufficient: repairs.insufficient.map(({ change, faults }) => ({
+    insufficient: repairs.insufficient.map(({ change, faults, why }) => ({
       ...changeJson(change, constraint),
+      why,
       faults: faultsJson(faults),
     })),
   };

@@ -111,7 +111,7 @@ function createProgress(say: (line: string) => void): (progress: Progress) => vo
   let saidMs = 0;
   return (progress) => {
     const nowMs = performance.now();
-    if (nowMs - saidMs < everyMs) return;
+    if (progress.kind !== "one-by-one" && nowMs - saidMs < everyMs) return;
     saidMs = nowMs;
     switch (progress.kind) {
       case "searching": {
@@ -121,6 +121,11 @@ function createProgress(say: (line: string) => void): (progress: Progress) => vo
         );
         return;
       }
+      case "one-by-one":
+        say(
+          `The log of Pacemaker ${progress.version} is not understood: a process for each state, which takes longer.`,
+        );
+        return;
       case "repairing":
         say(`looking for a repair: ${changeText(progress.change)} …`);
         return;
