@@ -9,6 +9,7 @@ export const catalogue = {
   SYSTEM_FILE_INVALID: { exitCode: 2, meaning: "blackstart.yaml says something that cannot be meant." },
   SECRET_MISSING: { exitCode: 2, meaning: "A ${VARIABLE} or file: reference in blackstart.yaml leads nowhere." },
   UNKNOWN_NAME: { exitCode: 2, meaning: "A cluster, node, incident or other name that does not exist." },
+  LAB_UNSUPPORTED: { exitCode: 2, meaning: "This machine lacks what the wanted kind of lab needs." },
   USAGE: { exitCode: 2, meaning: "The command was called with arguments that do not fit together." },
 
   // The world is not as asked.

@@ -105,9 +105,14 @@ export type LabOptions = Readonly<{
   binaries?: string;
   /** Extra settings for every node. */
   settings?: Readonly<Record<string, string>>;
+  /** Of Pacemaker. Default: that of an outage of 2017, in a form that fails over. */
+  pacemaker?: PacemakerConfiguration;
   /** Of Patroni. Default: the shortest with which it is known to work. */
   patroni?: PatroniTimes;
 }>;
 
 /** In seconds, as Patroni's configuration has them. */
 export type PatroniTimes = Readonly<{ ttl: number; loopWait: number; retryTimeout: number }>;
+
+/** `crm`: what `crm configure show` prints. `cib`: what `cibadmin --query` prints. `source` is for messages. */
+export type PacemakerConfiguration = Readonly<{ kind: "crm" | "cib"; text: string; source: string }>;

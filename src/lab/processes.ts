@@ -55,6 +55,28 @@ export function argumentsOf(pid: number): readonly string[] {
   }
 }
 
+/** The processes of a namespace of process ids (`pid:[4026532…]`), as the kernel names it. */
+export function processesInNamespace(namespace: string): readonly ProcessInfo[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => linkOf(pid, "ns/pid") === namespace)
+    .flatMap((pid) => {
+      const stat = statOf(Number(pid));
+      if (stat === undefined || stat.state === "Z") return [];
+      const program = linkOf(pid, "exe") ?? "";
+      const directory = linkOf(pid, "cwd") ?? "";
+      return [{ pid: Number(pid), ...stat, program: program.slice(program.lastIndexOf("/") + 1), directory }];
+    });
+}
+
+function linkOf(pid: string, link: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/${link}`);
+  } catch {
+    return undefined; // Not ours to see, or gone meanwhile.
+  }
+}
+
 /** Of a process that stands at or below the folder; the rest is only asked of those, for a fault must be quick. */
 function infoOf(pid: number, folder: string): ProcessInfo | undefined {
   try {

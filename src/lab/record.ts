@@ -1,6 +1,7 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { LabNode, PatroniTimes } from "./lab.ts";
+import type { ClusterShape, Replacement } from "./pacemaker/configuration.ts";
 import type { ProcessIdentity } from "./processes.ts";
 import type { Route } from "./proxy/route.ts";
 
@@ -38,7 +39,7 @@ export type NodeRecord = LabNode &
 export type ManagerRecord =
   | Readonly<{ kind: "streaming"; routes: readonly Route[] }>
   | PatroniRecord
-  | Readonly<{ kind: "pacemaker" }>;
+  | Readonly<{ kind: "pacemaker"; shape: ClusterShape; replacements: readonly Replacement[] }>;
 
 export type PatroniRecord = Readonly<{
   kind: "patroni";

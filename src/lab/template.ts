@@ -93,7 +93,7 @@ function input(): string {
   return statements.map((statement) => `${statement};\n\n`).join("");
 }
 
-async function runServerProgram(
+export async function runServerProgram(
   binaries: Pick<Binaries, "directory">,
   program: string,
   args: readonly string[],

@@ -1,10 +1,10 @@
 import type { Document, Element } from "@xmldom/xmldom";
 import { BlackstartError } from "../../base/error.ts";
-import { type Adaptation, type Database, idOf } from "./adapt.ts";
+import type { Adaptation, Database } from "./adaptation.ts";
 import type { ClusterShape, ShapeNode, VirtualAddress } from "./configuration.ts";
 import { leaveOut } from "./leave-out.ts";
 import { addressNumber, freeAddresses, networksOf, prefixOf } from "./networks.ts";
-import { childrenOf, elementsOf, parentOf, remove, sectionOf, setValue, valueOf } from "./xml.ts";
+import { childrenOf, elementsOf, idOf, parentOf, remove, sectionOf, setValue, valueOf } from "./xml.ts";
 
 const kind = "instance_attributes";
 

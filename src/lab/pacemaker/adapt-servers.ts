@@ -1,9 +1,9 @@
 import type { Document } from "@xmldom/xmldom";
 import { join } from "node:path";
 import { BlackstartError } from "../../base/error.ts";
-import { type Adaptation, type Database, idOf } from "./adapt.ts";
+import type { Adaptation, Database } from "./adaptation.ts";
 import { type ClusterShape, hostFolder } from "./configuration.ts";
-import { elementsOf, setValue, valueOf } from "./xml.ts";
+import { elementsOf, idOf, setValue, valueOf } from "./xml.ts";
 
 const kind = "instance_attributes";
 const nodesMax = 9;
@@ -31,7 +31,7 @@ export function adaptServers({ cib, tell }: Adaptation, { primitive }: Database,
 
   const primaryAddress = get("master_ip");
   if (primaryAddress === undefined || !["sync", "async"].includes(get("rep_mode") ?? "")) throw notReplicated(resource);
-  const nodes = nodesOf(cib, resource, get("node_list"));
+  const nodes = nodesOf(cib, resource, get("node_list"), get("rep_mode") === "sync");
   set("node_list", nodes.map(({ name }) => name).join(" "), "the agent compares names in small letters");
 
   for (const program of ["pgctl", "psql"] as const)
@@ -72,7 +72,7 @@ export function adaptServers({ cib, tell }: Adaptation, { primitive }: Database,
 }
 
 /** The order of node_list; a live cluster's dump says besides who has the newest data, and who is synchronous. */
-function nodesOf(cib: Document, resource: string, list: string | undefined): Servers["nodes"] {
+function nodesOf(cib: Document, resource: string, list: string | undefined, synchronous: boolean): Servers["nodes"] {
   const known = elementsOf(cib, "node").map((node) => node.getAttribute("uname") ?? "");
   const listed = (list ?? "").split(/\s+/).filter(Boolean);
   const names = [...new Set((listed.length > 0 ? listed : known).map((name) => name.toLowerCase()))];
@@ -87,7 +87,7 @@ function nodesOf(cib: Document, resource: string, list: string | undefined): Ser
   return ordered.map((name, index) => ({
     name,
     id: index + 1,
-    role: index === 0 ? "primary" : index === 1 ? "synchronous" : "asynchronous",
+    role: index === 0 ? "primary" : index === 1 && synchronous ? "synchronous" : "asynchronous",
   }));
 }
 

@@ -2,12 +2,22 @@ import type { Document, Element } from "@xmldom/xmldom";
 import { BlackstartError } from "../../base/error.ts";
 import { adaptAddresses } from "./adapt-addresses.ts";
 import { adaptServers } from "./adapt-servers.ts";
+import type { Adaptation, Database } from "./adaptation.ts";
 import type { LabConfiguration, Replacement } from "./configuration.ts";
 import { leaveOut, leaveOutWhatCannotRun } from "./leave-out.ts";
-import { childrenOf, elementsOf, formatXml, parentOf, parseCib, remove, sectionOf, setValue, valueOf } from "./xml.ts";
-
-/** What every step of the adaptation works on: the tree, and what is told about it. */
-export type Adaptation = Readonly<{ cib: Document; tell: (replacement: Replacement) => void }>;
+import {
+  append,
+  childrenOf,
+  elementsOf,
+  formatXml,
+  idOf,
+  parentOf,
+  parseCib,
+  remove,
+  sectionOf,
+  setValue,
+  valueOf,
+} from "./xml.ts";
 
 /**
  * Makes a configuration that a lab can run from one that somebody's cluster runs: the same resources, constraints, scores
@@ -35,9 +45,6 @@ export function adaptConfiguration(
   return { cib: formatXml(cib), replacements, shape };
 }
 
-/** The pgsql resource and the promotable clone around it. */
-export type Database = Readonly<{ primitive: Element; clone: Element }>;
-
 function databaseOf(cib: Document, source: string): Database {
   const found = elementsOf(cib, "primitive").filter(
     ({ attributes }) => attributes.getNamedItem("type")?.value === "pgsql",
@@ -58,10 +65,6 @@ function databaseOf(cib: Document, source: string): Database {
           : `The resource ${primitive === undefined ? "" : idOf(primitive)} stands in no promotable clone (nor in a “master”).`,
     next: "Give the configuration of a cluster whose primary is kept by ocf:heartbeat:pgsql.",
   });
-}
-
-export function idOf(element: Element): string {
-  return element.getAttribute("id") ?? "";
 }
 
 /** Options of the cluster that would keep a lab from working, or make it wait. */
@@ -125,7 +128,7 @@ function writeNodes({ cib, tell }: Adaptation, shape: LabConfiguration["shape"])
   }
   for (const { name, id, role } of shape.nodes) {
     const node = childrenOf(section).find((known) => known.getAttribute("uname")?.toLowerCase() === name);
-    const element = node ?? section.appendChild(cib.createElement("node"));
+    const element = node ?? append(section, "node");
     element.setAttribute("id", String(id));
     element.setAttribute("uname", name);
     element.removeAttribute("type");

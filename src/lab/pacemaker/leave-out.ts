@@ -1,6 +1,6 @@
 import type { Element } from "@xmldom/xmldom";
-import { type Adaptation, idOf } from "./adapt.ts";
-import { childrenOf, elementsOf, parentOf, remove, sectionOf } from "./xml.ts";
+import type { Adaptation } from "./adaptation.ts";
+import { childrenOf, elementsOf, idOf, parentOf, remove, sectionOf } from "./xml.ts";
 
 /**
  * Takes out fencing devices, resources that need systemd, and those whose agent is not on this machine; with them the

@@ -21,6 +21,10 @@ export function parseCib(text: string, source: string): Document {
   });
 }
 
+export function idOf(element: Element): string {
+  return element.getAttribute("id") ?? "";
+}
+
 export function formatXml(node: Document | Element): string {
   return new XMLSerializer().serializeToString(node);
 }
