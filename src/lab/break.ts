@@ -4,6 +4,7 @@ import { type Instant, pollUntil, systemClock } from "../base/time.ts";
 import type { Fault } from "./faults/fault.ts";
 import { faults } from "./faults/faults.ts";
 import { namesOf } from "./faults/roles.ts";
+import { managerOf } from "./managers.ts";
 import { identityOf, serverProcessesIn } from "./processes.ts";
 import type { LabRecord, NodeRecord } from "./record.ts";
 
@@ -40,7 +41,11 @@ export async function breakLab(
 export async function healLab(record: LabRecord, name: string, target?: string): Promise<{ done: string }> {
   const fault = faultOf(name);
   const nodes = target === undefined ? record.nodes : [nodeOf(record, target)];
-  if (fault.heal !== undefined) return { done: await fault.heal(record, nodes) };
+  if (fault.heal !== undefined) {
+    const done = await fault.heal(record, nodes);
+    const more = await managerOf(record).afterHeal?.(record, nodes);
+    return { done: more === undefined ? done : `${done} ${more}` };
+  }
   throw new BlackstartError("NOT_POSSIBLE_NOW", {
     what: `${name} cannot be taken back.`,
     why: "It needs a recovery: one of the two histories has to go.",

@@ -46,6 +46,11 @@ export type LabManager = Readonly<{
   setNetwork(record: LabRecord, node: NodeRecord, state: NetworkState): Promise<void>;
   /** What the network of a node is, as whoever carries it out says. */
   networkOf(record: LabRecord, node: NodeRecord): NetworkState | undefined;
+  /**
+   * After a fault was taken back: does by hand what the manager leaves to people, and answers in words what that was;
+   * undefined: nothing. Managers that leave nothing to people have none.
+   */
+  afterHeal?(record: LabRecord, nodes: readonly NodeRecord[]): Promise<string | undefined>;
   /** Removes what is neither a process nor below the lab's directories, once its processes are gone. */
   clear(record: LabRecord): Promise<void>;
 }>;

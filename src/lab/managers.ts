@@ -1,10 +1,11 @@
 import { BlackstartError } from "../base/error.ts";
 import type { LabManager } from "./manager.ts";
+import { pacemaker } from "./pacemaker/pacemaker.ts";
 import { patroni } from "./patroni/patroni.ts";
 import type { LabRecord } from "./record.ts";
 import { streaming } from "./streaming/streaming.ts";
 
-const managers: readonly LabManager[] = [streaming, patroni];
+const managers: readonly LabManager[] = [streaming, patroni, pacemaker];
 
 export function managerOf(record: LabRecord): LabManager {
   return managerNamed(record.manager.kind);

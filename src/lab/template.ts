@@ -76,24 +76,26 @@ async function makeTemplate(binaries: Pick<Binaries, "directory">, folder: strin
   if (account !== undefined) chownSync(part, account.uid, account.gid);
   await runServerProgram(binaries, "initdb", ["-D", part, ...initdbOptions], "", account);
   await writeFile(join(part, "pg_hba.conf"), accessRules);
-  // One statement a line, in single-user mode: no port, and it ends with a checkpoint that is on disk.
-  const settings = leastSettings.flatMap((setting) => ["-c", setting]);
-  await runServerProgram(
-    binaries,
-    "postgres",
-    ["--single", "-j", "-D", part, ...settings, "postgres"],
-    input(),
-    account,
-  );
+  await runSingleUser(binaries, part, statements);
   await rename(part, template);
 }
 
-/** With `-j` a statement ends with a semicolon and an empty line. */
-function input(): string {
-  return statements.map((statement) => `${statement};\n\n`).join("");
+/**
+ * Runs statements on a data directory that no server runs on: in single-user mode, with no port, and it ends with a
+ * checkpoint that is on disk. With `-j` a statement ends with a semicolon and an empty line.
+ */
+export async function runSingleUser(
+  binaries: Pick<Binaries, "directory">,
+  dataDirectory: string,
+  given: readonly string[],
+): Promise<void> {
+  const settings = leastSettings.flatMap((setting) => ["-c", setting]);
+  const args = ["--single", "-j", "-D", dataDirectory, ...settings, "postgres"];
+  const input = given.map((statement) => `${statement};\n\n`).join("");
+  await runServerProgram(binaries, "postgres", args, input, serverAccount());
 }
 
-export async function runServerProgram(
+async function runServerProgram(
   binaries: Pick<Binaries, "directory">,
   program: string,
   args: readonly string[],

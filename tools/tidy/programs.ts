@@ -3,4 +3,5 @@ export const programs: readonly string[] = [
   "src/cli/main.ts",
   "src/cli/demo/payments-service.ts",
   "src/lab/proxy/main.ts",
+  "src/lab/pacemaker/relay-main.ts",
 ];

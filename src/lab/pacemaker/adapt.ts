@@ -40,6 +40,8 @@ export function adaptConfiguration(
   const addresses = adaptAddresses(adaptation, server, servers);
   adaptOptions(adaptation);
   for (const status of elementsOf(cib, "status")) for (const child of childrenOf(status)) remove(child);
+  // A dump of a newer Pacemaker would be refused for this alone; whoever is elected to decide writes its own in.
+  cib.documentElement?.setAttribute("crm_feature_set", "3.1.0");
   const shape = { ...servers, ...addresses, resource: idOf(server.primitive), clone: idOf(server.clone) };
   writeNodes(adaptation, shape);
   return { cib: formatXml(cib), replacements, shape };

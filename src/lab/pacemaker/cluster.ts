@@ -2,6 +2,7 @@ import { BlackstartError } from "../../base/error.ts";
 import { delay, type Instant, pollUntil, systemClock } from "../../base/time.ts";
 import { withConnection } from "../../drivers/postgres/connection.ts";
 import type { LabRecord } from "../record.ts";
+import type { VirtualAddress } from "./configuration.ts";
 import { hostProcess, mustOnHost, onHost } from "./host.ts";
 import { clientFolder, shapeOf, urlThrough } from "./places.ts";
 import { type ClusterState, clusterState } from "./state.ts";
@@ -60,7 +61,11 @@ export async function applyConstraint(record: LabRecord, xml: string): Promise<v
   for (const known of childrenOf(constraints))
     if (known.getAttribute("id") === element.getAttribute("id")) remove(known);
   constraints.appendChild(cib.importNode(element, true));
-  await onDecidingHost(record, ["cibadmin", "--replace", "--scope", "constraints", "--xml-pipe"], formatXml(constraints));
+  await onDecidingHost(
+    record,
+    ["cibadmin", "--replace", "--scope", "constraints", "--xml-pipe"],
+    formatXml(constraints),
+  );
 }
 
 /** Takes one constraint out, by its id; one that is not there stays away. */
@@ -68,12 +73,18 @@ export async function removeConstraint(record: LabRecord, id: string): Promise<v
   const cib = parseCib(await liveCib(record), "The lab's own configuration");
   const constraints = sectionOf(cib, "constraints");
   for (const known of childrenOf(constraints)) if (known.getAttribute("id") === id) remove(known);
-  await onDecidingHost(record, ["cibadmin", "--replace", "--scope", "constraints", "--xml-pipe"], formatXml(constraints));
+  await onDecidingHost(
+    record,
+    ["cibadmin", "--replace", "--scope", "constraints", "--xml-pipe"],
+    formatXml(constraints),
+  );
 }
 
 async function onDecidingHost(record: LabRecord, program: readonly string[], input: string): Promise<void> {
   const state = await liveState(record);
-  const node = state?.nodes.find(({ name, online }) => online && name === state.coordinator) ?? state?.nodes.find(({ online }) => online);
+  const node =
+    state?.nodes.find(({ name, online }) => online && name === state.coordinator) ??
+    state?.nodes.find(({ online }) => online);
   if (node === undefined) throw nobodyDecides(record);
   await mustOnHost(record, node, program, { input, timeoutMs: queryTimeoutMs });
 }
@@ -91,7 +102,11 @@ export async function waitUntilSettled(
 ): Promise<Settled> {
   const started = performance.now();
   const state = await pollUntil(async () => await settledState(record), { everyMs: 100, ...options });
-  return { settled: state !== undefined, state: state ?? (await liveState(record)), tookMs: performance.now() - started };
+  return {
+    settled: state !== undefined,
+    state: state ?? (await liveState(record)),
+    tookMs: performance.now() - started,
+  };
 }
 
 async function settledState(record: LabRecord): Promise<ClusterState | undefined> {
@@ -123,14 +138,15 @@ export async function writeThroughAddress(
 
 /** The clients' own path to the primary: through the virtual address that follows it. */
 export function clientsUrl(record: LabRecord): string {
-  const { virtualAddresses, primaryAddress, port } = shapeOf(record);
+  return urlThrough(clientFolder(record, clientsVirtualAddress(record).resource), shapeOf(record).port);
+}
+
+/** Where replication has a virtual address of its own (`master_ip`), the clients have the other. */
+export function clientsVirtualAddress(record: LabRecord): VirtualAddress {
+  const { virtualAddresses, primaryAddress } = shapeOf(record);
   const following = virtualAddresses.filter(({ place }) => place === "primary");
-  // Where replication has an address of its own, the clients have the other.
-  const address =
-    following.find((one) => one.address !== primaryAddress) ??
-    following[0] ??
-    virtualAddresses.find((one) => one.address === primaryAddress);
-  return urlThrough(clientFolder(record, address?.resource ?? ""), port);
+  const own = following.find(({ address }) => address !== primaryAddress) ?? following[0];
+  return own ?? (virtualAddresses.find(({ address }) => address === primaryAddress) as VirtualAddress);
 }
 
 export type Moment = Readonly<{ at: Instant; afterMs: number; state: ClusterState | undefined }>;

@@ -4,7 +4,7 @@
  * that avoids the backup address, so this configuration fails over.
  */
 export function defaultConfiguration(nodes: readonly string[]): string {
-  return `<cib crm_feature_set="3.16.2" validate-with="pacemaker-3.9" epoch="1" num_updates="0" admin_epoch="0">
+  return `<cib crm_feature_set="3.1.0" validate-with="pacemaker-3.7" epoch="1" num_updates="0" admin_epoch="0">
   <configuration>
     <crm_config>
       <cluster_property_set id="cib-bootstrap-options">

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import type { Socket } from "node:net";
 import { closeSync, openSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { BlackstartError } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
@@ -30,18 +31,21 @@ export async function startInNamespaces(
     env: { ...process.env, PATH: systemPath },
   });
   closeSync(log);
+  const input = child.stdin as Socket;
   let problem: string | undefined;
   child.once("error", (error) => (problem = error.message));
   child.once("exit", (code, signal) => (problem = `it ended with ${signal ?? code}`));
-  child.stdin?.on("error", () => undefined /* it ended; whoever waits for what it does is told */);
+  input.on("error", () => undefined /* it ended; whoever waits for what it does is told */);
+  // Neither the program nor the pipe to it keeps this process from its own end.
   child.unref();
+  input.unref();
   const forks = start.flags.includes("--fork");
   const identity = await pollUntil(async () => (problem === undefined ? firstProcess(child, forks) : "ended"), {
     everyMs: 2,
     timeoutMs: startTimeoutMs,
   });
   if (identity === undefined || identity === "ended") {
-    child.stdin?.destroy();
+    input.destroy();
     throw new BlackstartError("LAB_FAILED", {
       what: "A host's namespaces could not be made.",
       why: [problem ?? `Not within ${startTimeoutMs} ms`, readFileSync(start.logFile, "utf8").trim()].join(": "),
@@ -49,8 +53,7 @@ export async function startInNamespaces(
     });
   }
   noted(identity);
-  (child.stdin as unknown as { unref?: () => void } | null)?.unref?.();
-  return { identity, say: (word) => void child.stdin?.write(`${word}\n`) };
+  return { identity, say: (word) => void input.write(`${word}\n`) };
 }
 
 /** In new namespaces: `unshare` itself has them, or the child that it forked. Ours still: it is not yet there. */

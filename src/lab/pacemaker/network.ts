@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { pollUntil } from "../../base/time.ts";
 import type { ProcessIdentity } from "../processes.ts";
-import type { NetworkState } from "../proxy/network.ts";
+import { type NetworkState, readJson, writeJson } from "../proxy/network.ts";
 import type { LabRecord, NodeRecord } from "../record.ts";
 import { hostLinks } from "./host-files.ts";
 import { mustRunInside, readAliveIdentity, type Started, startInNamespaces, writeIdentity } from "./namespaces.ts";
@@ -72,7 +72,7 @@ export async function plugIn(
   moreAddresses: readonly string[],
 ): Promise<void> {
   const shape = shapeNodeOf(record, node);
-  const network = networkOf(record);
+  const network = bridgeOf(record);
   const name = interfaceOf(record, node);
   // One that was switched off takes its end along, but not at once.
   const cleared = await pollUntil(
@@ -103,13 +103,54 @@ export async function plugIn(
   });
 }
 
-/** Pulls a host's cable, or plugs it in again: nothing comes through, and nobody is told. */
-export async function setCable(record: LabRecord, node: NodeRecord, state: NetworkState): Promise<void> {
-  const order = ["ip", "link", "set", interfaceOf(record, node), state === "open" ? "up" : "down"];
-  await mustRunInside(networkOf(record), order, { networkOnly: true, timeoutMs, where });
+/**
+ * `black-hole`: the host's cable is pulled; nothing comes through, and nobody is told. `cut`: whoever sends something to
+ * the host, or from it, is told at once that it cannot get there.
+ */
+export async function setHostNetwork(
+  record: LabRecord,
+  node: NodeRecord,
+  host: ProcessIdentity | undefined,
+  state: NetworkState,
+): Promise<void> {
+  const cable = state === "black-hole" ? "down" : "up";
+  await mustRunInside(bridgeOf(record), ["ip", "link", "set", interfaceOf(record, node), cable], {
+    networkOnly: true,
+    timeoutMs,
+    where,
+  });
+  if (host !== undefined)
+    await mustRunInside(host, ["nft", "--file", "-"], {
+      networkOnly: true,
+      input: state === "cut" ? refusing : "add table inet lab\ndelete table inet lab\n",
+      timeoutMs,
+      where: `the host ${node.name}`,
+    });
+  writeJson(stateFile(record, node), { state, host: host ?? null } satisfies KnownState);
 }
 
-function networkOf(record: LabRecord): ProcessIdentity {
+/** Not its own loopback: what is on one machine goes on speaking to itself. */
+const refusing = `add table inet lab
+delete table inet lab
+table inet lab {
+  chain input { type filter hook input priority 0; iif lo accept; meta l4proto tcp reject with tcp reset; drop; }
+  chain output { type filter hook output priority 0; oif lo accept; meta l4proto tcp reject with tcp reset; drop; }
+}
+`;
+
+type KnownState = Readonly<{ state: NetworkState; host: ProcessIdentity | null }>;
+
+/** As it was set last; a host that was switched on since has a new cable. */
+export function hostNetwork(record: LabRecord, node: NodeRecord, host: ProcessIdentity | undefined): NetworkState {
+  const known = readJson<KnownState>(stateFile(record, node));
+  return known === undefined || known.host?.startTime !== host?.startTime ? "open" : known.state;
+}
+
+function stateFile({ directory }: LabRecord, { name }: NodeRecord): string {
+  return join(directory, `${name}.network.json`);
+}
+
+function bridgeOf(record: LabRecord): ProcessIdentity {
   const identity = networkProcess(record);
   if (identity === undefined) throw new Error(`the network of the lab ${record.name} is gone`);
   return identity;

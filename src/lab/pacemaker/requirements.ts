@@ -1,9 +1,8 @@
-import { accessSync, constants, existsSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { BlackstartError } from "../../base/error.ts";
+import { findProgram } from "../programs.ts";
 
-/** Where the system's programs are, whatever the PATH of the one who calls. */
-const folders = ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"];
 const agentsFolder = "/usr/lib/ocf/resource.d";
 
 /** Each file or program that a lab needs, and the package of Debian and its kin that brings it. */
@@ -15,6 +14,7 @@ const needed: readonly Readonly<{ what: string; package: string }>[] = [
   { what: `${agentsFolder}/heartbeat/pgsql`, package: "resource-agents" },
   { what: `${agentsFolder}/heartbeat/IPaddr2`, package: "resource-agents" },
   { what: "ip", package: "iproute2" },
+  { what: "nft", package: "nftables" },
   { what: "unshare", package: "util-linux" },
   { what: "nsenter", package: "util-linux" },
   { what: "runuser", package: "util-linux" },
@@ -22,7 +22,7 @@ const needed: readonly Readonly<{ what: string; package: string }>[] = [
 
 /** Throws what keeps this machine from running a Pacemaker lab: the platform, the account, packages. */
 export function requirePacemaker(options: Readonly<{ crmShell: boolean }>): void {
-  const reason = whyNoPacemaker(options);
+  const reason = reasonAgainst(options);
   if (reason === undefined) return;
   throw new BlackstartError("LAB_UNSUPPORTED", {
     what: "A lab with Pacemaker cannot be made here.",
@@ -30,8 +30,7 @@ export function requirePacemaker(options: Readonly<{ crmShell: boolean }>): void
   });
 }
 
-/** For tests, which are skipped with this reason; undefined: nothing is missing. */
-export function whyNoPacemaker({
+function reasonAgainst({
   crmShell,
 }: Readonly<{ crmShell: boolean }>): Readonly<{ why: string; next: string }> | undefined {
   if (process.platform !== "linux")
@@ -56,15 +55,7 @@ export function whyNoPacemaker({
 }
 
 function isThere(what: string): boolean {
-  if (what.startsWith("/")) return existsSync(what);
-  return folders.some((folder) => {
-    try {
-      accessSync(join(folder, what), constants.X_OK);
-      return true;
-    } catch {
-      return false; // It may be in the next one.
-    }
-  });
+  return what.startsWith("/") ? existsSync(what) : findProgram([what]) !== undefined;
 }
 
 /** Whether the agent of a resource (`ocf:heartbeat:IPaddr2`) is on this machine. */

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { chownSync, writeFileSync } from "node:fs";
+import { chownSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { BlackstartError, messageOf } from "../../base/error.ts";
@@ -7,9 +7,9 @@ import { type Account, serverAccount } from "../account.ts";
 import type { LabRecord, NodeRecord } from "../record.ts";
 import { logFileOf } from "../server-start.ts";
 import { configurationText, serverSettings } from "../settings.ts";
-import { runServerProgram, templateFor } from "../template.ts";
+import { runSingleUser, templateFor } from "../template.ts";
 import { type ClusterShape, hostFolder } from "./configuration.ts";
-import { mustOnHost } from "./host.ts";
+import { onHost } from "./host.ts";
 import { quoted } from "./host-files.ts";
 import { folderOf, shapeOf } from "./places.ts";
 
@@ -39,18 +39,15 @@ async function copy(from: string, node: NodeRecord): Promise<void> {
   });
 }
 
-/** The roles that the configuration speaks of. In single-user mode a statement ends with an empty line. */
+/** The roles that the configuration speaks of, where the template has not got them. */
 async function addRoles(record: LabRecord, node: NodeRecord): Promise<void> {
   const { account, replicationRole } = shapeOf(record);
-  const statement = (role: string, what: string) =>
-    `do $$ begin if not exists (select from pg_roles where rolname = '${role}') then create role "${role}" ${what} login; end if; end $$;\n\n`;
-  await runServerProgram(
-    { directory: record.binaries },
-    "postgres",
-    ["--single", "-j", "-D", node.dataDirectory, "postgres"],
-    statement(account, "superuser") + statement(replicationRole, "replication"),
-    serverAccount(),
-  );
+  const role = (name: string, rights: string) =>
+    `do $$ begin if not exists (select from pg_roles where rolname = '${name}') then create role "${name}" ${rights} login; end if; end $$`;
+  await runSingleUser({ directory: record.binaries }, node.dataDirectory, [
+    role(account, "superuser"),
+    role(replicationRole, "replication"),
+  ]);
 }
 
 function writeSettings(record: LabRecord, node: NodeRecord, extra: Readonly<Record<string, string>>): void {
@@ -97,7 +94,9 @@ function recoveryText({ primaryAddress, port, replicationRole, conninfoOptions }
 
 /** Nobody else is in the hosts' network, or can enter the folder of the socket. */
 const accessRules = ["local", "host"]
-  .flatMap((kind) => ["all", "replication"].map((what) => [kind, what, "all", kind === "host" ? "samenet" : "", "trust"]))
+  .flatMap((kind) =>
+    ["all", "replication"].map((what) => [kind, what, "all", kind === "host" ? "samenet" : "", "trust"]),
+  )
   .map((fields) => `${fields.filter(Boolean).join(" ")}\n`)
   .join("");
 
@@ -110,5 +109,14 @@ export async function startServerOn(record: LabRecord, node: NodeRecord): Promis
     `${quoted(join(record.binaries, "pg_ctl"))} -D ${hostFolder}/data -l ${log}`,
     `-o '-c config_file=${hostFolder}/data/postgresql.conf' -w -t ${startTimeoutMs / 1000} start`,
   ].join(" ");
-  await mustOnHost(record, node, ["runuser", account, "-c", command], { timeoutMs: startTimeoutMs + 5000 });
+  const { code } = await onHost(record, node, ["runuser", account, "-c", command], {
+    timeoutMs: startTimeoutMs + 5000,
+  });
+  if (code === 0) return;
+  const said = readFileSync(logFileOf(node.dataDirectory), "utf8").trim().split("\n").slice(-8);
+  throw new BlackstartError("LAB_FAILED", {
+    what: `The server ${node.name} did not start.`,
+    why: `Its log says: ${said.join(" / ") || "nothing"}`,
+    next: "If the log names a setting, leave it out; if it names memory or disk, make room.",
+  });
 }

@@ -29,9 +29,9 @@ export function clusterState(text: string, resource: string): ClusterState {
   const nodes = elementsOf(cib, "nodes").flatMap((section) => childrenOf(section));
   return {
     quorum: root?.getAttribute("have-quorum") === "1",
-    coordinator: nodes
-      .find((node) => node.getAttribute("id") === root?.getAttribute("dc-uuid"))
-      ?.getAttribute("uname") ?? undefined,
+    coordinator:
+      nodes.find((node) => node.getAttribute("id") === root?.getAttribute("dc-uuid"))?.getAttribute("uname") ??
+      undefined,
     nodes: nodes.map((node) => {
       const name = node.getAttribute("uname") ?? "";
       const state = states.find((candidate) => candidate.getAttribute("uname") === name);

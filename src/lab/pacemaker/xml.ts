@@ -76,7 +76,8 @@ export function setValue(element: Element, kind: string, name: string, value: st
   } else if (pair !== undefined) {
     pair.setAttribute("value", value);
   } else {
-    const id = `${element.getAttribute("id") ?? element.tagName}-lab`;
+    // An id begins with a letter; that of a node need not.
+    const id = `lab-${element.getAttribute("id") ?? element.tagName}`;
     const set =
       childrenOf(element).find(({ tagName }) => tagName === kind) ?? append(element, kind, { id: `${id}-${kind}` });
     append(set, "nvpair", { id: `${set.getAttribute("id")}-${name}`, name, value });

@@ -50,7 +50,7 @@ export async function setNetwork(directory: string, node: string, state: Network
   });
 }
 
-function readJson<T>(file: string): T | undefined {
+export function readJson<T>(file: string): T | undefined {
   try {
     return JSON.parse(readFileSync(file, "utf8")) as T;
   } catch {

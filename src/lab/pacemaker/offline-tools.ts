@@ -53,6 +53,22 @@ export async function upgradedCib(text: string): Promise<string> {
   });
 }
 
+/** Throws what Pacemaker itself finds wrong with a configuration before it would run it. */
+export async function assertVerified(text: string, source: string): Promise<void> {
+  const { code, stderr } = await inFolder(async (folder) => {
+    const cib = join(folder, "cib.xml");
+    await writeFile(cib, text);
+    return run("crm_verify", ["--verbose", "--xml-file", cib], cib);
+  });
+  if (code === 0) return;
+  const errors = stderr.split("\n").filter((line) => /error/i.test(line));
+  throw new BlackstartError("USAGE", {
+    what: `Pacemaker would not run ${source}, as it is for a lab.`,
+    why: errors[0]?.replaceAll(/\S*\/cib\.xml/g, source).trim() || `crm_verify ended with ${code}.`,
+    next: "See what `crm_verify --verbose --xml-file FILE` says of it.",
+  });
+}
+
 function emptyCib(schema: string): string {
   return `<cib validate-with="${schema}" crm_feature_set="3.0.9" admin_epoch="0" epoch="0" num_updates="0"><configuration><crm_config/><nodes/><resources/><constraints/></configuration><status/></cib>\n`;
 }
