@@ -146,7 +146,7 @@ async function steady(record: LabRecord): Promise<void> {
       const { settled } = await waitUntilSettled(record, { timeoutMs: 1000, signal: deadline });
       return settled && (await writeThroughAddress(record)).ok ? true : undefined;
     },
-    { everyMs: 100, timeoutMs: steadyTimeoutMs },
+    { everyMs: 250, timeoutMs: steadyTimeoutMs },
   );
   if (done) return;
   throw new BlackstartError("LAB_FAILED", {
