@@ -16,6 +16,8 @@ export interface Lab {
   readonly systemFile: string;
   /** The clients' address file: `host:port` of the primary. Written only where nobody else tells the clients. */
   readonly addressFile: string;
+  /** What whoever made it should know. */
+  readonly notes: LabNotes;
   node(name: string): LabNode;
   /**
    * Where a client would connect to write now, by the clients' own path: the address file, what Patroni's REST API
@@ -31,6 +33,12 @@ export interface Lab {
   /** Ends every process, frees the shared memory, removes the directory. */
   down(): Promise<void>;
 }
+
+/** `replacements`: what could not stay as it was given. `inside`: the command lines that lead into a node's own machine. */
+export type LabNotes = Readonly<{ replacements: readonly Replacement[]; inside: Readonly<Record<string, string>> }>;
+
+/** `is` undefined: left out. `was` undefined: added. */
+export type Replacement = Readonly<{ where: string; was?: string; is?: string; why: string }>;
 
 export type LabNode = Readonly<{
   name: string;
@@ -78,6 +86,8 @@ export type NodeStatus = Readonly<{
   role: RoleNow;
   /** Left out where the manager says nothing, or there is none. */
   manager?: Opinion;
+  /** The command line that leads into its own machine, where it has one that is on. */
+  inside?: string;
   /** Of every process of the node, the manager's too. */
   pids: readonly number[];
 }>;

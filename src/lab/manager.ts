@@ -1,5 +1,5 @@
 import type { Binaries } from "./binaries.ts";
-import type { LabOptions, ManagerName, Opinion } from "./lab.ts";
+import type { LabNotes, LabOptions, ManagerName, Opinion } from "./lab.ts";
 import type { ProcessInfo } from "./processes.ts";
 import type { NetworkState } from "./proxy/network.ts";
 import type { LabRecord, NodeRecord } from "./record.ts";
@@ -27,6 +27,8 @@ export type LabManager = Readonly<{
   build(record: LabRecord, options: LabOptions): Promise<LabRecord>;
   /** The cluster's `manager`, `clients` and the like in blackstart.yaml: lines without their indentation. */
   systemLines(record: LabRecord): readonly string[];
+  /** Nothing, where the lab is as it was asked for and its nodes are on this machine itself. */
+  notes?(record: LabRecord): LabNotes;
   /** Where a client would connect to write now, by the clients' own path; undefined: nowhere. */
   clientUrl(record: LabRecord): Promise<string | undefined>;
   /** What the manager itself says of each node; one of which it says nothing is left out. */

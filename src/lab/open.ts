@@ -46,6 +46,9 @@ export function labOf(record: LabRecord): Lab {
     nodes: record.nodes,
     systemFile: join(record.directory, "blackstart.yaml"),
     addressFile: addressFileOf(record),
+    get notes() {
+      return managerOf(record).notes?.(record) ?? { replacements: [], inside: {} };
+    },
     node(name) {
       const node = record.nodes.find((candidate) => candidate.name === name);
       if (node !== undefined) return node;

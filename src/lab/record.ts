@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { LabNode, PatroniTimes } from "./lab.ts";
-import type { ClusterShape, Replacement } from "./pacemaker/configuration.ts";
+import type { LabNode, PatroniTimes, Replacement } from "./lab.ts";
+import type { ClusterShape } from "./pacemaker/configuration.ts";
 import type { ProcessIdentity } from "./processes.ts";
 import type { Route } from "./proxy/route.ts";
 

@@ -31,14 +31,17 @@ export async function statusOf(record: LabRecord): Promise<LabStatus> {
 async function nodesOf(record: LabRecord): Promise<readonly NodeStatus[]> {
   const manager = managerOf(record);
   const [roles, opinions] = await Promise.all([rolesNow(record), manager.opinions(record)]);
+  const ways = manager.notes?.(record).inside ?? {};
   return record.nodes.map((node) => {
     const opinion = opinions[node.name];
+    const inside = ways[node.name];
     return {
       name: node.name,
       port: node.port,
       madeAs: node.role,
       role: roles[node.name] ?? "down",
       ...(opinion === undefined ? {} : { manager: opinion }),
+      ...(inside === undefined ? {} : { inside }),
       pids: manager.processesOf(record, node).map(({ pid }) => pid),
     };
   });

@@ -20,6 +20,8 @@ export function addLab(program: Command, act: Act): void {
       .option("--sync <count>", "synchronous standbys", "1")
       .option("--async <count>", "asynchronous standbys", "1")
       .option("--proxied", "a TCP proxy before each node, so that its network can be cut")
+      .option("--cib <file>", "with Pacemaker: this configuration (what `cibadmin --query` prints), made to fit a lab")
+      .option("--crm <file>", "with Pacemaker: this configuration (what `crm configure show` prints)")
       .option("--no-durable", "without fsync: faster, and worth nothing after a power loss")
       .option("--binaries <folder>", "the PostgreSQL to use (default: an installed one, else the npm-shipped one)"),
     async (context, options: UpOptions, name: string | undefined) =>

@@ -3,7 +3,8 @@ import { BlackstartError } from "../../base/error.ts";
 import { adaptAddresses } from "./adapt-addresses.ts";
 import { adaptServers } from "./adapt-servers.ts";
 import type { Adaptation, Database } from "./adaptation.ts";
-import type { LabConfiguration, Replacement } from "./configuration.ts";
+import type { Replacement } from "../lab.ts";
+import type { LabConfiguration } from "./configuration.ts";
 import { leaveOut, leaveOutWhatCannotRun } from "./leave-out.ts";
 import {
   append,

@@ -1,5 +1,5 @@
 import type { Document, Element } from "@xmldom/xmldom";
-import type { Replacement } from "./configuration.ts";
+import type { Replacement } from "../lab.ts";
 
 /** What every step of an adaptation works on: the tree, and what is told about it. */
 export type Adaptation = Readonly<{ cib: Document; tell: (replacement: Replacement) => void }>;

@@ -101,7 +101,16 @@ export async function waitUntilSettled(
   options: Readonly<{ timeoutMs: number; signal?: AbortSignal }>,
 ): Promise<Settled> {
   const started = performance.now();
-  const state = await pollUntil(async () => await settledState(record), { everyMs: 100, ...options });
+  // A change is thought about a moment after it was made: at rest is who is so at three looks, one after the other.
+  let looks = 0;
+  const state = await pollUntil(
+    async () => {
+      const now = await settledState(record);
+      looks = now === undefined ? 0 : looks + 1;
+      return looks === 3 ? now : undefined;
+    },
+    { everyMs: 150, ...options },
+  );
   return {
     settled: state !== undefined,
     state: state ?? (await liveState(record)),

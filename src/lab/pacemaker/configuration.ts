@@ -1,3 +1,5 @@
+import type { Replacement } from "../lab.ts";
+
 /** What the lab takes from a Pacemaker configuration, and gives to it. All of it is decided before anything is made. */
 export type LabConfiguration = Readonly<{
   /** The cluster information base that the lab starts with. */
@@ -6,9 +8,6 @@ export type LabConfiguration = Readonly<{
   replacements: readonly Replacement[];
   shape: ClusterShape;
 }>;
-
-/** `is` undefined: left out. `was` undefined: added. */
-export type Replacement = Readonly<{ where: string; was?: string; is?: string; why: string }>;
 
 export type ClusterShape = Readonly<{
   /** The id of the pgsql primitive: its attributes are called after it. */

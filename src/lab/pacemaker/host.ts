@@ -5,7 +5,14 @@ import { BlackstartError } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
 import type { HostResult } from "../../drivers/host/host.ts";
 import { type Account, serverAccount } from "../account.ts";
-import { type ProcessIdentity, type ProcessInfo, processesInNamespace } from "../processes.ts";
+import {
+  argumentsOf,
+  isAlive,
+  type ProcessIdentity,
+  type ProcessInfo,
+  processesIn,
+  processesInNamespace,
+} from "../processes.ts";
 import type { LabRecord, NodeRecord } from "../record.ts";
 import { endAll } from "../signals.ts";
 import { corosyncText, hostsText, initScript, passwdText, repairedShellFunctions } from "./host-files.ts";
@@ -107,11 +114,19 @@ export function hostProcess(record: LabRecord, { name }: Readonly<{ name: string
   return readAliveIdentity(identityFile(record, name));
 }
 
-/** Whoever still runs after its first process is gone is about to end; the kernel sees to that. */
+/**
+ * Whatever runs in a host; and outside of it: who started it, and what prepares its data directory. A host whose first
+ * process is gone has none any more; the kernel sees to that.
+ */
 export function hostProcesses(record: LabRecord, node: NodeRecord): readonly ProcessInfo[] {
   const identity = hostProcess(record, node);
   const namespace = identity === undefined ? undefined : processNamespace(identity);
-  return namespace === undefined ? [] : processesInNamespace(namespace);
+  const folder = folderOf(node);
+  const init = join(folder, "init.sh");
+  const within = namespace === undefined ? [] : processesInNamespace(namespace);
+  const outside = processesIn(folder, ({ pid, program }) => program === "postgres" || argumentsOf(pid).includes(init));
+  const known = new Set(within.map(({ pid }) => pid));
+  return [...within, ...outside.filter(({ pid }) => !known.has(pid))];
 }
 
 /** What a power cut does: the end of the first process is, at once, the end of all of them. */

@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import type { LabRecord, NodeRecord } from "../record.ts";
-import type { ClusterShape, Replacement, ShapeNode } from "./configuration.ts";
+import type { Replacement } from "../lab.ts";
+import type { ClusterShape, ShapeNode } from "./configuration.ts";
 
 /** A lab of this manager: what stands in its record, and where its parts lie. */
 export type PacemakerRecord = LabRecord &

@@ -24,6 +24,7 @@ export async function statusCommand(context: CommandContext): Promise<Outcome> {
           ? { text: "no process", paint: out.style.red }
           : counted(node.pids.length, "process", "processes"),
         node.manager === undefined ? "" : `${lab.manager}: ${node.manager.words}`,
+        node.inside ?? "",
       ]),
     );
     out.text(`  clients write at ${lab.clientUrl ?? "no server: they are told of none"}`);

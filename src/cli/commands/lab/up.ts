@@ -1,21 +1,22 @@
 import { BlackstartError } from "../../../base/error.ts";
 import { createLab } from "../../../lab/create.ts";
-import type { Lab, ManagerName, PatroniTimes } from "../../../lab/lab.ts";
+import type { Lab, PatroniTimes } from "../../../lab/lab.ts";
 import type { Outcome } from "../../command.ts";
 import type { CommandContext } from "../../context.ts";
 import { durationText } from "../../output/quantities.ts";
 import { labsFolder } from "../../system-file.ts";
+import { type ConfigurationOptions, pacemakerConfiguration } from "./pacemaker-configuration.ts";
 
-export type UpOptions = Readonly<{
-  manager: ManagerName;
-  patroniTimes?: string;
-  sync: string;
-  async: string;
-  proxied?: boolean;
-  durable: boolean;
-  binaries?: string;
-  lab?: string;
-}>;
+export type UpOptions = ConfigurationOptions &
+  Readonly<{
+    patroniTimes?: string;
+    sync: string;
+    async: string;
+    proxied?: boolean;
+    durable: boolean;
+    binaries?: string;
+    lab?: string;
+  }>;
 
 const standbysMax = 8;
 
@@ -25,6 +26,7 @@ export async function upCommand(context: CommandContext, options: UpOptions, nam
     ...Array<"asynchronous">(count("--async", options.async)).fill("asynchronous"),
   ];
   const wanted = name ?? options.lab;
+  const pacemaker = await pacemakerConfiguration(options);
   context.out.progress("Making a cluster …");
   const started = performance.now();
   const lab = await createLab({
@@ -35,10 +37,12 @@ export async function upCommand(context: CommandContext, options: UpOptions, nam
     ...(wanted === undefined ? {} : { name: wanted }),
     ...patroniTimes(options),
     ...(options.proxied ? { proxied: true } : {}),
+    ...(pacemaker === undefined ? {} : { pacemaker }),
     ...(options.binaries === undefined ? {} : { binaries: options.binaries }),
   });
   const tookMs = Math.round(performance.now() - started);
-  tell(context, lab, tookMs);
+  const clientUrl = await lab.clientUrl();
+  tell(context, lab, tookMs, clientUrl);
   const nodes = lab.nodes.map(({ name: node, role, url, port, dataDirectory }) => ({
     name: node,
     role,
@@ -46,24 +50,43 @@ export async function upCommand(context: CommandContext, options: UpOptions, nam
     port,
     dataDirectory,
   }));
-  const { directory, systemFile, manager } = lab;
+  const { directory, systemFile, manager, notes } = lab;
   const addressFile = manager === "streaming" ? lab.addressFile : null;
-  return { result: { lab: lab.name, manager, tookMs, directory, systemFile, addressFile, nodes } };
+  const known = { manager, tookMs, directory, systemFile, addressFile, clientUrl: clientUrl ?? null };
+  return { result: { lab: lab.name, ...known, nodes, ...notes } };
 }
 
-function tell({ out }: CommandContext, lab: Lab, tookMs: number): void {
+function tell({ out }: CommandContext, lab: Lab, tookMs: number, clientUrl: string | undefined): void {
   const { style } = out;
+  const { replacements, inside } = lab.notes;
+  if (replacements.length > 0) {
+    out.text("What could not stay as it was given:");
+    out.table(
+      replacements.map(({ where, was, is, why }) => [`  ${where}`, was ?? "(not given)", is ?? "(left out)", why]),
+      ["  where", "was", "is", "because"],
+    );
+    out.text("");
+  }
   out.text(`The lab ${style.bold(lab.name)} is up, after ${durationText(tookMs)}. It outlives this terminal.`, "");
   out.table(
     lab.nodes.map(({ name, role, url }) => [`  ${name}`, role, url]),
     ["  node", "role", "connect with psql"],
+  );
+  const ways = Object.entries(inside);
+  if (ways.length > 0) out.text("");
+  out.table(
+    ways.map(([node, command]) => [`  ${node}`, command]),
+    ["  node", "a shell on its machine"],
   );
   out.text(
     "",
     `system file   ${lab.systemFile}`,
     ...(lab.manager === "streaming"
       ? [`address file  ${lab.addressFile}`, "              (where the primary is; clients read it)"]
-      : [`failover      ${lab.manager} does it, and tells the clients: blackstart lab status`]),
+      : [
+          `clients       ${clientUrl ?? "are led nowhere now"}`,
+          `              (now: ${lab.manager} fails over, and tells them)`,
+        ]),
     "",
     style.bold("To try next"),
     "  blackstart status              how it stands",

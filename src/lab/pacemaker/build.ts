@@ -1,0 +1,93 @@
+import { BlackstartError } from "../../base/error.ts";
+import { pollUntil } from "../../base/time.ts";
+import type { LabOptions, Opinion } from "../lab.ts";
+import type { LabRecord, NodeRecord } from "../record.ts";
+import { waitUntilSettled, writeThroughAddress } from "./cluster.ts";
+import { bootHost, makeDisk } from "./host.ts";
+import { startNetwork } from "./network.ts";
+import { opinions } from "./opinions.ts";
+import { shapeOf } from "./places.ts";
+import { makeServers, startServerOn } from "./servers.ts";
+
+const steadyTimeoutMs = 90_000;
+
+/**
+ * The servers run and hold their addresses before Pacemaker starts, as on a cluster whose Pacemaker was restarted: it finds
+ * a primary with its standbys and takes them over. So the roles are those that were planned, and nobody waits for elections
+ * among servers that are all alike.
+ */
+export async function build(record: LabRecord, options: LabOptions): Promise<LabRecord> {
+  for (const node of record.nodes) makeDisk(record, node);
+  const [{ network, hosts }] = await allOrFirstError([
+    startNetwork(record).then(async (network) => ({
+      network,
+      hosts: await allOrFirstError(record.nodes.map((node) => bootHost(record, node, addressesAtFirst(record, node)))),
+    })),
+    makeServers(record, options.settings ?? {}),
+  ]);
+  network.say("relay");
+  await allOrFirstError(record.nodes.map((node) => startServerOn(record, node)));
+  for (const host of hosts) host.say("manage");
+  return { ...record, nodes: await steady(record) };
+}
+
+/** A failure is told when everything that was begun has ended: what follows clears away, and must not be overtaken. */
+export async function allOrFirstError<const T extends readonly unknown[]>(
+  begun: T,
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(begun);
+  return Promise.all(begun);
+}
+
+function addressesAtFirst(record: LabRecord, { name }: NodeRecord): readonly string[] {
+  const { virtualAddresses, nodes } = shapeOf(record);
+  const place = nodes[0]?.name === name ? "primary" : nodes[1]?.name === name ? "elsewhere" : undefined;
+  return virtualAddresses.filter((one) => one.place === place).map(({ address, prefix }) => `${address}/${prefix}`);
+}
+
+/**
+ * The nodes with the roles that Pacemaker has given them: one primary, every other streaming, as many of them synchronous
+ * as there should be; Pacemaker at rest, and a client's write through the address. A configuration may well move the
+ * primary as soon as it is read.
+ */
+async function steady(record: LabRecord): Promise<readonly NodeRecord[]> {
+  const nodes = await pollUntil(
+    async () => {
+      const now = withRoles(record.nodes, await opinions(record));
+      if (now === undefined) return undefined;
+      const { settled } = await waitUntilSettled(record, { timeoutMs: 1500 });
+      return settled && (await writeThroughAddress(record)).ok ? now : undefined;
+    },
+    { everyMs: 250, timeoutMs: steadyTimeoutMs },
+  );
+  if (nodes !== undefined) return nodes;
+  throw new BlackstartError("LAB_FAILED", {
+    what: `Pacemaker did not bring the cluster into order within ${steadyTimeoutMs / 1000} s.`,
+    why: `It says: ${
+      Object.entries(await opinions(record))
+        .map(([name, said]) => `${name} ${said.words}`)
+        .join("; ") || "nothing"
+    }. A client's write: ${whyNot(await writeThroughAddress(record))}`,
+    next: "See whether the configuration has a place for every resource, e.g. with crm_simulate --live-check --show-scores.",
+  });
+}
+
+function whyNot(write: Awaited<ReturnType<typeof writeThroughAddress>>): string {
+  return write.ok ? "goes through." : write.why;
+}
+
+function withRoles(
+  planned: readonly NodeRecord[],
+  said: Readonly<Record<string, Opinion>>,
+): readonly NodeRecord[] | undefined {
+  const nodes = planned.flatMap((node): NodeRecord[] => {
+    const role = said[node.name]?.role;
+    return role === "primary" || role === "synchronous" || role === "asynchronous" ? [{ ...node, role }] : [];
+  });
+  const kinds = (all: readonly NodeRecord[]) =>
+    all
+      .map(({ role }) => role)
+      .toSorted()
+      .join();
+  return kinds(nodes) === kinds(planned) ? nodes : undefined;
+}
