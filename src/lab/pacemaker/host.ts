@@ -131,12 +131,14 @@ export function hostProcesses(record: LabRecord, node: NodeRecord): readonly Pro
 
 /** What a power cut does: the end of the first process is, at once, the end of all of them. */
 export async function switchOff(record: LabRecord, nodes: readonly NodeRecord[]): Promise<void> {
-  const first = () => nodes.map((node) => hostProcess(record, node)).filter((identity) => identity !== undefined);
-  const namespaces = first()
-    .map(processNamespace)
-    .filter((namespace) => namespace !== undefined);
-  await endAll(first);
-  await endAll(() => namespaces.flatMap(processesInNamespace));
+  const first = nodes.map((node) => hostProcess(record, node)).filter((identity) => identity !== undefined);
+  const namespaces = first.map(processNamespace).filter((namespace) => namespace !== undefined);
+  await endAll(() => first.filter(isAlive));
+  const left = () => [
+    ...namespaces.flatMap(processesInNamespace),
+    ...nodes.flatMap((node) => hostProcesses(record, node)),
+  ];
+  await endAll(left);
 }
 
 /** A command on a host. Throws NOT_POSSIBLE_NOW where that is switched off. */
