@@ -55,6 +55,16 @@ export function argumentsOf(pid: number): readonly string[] {
   }
 }
 
+/** The pid that a process itself has, in its innermost namespace of pids (proc(5), NSpid); ours, where it is in ours. */
+export function ownPidOf(pid: number): number {
+  try {
+    const line = /^NSpid:\s*(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1];
+    return Number(line?.trim().split(/\s+/).at(-1) ?? pid);
+  } catch {
+    return pid; // It is gone.
+  }
+}
+
 /** The processes of a namespace of process ids (`pid:[4026532…]`), as the kernel names it. */
 export function processesInNamespace(namespace: string): readonly ProcessInfo[] {
   return readdirSync("/proc")

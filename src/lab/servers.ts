@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { serverProcessesIn } from "./processes.ts";
+import { ownPidOf, serverProcessesIn } from "./processes.ts";
 import type { NodeRecord } from "./record.ts";
 
 /** PostgreSQL removes the file when it promotes. */
@@ -17,5 +17,5 @@ export function postmasterOf(node: NodeRecord): number | undefined {
   const file = join(node.dataDirectory, "postmaster.pid");
   if (!existsSync(file)) return undefined;
   const pid = Number.parseInt(readFileSync(file, "utf8"), 10);
-  return serverProcessesIn(node.dataDirectory).find((info) => info.pid === pid)?.pid;
+  return serverProcessesIn(node.dataDirectory).find((info) => ownPidOf(info.pid) === pid)?.pid;
 }

@@ -23,7 +23,7 @@ export function adaptServers({ cib, tell }: Adaptation, { primitive }: Database,
     if (was === is) return;
     tell({
       where: `${resource}, ${name}`,
-      ...(was === undefined ? {} : { was }),
+      ...(was === undefined ? {} : { was: shown(name, was) }),
       ...(is === undefined ? {} : { is }),
       why,
     });
@@ -89,6 +89,11 @@ function nodesOf(cib: Document, resource: string, list: string | undefined, sync
     id: index + 1,
     role: index === 0 ? "primary" : index === 1 && synchronous ? "synchronous" : "asynchronous",
   }));
+}
+
+/** What is told may end in a log: no password is. */
+function shown(name: string, value: string): string {
+  return name === "monitor_password" ? "***" : value.replace(/\b(password\s*=\s*)('[^']*'|\S+)/g, "$1***");
 }
 
 /** Of `primary_conninfo_opt` what is about the connection itself. */

@@ -79,6 +79,12 @@ const options: readonly Readonly<{ name: string; is: string | undefined; why: st
     why: "nobody else is to be waited for at the start; the default is 20 s",
     always: true,
   },
+  {
+    name: "load-threshold",
+    is: "0%",
+    why: "a lab's hosts share this machine's processors, and each would hold back for the load of all",
+    always: true,
+  },
   { name: "stonith-watchdog-timeout", is: undefined, why: "a lab has no watchdog" },
   { name: "have-watchdog", is: undefined, why: "a lab has no watchdog" },
   { name: "maintenance-mode", is: undefined, why: "a cluster in maintenance does not react to anything" },

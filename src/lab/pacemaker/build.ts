@@ -2,7 +2,7 @@ import { BlackstartError } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
 import type { LabOptions, Opinion } from "../lab.ts";
 import type { LabRecord, NodeRecord } from "../record.ts";
-import { waitUntilSettled, writeThroughAddress } from "./cluster.ts";
+import { endMaintenance, liveState, waitUntilSettled, writeThroughAddress } from "./cluster.ts";
 import { bootHost, makeDisk } from "./host.ts";
 import { startNetwork } from "./network.ts";
 import { opinions } from "./opinions.ts";
@@ -14,7 +14,8 @@ const steadyTimeoutMs = 90_000;
 /**
  * The servers run and hold their addresses before Pacemaker starts, as on a cluster whose Pacemaker was restarted: it finds
  * a primary with its standbys and takes them over. So the roles are those that were planned, and nobody waits for elections
- * among servers that are all alike.
+ * among servers that are all alike. Until it has looked at everything everywhere it is in maintenance mode: with half of it
+ * seen, it would stop what seems out of place.
  */
 export async function build(record: LabRecord, options: LabOptions): Promise<LabRecord> {
   for (const node of record.nodes) makeDisk(record, node);
@@ -28,6 +29,7 @@ export async function build(record: LabRecord, options: LabOptions): Promise<Lab
   network.say("relay");
   await allOrFirstError(record.nodes.map((node) => startServerOn(record, node)));
   for (const host of hosts) host.say("manage");
+  await takenOver(record);
   return { ...record, nodes: await steady(record) };
 }
 
@@ -43,6 +45,22 @@ function addressesAtFirst(record: LabRecord, { name }: NodeRecord): readonly str
   const { virtualAddresses, nodes } = shapeOf(record);
   const place = nodes[0]?.name === name ? "primary" : nodes[1]?.name === name ? "elsewhere" : undefined;
   return virtualAddresses.filter((one) => one.place === place).map(({ address, prefix }) => `${address}/${prefix}`);
+}
+
+/** Waits until Pacemaker knows of each resource on each host whether it is there, and then lets it act. */
+async function takenOver(record: LabRecord): Promise<void> {
+  const { resource, virtualAddresses } = shapeOf(record);
+  const all = [resource, ...virtualAddresses.map((one) => one.resource)];
+  const known = await pollUntil(
+    async () => {
+      const state = await liveState(record);
+      return state?.nodes.every((node) => all.every((name) => node.known.includes(name))) ? true : undefined;
+    },
+    { everyMs: 200, timeoutMs: steadyTimeoutMs },
+  );
+  if (!known) throw notInOrder("Pacemaker did not see every host's resources", await disorder(record));
+  await waitUntilSettled(record, { timeoutMs: steadyTimeoutMs });
+  await endMaintenance(record);
 }
 
 /**
@@ -61,14 +79,19 @@ async function steady(record: LabRecord): Promise<readonly NodeRecord[]> {
     { everyMs: 250, timeoutMs: steadyTimeoutMs },
   );
   if (nodes !== undefined) return nodes;
-  throw new BlackstartError("LAB_FAILED", {
-    what: `Pacemaker did not bring the cluster into order within ${steadyTimeoutMs / 1000} s.`,
-    why: `It says: ${
-      Object.entries(await opinions(record))
-        .map(([name, said]) => `${name} ${said.words}`)
-        .join("; ") || "nothing"
-    }. A client's write: ${whyNot(await writeThroughAddress(record))}`,
-    next: "See whether the configuration has a place for every resource, e.g. with crm_simulate --live-check --show-scores.",
+  throw notInOrder("Pacemaker did not bring the cluster into order", await disorder(record));
+}
+
+async function disorder(record: LabRecord): Promise<string> {
+  const said = Object.entries(await opinions(record)).map(([name, { words }]) => `${name} ${words}`);
+  return `It says: ${said.join("; ") || "nothing"}. A client's write: ${whyNot(await writeThroughAddress(record))}`;
+}
+
+function notInOrder(what: string, why: string): BlackstartError {
+  return new BlackstartError("LAB_FAILED", {
+    what: `${what} within ${steadyTimeoutMs / 1000} s.`,
+    why,
+    next: "See whether the configuration has a place for every resource, e.g. with crm_simulate --show-scores.",
   });
 }
 

@@ -2,7 +2,7 @@ import { BlackstartError } from "../../base/error.ts";
 import { delay, type Instant, pollUntil, systemClock } from "../../base/time.ts";
 import { withConnection } from "../../drivers/postgres/connection.ts";
 import type { LabRecord } from "../record.ts";
-import type { VirtualAddress } from "./configuration.ts";
+import type { ShapeNode, VirtualAddress } from "./configuration.ts";
 import { hostProcess, mustOnHost, onHost } from "./host.ts";
 import { clientFolder, shapeOf, urlThrough } from "./places.ts";
 import { type ClusterState, clusterState } from "./state.ts";
@@ -13,28 +13,37 @@ import { append, childrenOf, formatXml, parseCib, remove, sectionOf } from "./xm
  * switched on; of several partitions the one with the majority is asked.
  */
 
-const queryTimeoutMs = 10_000;
+const queryTimeoutMs = 5000;
 
-/** The cluster information base as it is now, with its status section: what `crm_simulate --xml-file` takes. */
+/**
+ * The cluster information base as it is now, with its status section: what `crm_simulate --xml-file` takes. Of the first
+ * host that is with the majority; where none is, of the first that answers.
+ */
 export async function liveCib(record: LabRecord): Promise<string> {
-  const answers = await Promise.all(
-    shapeOf(record)
-      .nodes.filter((node) => hostProcess(record, node) !== undefined)
-      .map((node) =>
-        onHost(record, node, ["cibadmin", "--query"], { timeoutMs: queryTimeoutMs }).catch((error: unknown) => {
-          if (error instanceof BlackstartError) return undefined; // Switched off meanwhile, or it hangs.
-          throw error;
-        }),
-      ),
-  );
-  const texts = answers.flatMap((answer) => (answer?.code === 0 ? [answer.stdout] : []));
-  const best = texts.find((text) => /<cib[^>]* have-quorum="1"/.test(text)) ?? texts[0];
-  if (best !== undefined) return best;
+  let answer: string | undefined;
+  for (const node of shapeOf(record).nodes) {
+    const text = await cibOf(record, node);
+    if (text !== undefined && /<cib\b[^>]* have-quorum="1"/.test(text)) return text;
+    answer ??= text;
+  }
+  if (answer !== undefined) return answer;
   throw new BlackstartError("NOT_POSSIBLE_NOW", {
     what: `Pacemaker does not answer on any host of the lab ${record.name}.`,
     why: "The hosts are switched off, or it has not begun yet.",
     next: "See `blackstart lab status`.",
   });
+}
+
+/** Undefined: the host is switched off, or Pacemaker does not answer there (yet, or any more). */
+async function cibOf(record: LabRecord, node: ShapeNode): Promise<string | undefined> {
+  if (hostProcess(record, node) === undefined) return undefined;
+  try {
+    const { code, stdout } = await onHost(record, node, ["cibadmin", "--query"], { timeoutMs: queryTimeoutMs });
+    return code === 0 ? stdout : undefined;
+  } catch (error) {
+    if (error instanceof BlackstartError) return undefined; // Switched off meanwhile, or it hangs.
+    throw error;
+  }
 }
 
 /** The state of the cluster now; undefined while Pacemaker answers nowhere. */
@@ -180,6 +189,11 @@ export async function* statesOverTime(
 export async function forgetFailures(record: LabRecord, node?: string): Promise<void> {
   const where = node === undefined ? [] : ["--node", node];
   await onDecidingHost(record, ["crm_resource", "--cleanup", ...where], "");
+}
+
+/** Lets a cluster act that was started in maintenance mode. */
+export async function endMaintenance(record: LabRecord): Promise<void> {
+  await onDecidingHost(record, ["crm_attribute", "--name", "maintenance-mode", "--delete"], "");
 }
 
 function nobodyDecides(record: LabRecord): BlackstartError {

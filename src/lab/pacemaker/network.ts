@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { BlackstartError } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
 import type { ProcessIdentity } from "../processes.ts";
 import { type NetworkState, readJson, writeJson } from "../proxy/network.ts";
@@ -88,7 +89,12 @@ export async function plugIn(
     },
     { everyMs: 20, timeoutMs },
   );
-  if (!cleared) throw new Error(`the interface ${name} does not go away`);
+  if (!cleared)
+    throw new BlackstartError("LAB_FAILED", {
+      what: `The host ${node.name} cannot be plugged in.`,
+      why: `The interface ${name} of the time before it was switched off does not go away.`,
+      next: `Take the lab down and make it anew: blackstart lab down ${record.name}`,
+    });
   await mustRunInside(network, ["ip", "-batch", "-"], {
     networkOnly: true,
     input: `link add ${name} type veth peer name eth0 netns ${host.pid}\nlink set ${name} master bridge up\n`,
@@ -152,8 +158,12 @@ function stateFile({ directory }: LabRecord, { name }: NodeRecord): string {
 
 function bridgeOf(record: LabRecord): ProcessIdentity {
   const identity = networkProcess(record);
-  if (identity === undefined) throw new Error(`the network of the lab ${record.name} is gone`);
-  return identity;
+  if (identity !== undefined) return identity;
+  throw new BlackstartError("NOT_POSSIBLE_NOW", {
+    what: `The network of the lab ${record.name} is gone.`,
+    why: `Its process has ended; ${join(record.directory, "relay.log")} may say why.`,
+    next: `Take the lab down and make it anew: blackstart lab down ${record.name}`,
+  });
 }
 
 function interfaceOf(record: LabRecord, node: NodeRecord): string {

@@ -13,7 +13,7 @@ import { assertSocketPath } from "./host-files.ts";
 import { assertVerified, cibFromCrm, upgradedCib } from "./offline-tools.ts";
 import { cibFile, clientFolder, folderOf, socketIn, urlThrough } from "./places.ts";
 import { hasAgent, requirePacemaker } from "./requirements.ts";
-import { parseCib } from "./xml.ts";
+import { formatXml, parseCib, sectionOf, setValue } from "./xml.ts";
 
 const ownSource = "the lab's own configuration";
 
@@ -38,7 +38,7 @@ export async function prepare(options: LabOptions): Promise<Binaries> {
 export async function plan(site: LabSite, options: LabOptions): Promise<LabPlan> {
   const { shape, replacements, cib } = await configurationFor(site, options);
   await assertVerified(cib, options.pacemaker?.source ?? ownSource);
-  writeFileSync(cibFile(site), cib);
+  writeFileSync(cibFile(site), inMaintenance(cib));
   const nodes = shape.nodes.map(({ name, role }): NodeRecord => {
     const dataDirectory = join(site.nodesDirectory, name, "data");
     const folder = folderOf({ dataDirectory });
@@ -67,4 +67,11 @@ async function configurationFor(
   if (given.kind === "cib") parseCib(given.text, given.source);
   const cib = given.kind === "crm" ? await cibFromCrm(given.text, given.source) : given.text;
   return adaptConfiguration(await upgradedCib(cib), { ...lab, source: given.source });
+}
+
+/** As the hosts start with it; `endMaintenance` takes it out again. */
+function inMaintenance(text: string): string {
+  const cib = parseCib(text, ownSource);
+  setValue(sectionOf(cib, "crm_config"), "cluster_property_set", "maintenance-mode", "true");
+  return formatXml(cib);
 }

@@ -4,7 +4,6 @@ import type { LabRecord, NodeRecord } from "../record.ts";
 import { isRunning } from "../servers.ts";
 import { allOrFirstError } from "./build.ts";
 import { bootHost, hostProcess } from "./host.ts";
-import { networkProcess, startNetwork } from "./network.ts";
 import { opinions } from "./opinions.ts";
 import { accepts, isLockedOut } from "./rejoin.ts";
 
@@ -17,7 +16,6 @@ const powerOnTimeoutMs = 60_000;
 export async function powerOn(record: LabRecord, nodes: readonly NodeRecord[]): Promise<readonly NodeRecord[]> {
   const down = nodes.filter((node) => hostProcess(record, node) === undefined || !isRunning(node));
   const off = down.filter((node) => hostProcess(record, node) === undefined);
-  if (off.length > 0 && networkProcess(record) === undefined) (await startNetwork(record)).say("relay");
   for (const host of await allOrFirstError(off.map((node) => bootHost(record, node)))) host.say("manage");
   const awaited = down.filter((node) => !isLockedOut(node));
   const answer = await pollUntil(

@@ -1,4 +1,5 @@
-import { childrenOf, elementsOf, parseCib } from "./xml.ts";
+import type { Element } from "@xmldom/xmldom";
+import { childrenOf, elementsOf, idOf, parseCib } from "./xml.ts";
 
 /** What the cluster information base says at one moment. */
 export type ClusterState = Readonly<{
@@ -17,6 +18,8 @@ export type NodeState = Readonly<{
   status: string | undefined;
   /** What it may become: the promotion score, as `1000`, `100`, `-INFINITY`. */
   promotionScore: string | undefined;
+  /** Resources of which it is known whether they are active here. */
+  known: readonly string[];
   /** Resources whose last recorded action left them active here, clones without their numbers. */
   active: readonly string[];
 }>;
@@ -44,6 +47,7 @@ export function clusterState(text: string, resource: string): ClusterState {
         online,
         status: value(`${resource}-status`),
         promotionScore: value(`master-${resource}`),
+        known: state === undefined || !online ? [] : elementsOf(state, "lrm_resource").map(nameOf),
         active: state === undefined || !online ? [] : activeIn(state),
       };
     }),
@@ -51,13 +55,17 @@ export function clusterState(text: string, resource: string): ClusterState {
 }
 
 /** By the action with the highest call of each resource: a successful start, promotion or monitor leaves it active. */
-function activeIn(state: ReturnType<typeof elementsOf>[number]): readonly string[] {
+function activeIn(state: Element): readonly string[] {
   return elementsOf(state, "lrm_resource").flatMap((resource) => {
     const [last] = elementsOf(resource, "lrm_rsc_op")
       .filter((operation) => operation.getAttribute("operation") !== "notify")
       .toSorted((a, b) => Number(b.getAttribute("call-id")) - Number(a.getAttribute("call-id")));
     const code = last?.getAttribute("rc-code");
     const active = last?.getAttribute("operation") !== "stop" && (code === "0" || code === "8");
-    return active ? [(resource.getAttribute("id") ?? "").replace(/:\d+$/, "")] : [];
+    return active ? [nameOf(resource)] : [];
   });
+}
+
+function nameOf(resource: Element): string {
+  return idOf(resource).replace(/:\d+$/, "");
 }
