@@ -18,7 +18,7 @@ import { formatXml, parseCib, sectionOf, setValue } from "./xml.ts";
 const ownSource = "the lab's own configuration";
 
 export async function prepare(options: LabOptions): Promise<Binaries> {
-  requirePacemaker({ crmShell: options.pacemaker?.kind === "crm" });
+  requirePacemaker(options.pacemaker?.kind === "crm");
   const standbys = options.standbys ?? ["synchronous", "asynchronous"];
   if (options.proxied)
     throw new BlackstartError("USAGE", {

@@ -20,42 +20,39 @@ const needed: readonly Readonly<{ what: string; package: string }>[] = [
   { what: "runuser", package: "util-linux" },
 ];
 
-/** Throws what keeps this machine from running a Pacemaker lab: the platform, the account, packages. */
-export function requirePacemaker(options: Readonly<{ crmShell: boolean }>): void {
-  const reason = reasonAgainst(options);
-  if (reason === undefined) return;
-  throw new BlackstartError("LAB_UNSUPPORTED", {
-    what: "A lab with Pacemaker cannot be made here.",
-    ...reason,
-  });
+type Machine = Readonly<{ platform: string; isRoot: boolean; has: (what: string) => boolean }>;
+
+/** Throws what keeps this machine from running a lab with Pacemaker: the platform, packages, the account. */
+export function requirePacemaker(crmShell: boolean): void {
+  const has = (what: string) => (what.startsWith("/") ? existsSync(what) : findProgram([what]) !== undefined);
+  const reason = whatIsMissing({ platform: process.platform, isRoot: process.getuid?.() === 0, has }, crmShell);
+  if (reason !== undefined)
+    throw new BlackstartError("LAB_UNSUPPORTED", { what: "A lab with Pacemaker cannot be made here.", ...reason });
 }
 
-function reasonAgainst({
-  crmShell,
-}: Readonly<{ crmShell: boolean }>): Readonly<{ why: string; next: string }> | undefined {
-  if (process.platform !== "linux")
+/** Pure. @param crmShell whether crm itself is needed, to read its language */
+export function whatIsMissing(
+  { platform, isRoot, has }: Machine,
+  crmShell: boolean,
+): Readonly<{ why: string; next: string }> | undefined {
+  if (platform !== "linux")
     return { why: "Its hosts are Linux namespaces.", next: "Make it on a Linux machine, or a virtual one." };
   const missing = [...needed, ...(crmShell ? [{ what: "crm", package: "crmsh" }] : [])].filter(
-    ({ what }) => !isThere(what),
+    ({ what }) => !has(what),
   );
   if (missing.length > 0) {
     const packages = [...new Set(missing.map((one) => one.package))].join(" ");
-    const install = existsSync("/usr/bin/dnf") ? "dnf" : "apt-get";
     return {
       why: `There is no ${missing.map(({ what }) => what).join(", no ")}.`,
-      next: `Install it: ${install} install ${packages}`,
+      next: `Install it, on Debian or Ubuntu: apt-get install ${packages}`,
     };
   }
-  if (process.getuid?.() !== 0)
+  if (!isRoot)
     return {
       why: "Only root may make hosts with a network of their own.",
       next: "Run it again as root, e.g. with sudo.",
     };
   return undefined;
-}
-
-function isThere(what: string): boolean {
-  return what.startsWith("/") ? existsSync(what) : findProgram([what]) !== undefined;
 }
 
 /** Whether the agent of a resource (`ocf:heartbeat:IPaddr2`) is on this machine. */
