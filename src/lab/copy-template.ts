@@ -11,7 +11,7 @@ export async function copyTemplate(node: NodeRecord, template: string): Promise<
   const account = serverAccount();
   // The account owns the folder around it as well: what rewinds and clones puts things beside the data directory.
   const folder = dirname(node.dataDirectory);
-  mkdirSync(folder, { mode: 0o755 });
+  mkdirSync(folder, { recursive: true, mode: 0o755 });
   if (account !== undefined) chownSync(folder, account.uid, account.gid);
   await promisify(execFile)("cp", ["-a", template, node.dataDirectory]).catch((error) => {
     throw new BlackstartError("LAB_FAILED", {
