@@ -1,3 +1,4 @@
+import { BlackstartError, messageOf, whatAndWhy } from "../../src/base/error.ts";
 import type { ManagerName } from "../../src/lab/lab.ts";
 import { managerNamed } from "../../src/lab/managers.ts";
 
@@ -7,6 +8,6 @@ export async function missingFor(manager: ManagerName): Promise<string | false> 
     .prepare({})
     .then(
       () => false,
-      (error: Error) => error.message,
+      (error: unknown) => (error instanceof BlackstartError ? whatAndWhy(error) : messageOf(error)),
     );
 }

@@ -75,7 +75,7 @@ const options: readonly Readonly<{ name: string; is: string | undefined; why: st
   { name: "stonith-enabled", is: "false", why: "a lab has no fencing device", always: true },
   {
     name: "dc-deadtime",
-    is: "2s",
+    is: "1s",
     why: "nobody else is to be waited for at the start; the default is 20 s",
     always: true,
   },

@@ -8,6 +8,7 @@ import { startNetwork } from "./network.ts";
 import { opinions } from "./opinions.ts";
 import { shapeOf } from "./places.ts";
 import { makeServers, startServerOn } from "./servers.ts";
+import type { NodeState } from "./state.ts";
 
 const steadyTimeoutMs = 90_000;
 
@@ -47,19 +48,23 @@ function addressesAtFirst(record: LabRecord, { name }: NodeRecord): readonly str
   return virtualAddresses.filter((one) => one.place === place).map(({ address, prefix }) => `${address}/${prefix}`);
 }
 
-/** Waits until Pacemaker knows of each resource on each host whether it is there, and then lets it act. */
+/**
+ * Waits until Pacemaker knows of each resource on each host whether it is there, and from the agent what each server may
+ * become; and then lets it act.
+ */
 async function takenOver(record: LabRecord): Promise<void> {
   const { resource, virtualAddresses } = shapeOf(record);
   const all = [resource, ...virtualAddresses.map((one) => one.resource)];
-  const known = await pollUntil(
+  const isSeen = ({ known, promotionScore }: NodeState) =>
+    promotionScore !== undefined && all.every((name) => known.includes(name));
+  const seen = await pollUntil(
     async () => {
       const state = await liveState(record);
-      return state?.nodes.every((node) => all.every((name) => node.known.includes(name))) ? true : undefined;
+      return state?.nodes.every(isSeen) ? true : undefined;
     },
     { everyMs: 200, timeoutMs: steadyTimeoutMs },
   );
-  if (!known) throw notInOrder("Pacemaker did not see every host's resources", await disorder(record));
-  await waitUntilSettled(record, { timeoutMs: steadyTimeoutMs });
+  if (!seen) throw notInOrder("Pacemaker did not see every host's resources", await disorder(record));
   await endMaintenance(record);
 }
 

@@ -1,3 +1,4 @@
+import type { Element } from "@xmldom/xmldom";
 import { BlackstartError } from "../../base/error.ts";
 import { delay, type Instant, pollUntil, systemClock } from "../../base/time.ts";
 import { withConnection } from "../../drivers/postgres/connection.ts";
@@ -6,7 +7,7 @@ import type { ShapeNode, VirtualAddress } from "./configuration.ts";
 import { hostProcess, mustOnHost, onHost } from "./host.ts";
 import { clientFolder, shapeOf, urlThrough } from "./places.ts";
 import { type ClusterState, clusterState } from "./state.ts";
-import { append, childrenOf, formatXml, parseCib, remove, sectionOf } from "./xml.ts";
+import { childrenOf, formatXml, idOf, parseCib, remove, sectionOf } from "./xml.ts";
 
 /*
  * What one asks a running Pacemaker, and tells it. Everything goes through its own tools, on a host of the lab that is
@@ -61,32 +62,23 @@ export async function liveState(record: LabRecord): Promise<ClusterState | undef
  * @param xml e.g. `<rsc_colocation id="…" score="-50" rsc="…" with-rsc="…" with-rsc-role="Promoted"/>`
  */
 export async function applyConstraint(record: LabRecord, xml: string): Promise<void> {
-  const cib = parseCib(await liveCib(record), "The lab's own configuration");
-  const constraints = sectionOf(cib, "constraints");
-  const wanted = parseCib(`<cib>${xml}</cib>`, "The constraint").documentElement?.firstChild;
-  if (wanted === null || wanted === undefined || wanted.nodeType !== wanted.ELEMENT_NODE)
-    throw new Error("a constraint is one XML element");
-  const element = wanted as ReturnType<typeof append>;
-  for (const known of childrenOf(constraints))
-    if (known.getAttribute("id") === element.getAttribute("id")) remove(known);
-  constraints.appendChild(cib.importNode(element, true));
-  await onDecidingHost(
-    record,
-    ["cibadmin", "--replace", "--scope", "constraints", "--xml-pipe"],
-    formatXml(constraints),
-  );
+  const [wanted] = childrenOf(parseCib(`<cib>${xml}</cib>`, "The constraint").documentElement as Element);
+  if (wanted === undefined) throw new Error("a constraint is one XML element");
+  await replaceConstraint(record, idOf(wanted), wanted);
 }
 
 /** Takes one constraint out, by its id; one that is not there stays away. */
 export async function removeConstraint(record: LabRecord, id: string): Promise<void> {
+  await replaceConstraint(record, id, undefined);
+}
+
+async function replaceConstraint(record: LabRecord, id: string, wanted: Element | undefined): Promise<void> {
   const cib = parseCib(await liveCib(record), "The lab's own configuration");
   const constraints = sectionOf(cib, "constraints");
-  for (const known of childrenOf(constraints)) if (known.getAttribute("id") === id) remove(known);
-  await onDecidingHost(
-    record,
-    ["cibadmin", "--replace", "--scope", "constraints", "--xml-pipe"],
-    formatXml(constraints),
-  );
+  for (const known of childrenOf(constraints)) if (idOf(known) === id) remove(known);
+  if (wanted !== undefined) constraints.appendChild(cib.importNode(wanted, true));
+  const replace = ["cibadmin", "--replace", "--scope", "constraints", "--xml-pipe"];
+  await onDecidingHost(record, replace, formatXml(constraints));
 }
 
 const commandTimeoutMs = 60_000;

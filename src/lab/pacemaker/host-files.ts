@@ -70,8 +70,8 @@ export function repairedShellFunctions(text: string): string {
 export type HostPlaces = Readonly<{ folder: string; name: string; shellFunctions: string }>;
 
 /**
- * The first process of a host. It does nothing until it is told to, twice, so that a host of which lab.json's makers have
- * made no note cannot exist: when they are gone its input ends, and it with it. Then it stays, and reaps.
+ * The first process of a host. It does nothing until it is told to, twice, so that no host can be that was
+ * not noted: when its maker is gone, its input ends, and it with it. Then it stays, and reaps.
  */
 export function initScript({ folder, name, shellFunctions }: HostPlaces): string {
   const bind = (from: string, to: string) => `mount --bind ${quoted(`${folder}/${from}`)} ${quoted(to)}`;
@@ -115,7 +115,7 @@ export function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** The links and addresses of one host, for \`ip -batch\` in its network. */
+/** The links and addresses of one host, for `ip -batch` in its network. */
 export function hostLinks({ addresses }: ShapeNode, more: readonly string[]): string {
   return [
     "link set lo up",

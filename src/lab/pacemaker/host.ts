@@ -1,5 +1,4 @@
-import { chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { existsSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BlackstartError } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";

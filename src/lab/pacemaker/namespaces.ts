@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
+import { homedir } from "node:os";
 import { closeSync, openSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { BlackstartError } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
@@ -28,7 +29,8 @@ export async function startInNamespaces(
     cwd: start.folder,
     detached: true,
     stdio: ["pipe", log, log],
-    env: { ...process.env, PATH: systemPath },
+    // Nothing of ours: a PGOPTIONS of the caller would be every agent's.
+    env: { PATH: systemPath, LC_ALL: "C.UTF-8" },
   });
   closeSync(log);
   const input = child.stdin as Socket;
@@ -52,7 +54,12 @@ export async function startInNamespaces(
       next: "In a container, give it the right to make namespaces and to mount (CAP_SYS_ADMIN, CAP_NET_ADMIN).",
     });
   }
-  noted(identity);
+  try {
+    noted(identity);
+  } catch (error) {
+    input.destroy();
+    throw error;
+  }
   return { identity, say: (word) => void input.write(`${word}\n`) };
 }
 
@@ -98,7 +105,7 @@ export function runInside(
     args: ["--target", String(identity.pid), ...namespaces, "--", ...program],
     input: options.input ?? "",
     timeoutMs: options.timeoutMs,
-    environment: { ...process.env, PATH: systemPath, LC_ALL: "C.UTF-8" },
+    environment: { PATH: systemPath, LC_ALL: "C.UTF-8", HOME: homedir() },
     where: options.where,
   });
 }
@@ -114,7 +121,8 @@ export async function mustRunInside(...[identity, program, options]: Parameters<
   });
 }
 
-function isOff(where: string): BlackstartError {
+/** What cannot be done on a machine that is not on. */
+export function isOff(where: string): BlackstartError {
   return new BlackstartError("NOT_POSSIBLE_NOW", {
     what: `${where} is switched off.`,
     why: "Its first process is gone.",

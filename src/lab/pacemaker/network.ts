@@ -6,7 +6,14 @@ import type { ProcessIdentity } from "../processes.ts";
 import { type NetworkState, readJson, writeJson } from "../proxy/network.ts";
 import type { LabRecord, NodeRecord } from "../record.ts";
 import { hostLinks } from "./host-files.ts";
-import { mustRunInside, readAliveIdentity, type Started, startInNamespaces, writeIdentity } from "./namespaces.ts";
+import {
+  isOff,
+  mustRunInside,
+  readAliveIdentity,
+  type Started,
+  startInNamespaces,
+  writeIdentity,
+} from "./namespaces.ts";
 import { identityFile, networkPart, shapeNodeOf, shapeOf } from "./places.ts";
 
 const timeoutMs = 10_000;
@@ -119,20 +126,23 @@ export async function setHostNetwork(
   host: ProcessIdentity | undefined,
   state: NetworkState,
 ): Promise<void> {
+  if (host === undefined) {
+    if (state === "open") return;
+    throw isOff(`the host ${node.name}`);
+  }
   const cable = state === "black-hole" ? "down" : "up";
   await mustRunInside(bridgeOf(record), ["ip", "link", "set", interfaceOf(record, node), cable], {
     networkOnly: true,
     timeoutMs,
     where,
   });
-  if (host !== undefined)
-    await mustRunInside(host, ["nft", "--file", "-"], {
-      networkOnly: true,
-      input: state === "cut" ? refusing : "add table inet lab\ndelete table inet lab\n",
-      timeoutMs,
-      where: `the host ${node.name}`,
-    });
-  writeJson(stateFile(record, node), { state, host: host ?? null } satisfies KnownState);
+  await mustRunInside(host, ["nft", "--file", "-"], {
+    networkOnly: true,
+    input: state === "cut" ? refusing : "add table inet lab\ndelete table inet lab\n",
+    timeoutMs,
+    where: `the host ${node.name}`,
+  });
+  writeJson(stateFile(record, node), { state, host } satisfies KnownState);
 }
 
 /** Not its own loopback: what is on one machine goes on speaking to itself. */
@@ -144,12 +154,12 @@ table inet lab {
 }
 `;
 
-type KnownState = Readonly<{ state: NetworkState; host: ProcessIdentity | null }>;
+type KnownState = Readonly<{ state: NetworkState; host: ProcessIdentity }>;
 
 /** As it was set last; a host that was switched on since has a new cable. */
 export function hostNetwork(record: LabRecord, node: NodeRecord, host: ProcessIdentity | undefined): NetworkState {
   const known = readJson<KnownState>(stateFile(record, node));
-  return known === undefined || known.host?.startTime !== host?.startTime ? "open" : known.state;
+  return known === undefined || known.host.startTime !== host?.startTime ? "open" : known.state;
 }
 
 function stateFile({ directory }: LabRecord, { name }: NodeRecord): string {

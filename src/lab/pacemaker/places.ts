@@ -30,8 +30,8 @@ export function identityFile({ directory }: Pick<LabRecord, "directory">, part: 
   return join(directory, `${part}.process.json`);
 }
 
-/** The part that is no host: the bridge between them, and the machine that the clients are on. */
-export const networkPart = "network";
+/** The part that is no host: the bridge between them, and the machine that the clients are on. No host's name has a dot first. */
+export const networkPart = ".network";
 
 export function cibFile({ directory }: Pick<LabRecord, "directory">): string {
   return join(directory, "cib.xml");
@@ -39,7 +39,7 @@ export function cibFile({ directory }: Pick<LabRecord, "directory">): string {
 
 /** The folder of the socket that leads to a virtual address, from the clients' machine. */
 export function clientFolder({ nodesDirectory }: Pick<LabRecord, "nodesDirectory">, resource: string): string {
-  return join(nodesDirectory, "clients", resource);
+  return join(nodesDirectory, ".clients", resource);
 }
 
 export function socketIn(folder: string, port: number): string {

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BlackstartError } from "../../base/error.ts";
 import { type Binaries, findBinaries } from "../binaries.ts";
@@ -32,7 +32,14 @@ export async function prepare(options: LabOptions): Promise<Binaries> {
       why: "The agent ocf:heartbeat:pgsql makes one of them synchronous, whichever is there (rep_mode=sync).",
       next: "Leave --sync out; or give a configuration with rep_mode=async.",
     });
-  return findBinaries(options.binaries === undefined ? {} : { directory: options.binaries });
+  const binaries = await findBinaries(options.binaries === undefined ? {} : { directory: options.binaries });
+  const absent = ["pg_ctl", "psql", "pg_basebackup"].filter((name) => !existsSync(join(binaries.directory, name)));
+  if (absent.length === 0) return binaries;
+  throw new BlackstartError("LAB_UNSUPPORTED", {
+    what: `The agent ocf:heartbeat:pgsql cannot work with the PostgreSQL ${binaries.version} in ${binaries.directory}.`,
+    why: `It lacks ${absent.join(", ")}.`,
+    next: "Install a whole one, on Debian or Ubuntu: apt-get install postgresql; or name another: --binaries",
+  });
 }
 
 export async function plan(site: LabSite, options: LabOptions): Promise<LabPlan> {

@@ -65,7 +65,9 @@ async function allTakePart(record: LabRecord, nodes: readonly NodeRecord[]): Pro
 async function cloneFromPrimary(record: LabRecord, node: NodeRecord): Promise<void> {
   const { account, primaryAddress, port } = shapeOf(record);
   const kept = (file: string) => join(folderOf(node), `${file}.kept`);
-  for (const file of ownFiles) renameSync(join(node.dataDirectory, file), kept(file));
+  // Not there: an attempt before this one came so far, and no further.
+  for (const file of ownFiles)
+    if (existsSync(join(node.dataDirectory, file))) renameSync(join(node.dataDirectory, file), kept(file));
   rmSync(node.dataDirectory, { recursive: true, force: true });
   const program = quoted(join(record.binaries, "pg_basebackup"));
   const command = `cd / && ${program} -D ${hostFolder}/data -h ${primaryAddress} -p ${port} -U blackstart -c fast -X stream`;

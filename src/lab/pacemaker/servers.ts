@@ -1,9 +1,8 @@
-import { execFile } from "node:child_process";
 import { chownSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
-import { BlackstartError, messageOf } from "../../base/error.ts";
+import { BlackstartError } from "../../base/error.ts";
 import { type Account, serverAccount } from "../account.ts";
+import { copyTemplate } from "../copy-template.ts";
 import type { LabRecord, NodeRecord } from "../record.ts";
 import { logFileOf } from "../server-start.ts";
 import { configurationText, serverSettings } from "../settings.ts";
@@ -14,7 +13,6 @@ import { quoted } from "./host-files.ts";
 import { folderOf, shapeOf } from "./places.ts";
 
 const startTimeoutMs = 30_000;
-const programTimeoutMs = 60_000;
 
 /**
  * The data directories, and beside them what the agent keeps for itself, as they are in a cluster that has been running
@@ -23,20 +21,10 @@ const programTimeoutMs = 60_000;
 export async function makeServers(record: LabRecord, extra: Readonly<Record<string, string>>): Promise<void> {
   const [primary, ...standbys] = record.nodes as [NodeRecord, ...NodeRecord[]];
   const template = await templateFor({ directory: record.binaries, version: record.version });
-  await copy(template, primary);
+  await copyTemplate(primary, template);
   await addRoles(record, primary);
-  await Promise.all(standbys.map((standby) => copy(primary.dataDirectory, standby)));
+  await Promise.all(standbys.map((standby) => copyTemplate(standby, primary.dataDirectory)));
   for (const node of record.nodes) writeSettings(record, node, extra);
-}
-
-async function copy(from: string, node: NodeRecord): Promise<void> {
-  await promisify(execFile)("cp", ["-a", from, node.dataDirectory], { timeout: programTimeoutMs }).catch((error) => {
-    throw new BlackstartError("LAB_FAILED", {
-      what: `The data directory of ${node.name} could not be copied from the template.`,
-      why: messageOf(error),
-      next: "Make room on the disk, or set BLACKSTART_HOME to a folder on another one.",
-    });
-  });
 }
 
 /** The roles that the configuration speaks of, where the template has not got them. */

@@ -64,7 +64,7 @@ describe("of the servers", () => {
       "db, pgdb": "postgres",
       "db, primary_conninfo_opt": "keepalives_idle=60",
       "property stonith-enabled": "false",
-      "property dc-deadtime": "2s",
+      "property dc-deadtime": "1s",
       "property load-threshold": "0%",
     });
     const { shape, cib: made } = adapt(text);
