@@ -43,14 +43,22 @@ export function writeConfiguration(
   give(file);
 }
 
-/** A server that cannot start is started by Patroni again and again, for ever. Later on it may well be stopped for a rewind. */
-export const neverStarts = /FATAL: {2}configuration file .* contains errors|LOG: {2}database system is shut down/;
+/**
+ * A server that cannot start is started by Patroni again and again, for ever. Of use for its very first start: later on
+ * Patroni may well stop it before it is ready, for a rewind.
+ */
+export function neverStarts(said: string): boolean {
+  return (
+    !/database system is ready to accept/.test(said) &&
+    /FATAL: {2}configuration file .* contains errors|LOG: {2}database system is shut down/.test(said)
+  );
+}
 
 /**
  * Its own log is `patroni.log`; what it starts, the server first of all, writes to the same error output as it.
- * @param hopeless when this stands there, it need not be waited for any more
+ * @param hopeless whether, by what was said there, it need not be waited for any more
  */
-export function startMember(node: NodeRecord, hopeless?: RegExp): Started {
+export function startMember(node: NodeRecord, hopeless?: (said: string) => boolean): Started {
   const { dataDirectory } = node;
   return startDetached(
     "patroni",
@@ -96,7 +104,7 @@ function startDetached(
   args: readonly string[],
   directory: string,
   logFile: string,
-  hopeless?: RegExp,
+  hopeless?: (said: string) => boolean,
 ): Started {
   const log = openSync(logFile, "a");
   give(logFile);
@@ -115,7 +123,7 @@ function startDetached(
   for (const event of ["error", "exit"]) child.once(event, () => (ended = true));
   child.unref();
   const said = () => readFileSync(logFile).subarray(from).toString("utf8");
-  return { name, said, ended: () => ended || hopeless?.test(said()) === true };
+  return { name, said, ended: () => ended || hopeless?.(said()) === true };
 }
 
 function give(path: string): void {
