@@ -12,6 +12,7 @@ const benches: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
   notice: async () => (await import("./notice.ts")).run(),
   failover: async () => (await import("./failover.ts")).run(),
   idle: async () => (await import("./idle.ts")).run(),
+  wal: async () => (await import("./wal.ts")).run(),
 };
 
 const wanted = process.argv.slice(2);

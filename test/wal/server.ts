@@ -42,7 +42,7 @@ export async function withServer(
   initdb: readonly string[] = [],
 ): Promise<void> {
   const dataDirectory = join(directory, "data");
-  const owner = process.getuid?.() === 0 ? ownerIds() : undefined;
+  const owner = serverOwner();
   await mkdir(dataDirectory, { mode: 0o700 });
   if (owner !== undefined) {
     await chmod(directory, 0o755);
@@ -123,11 +123,68 @@ export async function withServer(
   }
 }
 
-function ownerIds(): { uid: number; gid: number } {
+/** Root may run no server: `nobody` does. */
+function serverOwner(): { uid: number; gid: number } | undefined {
+  if (process.getuid?.() !== 0) return undefined;
   return {
     uid: Number(execFileSync("id", ["-u", "nobody"], { encoding: "utf8" })),
     gid: Number(execFileSync("id", ["-g", "nobody"], { encoding: "utf8" })),
   };
+}
+
+const logWaitMs = 30_000;
+
+/**
+ * Starts a server on a data directory as it is and hands over what it logs, until `use` resolves; then it is stopped.
+ */
+export async function runServer(
+  binaries: string,
+  dataDirectory: string,
+  settings: Readonly<Record<string, string>>,
+  use: (
+    server: Readonly<{ log(): string; logged(pattern: RegExp): Promise<void>; ended: Promise<void> }>,
+  ) => Promise<void>,
+): Promise<void> {
+  const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+  const child = spawn(join(binaries, "postgres"), ["-D", dataDirectory, ...flags], {
+    ...serverOwner(),
+    cwd: "/",
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let log = "";
+  const listeners = new Set<() => void>();
+  const tell = () => {
+    for (const listener of listeners) listener();
+  };
+  child.stderr.on("data", (data: Buffer) => {
+    log += data.toString();
+    tell();
+  });
+  let isGone = false;
+  const ended = new Promise<void>((resolve) =>
+    child.once("close", () => {
+      isGone = true;
+      tell();
+      resolve();
+    }),
+  );
+  const logged = (pattern: RegExp) =>
+    new Promise<void>((resolve, reject) => {
+      const waited = setTimeout(() => reject(new Error(`${pattern} is not in the log:\n${log}`)), logWaitMs);
+      const look = () => {
+        if (pattern.test(log) || isGone) clearTimeout(waited);
+        if (pattern.test(log)) resolve();
+        else if (isGone) reject(new Error(`the server ended without ${pattern}:\n${log}`));
+      };
+      listeners.add(look);
+      look();
+    });
+  try {
+    await use({ log: () => log, logged, ended });
+  } finally {
+    child.kill("SIGQUIT");
+    await ended;
+  }
 }
 
 function childrenOf(pid: number): number[] {

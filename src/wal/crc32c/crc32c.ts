@@ -54,9 +54,13 @@ export function crc32cEnd(state: number): number {
   return (state ^ -1) >>> 0;
 }
 
+let kept: ChecksummedBytes | undefined;
+
 /** Of bytes that lie elsewhere; copies them. */
 export function crc32c(...parts: readonly Uint8Array[]): number {
-  const all = new ChecksummedBytes(parts.reduce((sum, part) => sum + part.length, 0));
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  if (kept === undefined || kept.bytes.length < length) kept = new ChecksummedBytes(Math.max(length, 65536));
+  const all = kept;
   let at = 0;
   for (const part of parts) {
     all.bytes.set(part, at);

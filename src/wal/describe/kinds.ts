@@ -8,6 +8,8 @@ export type RecordKind = Readonly<{
   type: string;
   /** `Heap INSERT+INIT` */
   title: string;
+  /** The same in ASCII. */
+  titleBytes: Uint8Array;
   structure: readonly StructureField[];
 }>;
 
@@ -21,5 +23,6 @@ function makeKind(resourceManager: number, info: number, version: number): Recor
   const manager = resourceManagerName(resourceManager);
   const type = recordTypeName(resourceManager, info, version);
   const title = type === manager ? manager : `${manager} ${type}`;
-  return { manager, type, title, structure: structureOf(manager, type, version) };
+  const titleBytes = Uint8Array.from(Buffer.from(title));
+  return { manager, type, title, titleBytes, structure: structureOf(manager, type, version) };
 }

@@ -28,6 +28,8 @@ export type StructureField = Readonly<{
   name: string;
   words: string;
   label: string | undefined;
+  /** The label and a space, in ASCII. */
+  labelBytes: Uint8Array;
   offset: number;
   bytes: number;
 }>;
@@ -68,7 +70,8 @@ function parse(text: string): readonly StructureField[] {
       const alignment = type === "relation" ? 4 : type === "name64" ? 1 : bytes;
       const at = Math.ceil(offset / alignment) * alignment;
       offset = at + bytes;
-      return { type, bytes, name: match[2] ?? "", label: match[3], words: match[4] ?? "", offset: at };
+      const labelBytes = Uint8Array.from(Buffer.from(match[3] ? `${match[3]} ` : ""));
+      return { type, bytes, name: match[2] ?? "", label: match[3], labelBytes, words: match[4] ?? "", offset: at };
     });
 }
 

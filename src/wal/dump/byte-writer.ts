@@ -62,15 +62,17 @@ export class ByteWriter {
   }
 
   decimal(value: number): void {
-    if (value > 0xffffffff || value < 0) return this.ascii(String(value));
+    if (value > 0x7fffffff || value < 0) return this.ascii(String(value));
+    const { bytes } = this;
     let digits = 1;
     for (let limit = 10; value >= limit && digits < 10; limit *= 10) digits++;
     let at = this.at + digits;
     this.at = at;
-    let rest = value;
+    // Whole numbers of 31 bits: then no division is one of floating point.
+    let rest = value | 0;
     do {
-      const tenth = Math.floor(rest / 10);
-      this.bytes[--at] = 48 + rest - tenth * 10;
+      const tenth = (rest / 10) | 0;
+      bytes[--at] = 48 + rest - tenth * 10;
       rest = tenth;
     } while (rest > 0);
   }
@@ -79,8 +81,10 @@ export class ByteWriter {
   hex(value: number, digitsMin = 1): void {
     const bits = Math.max(1, 32 - Math.clz32(value));
     const digits = Math.max(digitsMin, (bits + 3) >> 2);
-    for (let digit = digits - 1; digit >= 0; digit--)
-      this.bytes[this.at++] = hexDigits[(value >>> (digit * 4)) & 15] as number;
+    const { bytes } = this;
+    let at = this.at;
+    for (let shift = digits * 4 - 4; shift >= 0; shift -= 4) bytes[at++] = hexDigits[(value >>> shift) & 15] as number;
+    this.at = at;
   }
 
   lsn(value: number): void {

@@ -18,10 +18,7 @@ export function writeDetails(record: WalRecord, kind: RecordKind, version: numbe
     if (field.label === undefined) continue;
     if (field.offset + field.bytes > record.mainBytes) break;
     separate(out, start);
-    if (field.label !== "") {
-      out.ascii(field.label);
-      out.bytes[out.at++] = 0x20;
-    }
+    out.copy(field.labelBytes);
     writeValue(record, field, out);
   }
   if (record.resourceManager === resourceManager.transaction) writeTransaction(record, version, out, start);
@@ -69,7 +66,7 @@ function writeValue({ view, bytes, mainOffset }: WalRecord, field: StructureFiel
   }
 }
 
-export function writeRelation(out: ByteWriter, tablespace: number, database: number, relation: number): void {
+function writeRelation(out: ByteWriter, tablespace: number, database: number, relation: number): void {
   out.decimal(tablespace);
   out.bytes[out.at++] = 0x2f;
   out.decimal(database);

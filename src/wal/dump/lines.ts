@@ -2,7 +2,7 @@ import type { RecordKind } from "../describe/kinds.ts";
 import { forkNames } from "../format.ts";
 import type { BlockReference, WalRecord } from "../record.ts";
 import { ascii, type ByteWriter } from "./byte-writer.ts";
-import { writeDetails, writeRelation } from "./details.ts";
+import { writeDetails } from "./details.ts";
 
 /** One line a record is never longer, but for texts, which see to their room themselves. */
 const lineBytesMax = 16 * 1024;
@@ -24,7 +24,7 @@ export function writeTextLine(record: WalRecord, kind: RecordKind, version: numb
   out.decimal(record.totalBytes);
   out.copy(words.bytes);
   out.column(start, 58);
-  out.ascii(kind.title);
+  out.copy(kind.titleBytes);
   const details = out.at;
   out.column(start, 80);
   const from = out.at;
@@ -42,14 +42,12 @@ const words = {
   xid: ascii("xid "),
   bytes: ascii(" B"),
   next: ascii("; "),
-  relation: ascii("rel "),
   block: ascii(" blk "),
   image: ascii(" FPI "),
 };
 
 function writeBlock(block: BlockReference, out: ByteWriter): void {
-  out.copy(words.relation);
-  writeRelation(out, block.tablespace, block.database, block.relation);
+  out.copy(relationText(block));
   if (block.fork !== 0) out.ascii(` ${forkName(block.fork)}`);
   out.copy(words.block);
   out.decimal(block.block);
@@ -57,6 +55,19 @@ function writeBlock(block: BlockReference, out: ByteWriter): void {
   out.copy(words.image);
   out.decimal(block.imageBytes);
   out.copy(words.bytes);
+}
+
+/** The relations met last, by the lowest bits of their number: nearly every record touches one of a few. */
+const met: { tablespace: number; database: number; relation: number; text: Uint8Array }[] = [];
+const metMax = 64;
+
+/** `rel 1663/5/16385` */
+function relationText({ tablespace, database, relation }: BlockReference): Uint8Array {
+  const last = met[relation % metMax];
+  if (last?.relation === relation && last.database === database && last.tablespace === tablespace) return last.text;
+  const text = ascii(`rel ${tablespace}/${database}/${relation}`);
+  met[relation % metMax] = { tablespace, database, relation, text };
+  return text;
 }
 
 /** One JSON object a record, with a new line behind it. */
