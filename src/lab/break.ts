@@ -63,7 +63,7 @@ export async function breakAndSee(fault: Fault, where: string, act: () => Promis
   throw new BlackstartError("LAB_FAILED", {
     what: `The fault ${fault.name} was injected into ${where} and took no effect within ${effectTimeoutMs / 1000} s.`,
     why: `${done} Expected: ${fault.description}`,
-    next: "See `blackstart lab status`; take the lab down and make it anew.",
+    next: "See how it is now: `blackstart status`. A lab is taken down and made anew the quickest.",
   });
 }
 
