@@ -1,7 +1,7 @@
 import { BlackstartError } from "../base/error.ts";
 import { type Instant, pollUntil, systemClock } from "../base/time.ts";
 import { unknown } from "../system/names.ts";
-import type { Fault, Injected } from "./faults/fault.ts";
+import type { CacheFault, Fault, Injected } from "./faults/fault.ts";
 import { faults } from "./faults/faults.ts";
 import { labServer } from "./faults/lab-server.ts";
 import { readParameters } from "./faults/parameters.ts";
@@ -25,6 +25,7 @@ export async function breakLab(
 ): Promise<Broken> {
   assertOwn(record);
   const fault = faultOf(name);
+  if (fault.kind === "cache") throw noCache(record, fault);
   const parameters = readParameters(fault, given);
   const aim = await aimAt(record, fault, target);
   return breakAndSee(fault, namesOf(aim.nodes), () => inject(record, fault, aim, parameters));
@@ -69,7 +70,7 @@ export async function breakAndSee(fault: Fault, where: string, act: () => Promis
   throw new BlackstartError("LAB_FAILED", {
     what: `The fault ${fault.name} was injected into ${where} and took no effect within ${effectTimeoutMs / 1000} s.`,
     why: `${done} Expected: ${fault.description}`,
-    next: "See `blackstart lab status`; take the lab down and make it anew.",
+    next: "See how it is now: `blackstart status`. A lab is taken down and made anew the quickest.",
   });
 }
 
@@ -81,7 +82,12 @@ export function cannotBeHealed(fault: Fault): BlackstartError {
   });
 }
 
-function inject(lab: LabRecord, fault: Fault, { nodes, process }: Aim, parameters: unknown): Promise<Injected> {
+function inject(
+  lab: LabRecord,
+  fault: Exclude<Fault, CacheFault>,
+  { nodes, process }: Aim,
+  parameters: unknown,
+): Promise<Injected> {
   switch (fault.kind) {
     case "process":
       return fault.inject(
@@ -95,11 +101,13 @@ function inject(lab: LabRecord, fault: Fault, { nodes, process }: Aim, parameter
       );
     case "lab":
       return fault.inject(lab, nodes, parameters);
-    case "cache":
-      throw new BlackstartError("NOT_POSSIBLE_NOW", {
-        what: `The lab ${lab.name} has no cache that ${fault.name} could break.`,
-        why: "A lab is made of PostgreSQL servers only.",
-        next: "Declare a cache `expendable: true` in blackstart.yaml and name the file: --file blackstart.yaml --on <cache>",
-      });
   }
+}
+
+function noCache(lab: LabRecord, fault: Fault): BlackstartError {
+  return new BlackstartError("NOT_POSSIBLE_NOW", {
+    what: `The lab ${lab.name} has no cache that ${fault.name} could break.`,
+    why: "A lab is made of PostgreSQL servers only.",
+    next: "Declare a cache `expendable: true` in blackstart.yaml and name the file: --file blackstart.yaml --on <cache>",
+  });
 }

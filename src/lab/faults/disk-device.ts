@@ -1,9 +1,33 @@
 import { execFile } from "node:child_process";
-import { closeSync, existsSync, fsyncSync, openSync, statfsSync, statSync, unlinkSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  statfsSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { BlackstartError, messageOf } from "../../base/error.ts";
-import type { Volume } from "../volumes.ts";
+import { deviceOf, type Volume } from "../volumes.ts";
+
+/** An error as a disk gives it; `errors=remount-ro` does the rest. */
+export async function raiseError({ mountPoint }: Volume): Promise<void> {
+  const trigger = `/sys/fs/ext4/${deviceOf(mountPoint)}/trigger_fs_error`;
+  try {
+    writeFileSync(trigger, "injected by blackstart lab break");
+  } catch (error) {
+    throw new BlackstartError("NOT_POSSIBLE_NOW", {
+      what: "The disk cannot be made to fail.",
+      why: `The kernel does not let us: ${messageOf(error)}`,
+      next: "It needs a /sys/fs/ext4 that may be written to; `disk-failing` does without.",
+    });
+  }
+}
 
 /** FS_IOC_SHUTDOWN of linux/fs.h (ext4, xfs, f2fs): 1 flushes the journal, 2 does not. Perl or Python can ask for it. */
 export async function shutDown({ mountPoint }: Volume, flag: 1 | 2): Promise<void> {

@@ -1,4 +1,3 @@
-import { writeFileSync } from "node:fs";
 import { z } from "zod";
 import { BlackstartError } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
@@ -7,7 +6,7 @@ import { managerOf } from "../managers.ts";
 import { serverProcessesIn } from "../processes.ts";
 import type { LabRecord, NodeRecord } from "../record.ts";
 import { checkVolume, deviceOf, hasVolumes, mountVolume, unmountVolumes, type Volume, volumesOf } from "../volumes.ts";
-import { errorOfWrite, fill, free, shutDown } from "./disk-device.ts";
+import { errorOfWrite, fill, free, raiseError, shutDown } from "./disk-device.ts";
 import { type LabFault, noParameters } from "./fault.ts";
 import { labServer } from "./lab-server.ts";
 import { namesOf } from "./server.ts";
@@ -26,10 +25,7 @@ export const diskReadOnly: LabFault<Of> = {
   name: "disk-read-only",
   description: "The disk of the primary is read-only after an error, as ext4 makes it: every write fails with EROFS.",
   undo: repaired,
-  inject: (lab, nodes, { of: which }) =>
-    breakVolumes(lab, nodes, which, "read-only", "EROFS", async ({ mountPoint }) =>
-      writeFileSync(`/sys/fs/ext4/${deviceOf(mountPoint)}/trigger_fs_error`, "injected by blackstart lab break"),
-    ),
+  inject: (lab, nodes, { of: which }) => breakVolumes(lab, nodes, which, "read-only", "EROFS", raiseError),
 };
 
 export const diskFailing: LabFault<Of> = {
@@ -58,13 +54,11 @@ export const powerLoss: LabFault = {
   on: "primary",
   parameters: noParameters,
   async inject(lab, nodes) {
-    for (const node of nodes) {
-      assertVolumes(lab, node);
-      const server = labServer(lab, node);
-      // Nothing may be written any more once the first disk is gone.
-      await server.signal(await server.processes(), "SIGSTOP");
-      for (const volume of volumesOf(node)) await shutDown(volume, 2);
-    }
+    for (const node of nodes) assertVolumes(lab, node);
+    // Nothing may be written any more once the first disk is gone.
+    const servers = nodes.map((node) => labServer(lab, node));
+    for (const server of servers) await server.signal(await server.processes(), "SIGSTOP");
+    for (const volume of nodes.flatMap(volumesOf)) await shutDown(volume, 2);
     await managerOf(lab).powerOff(lab, nodes);
     await unmountVolumes(nodes);
     for (const volume of nodes.flatMap(volumesOf)) await mountVolume(volume);
@@ -73,7 +67,11 @@ export const powerLoss: LabFault = {
       tookEffect: async () => nodes.every((node) => managerOf(lab).processesOf(lab, node).length === 0),
     };
   },
-  heal: mend,
+  async heal(lab, nodes) {
+    await mend(lab, nodes); // A power loss that was cut short has left its disks unmounted.
+    const on = await managerOf(lab).powerOn(lab, nodes);
+    return on.length === 0 ? `${namesOf(nodes)}: running already.` : `Started ${namesOf(on)}.`;
+  },
 };
 
 async function breakVolumes(
@@ -94,21 +92,20 @@ async function breakVolumes(
 }
 
 /**
- * Frees what was filled; checks and mounts anew what takes no writes, or is not mounted; starts what is down there, or
- * does not come back. Where no disk is broken nothing is changed.
+ * Frees what was filled; checks and mounts anew what takes no writes, or is not mounted; there, starts what is down or does
+ * not come back. Where no disk is broken nothing is changed.
  */
 async function mend(lab: LabRecord, nodes: readonly NodeRecord[]): Promise<string> {
   const own = nodes.filter(hasVolumes);
   const filled = own.filter((node) => volumesOf(node).map(free).includes(true));
   const broken = own.filter((node) => volumesOf(node).some(isBroken));
-  const down = own.filter((node) => managerOf(lab).processesOf(lab, node).length === 0);
   await managerOf(lab).powerOff(lab, broken);
   await unmountVolumes(broken);
   for (const volume of broken.flatMap(volumesOf)) {
     await checkVolume(volume);
     await mountVolume(volume);
   }
-  const meant = own.filter((node) => [filled, broken, down].some((some) => some.includes(node)));
+  const meant = own.filter((node) => filled.includes(node) || broken.includes(node));
   // PostgreSQL 18 whose startup process died of the disk once more stays "in recovery mode" without one, for ever.
   const answers = await Promise.all(meant.map(comesBack));
   await managerOf(lab).powerOff(
@@ -141,7 +138,14 @@ async function comesBack({ ownUrl, dataDirectory }: NodeRecord): Promise<boolean
 }
 
 function assertVolumes(lab: LabRecord, node: NodeRecord): void {
-  if (hasVolumes(node)) return;
+  if (hasVolumes(node) && volumesOf(node).every(({ mountPoint }) => deviceOf(mountPoint) !== undefined)) return;
+  if (hasVolumes(node))
+    throw new BlackstartError("NOT_POSSIBLE_NOW", {
+      what: `The disks of ${node.name} are not mounted.`,
+      why: "A fault was cut short, or this machine was started anew.",
+      next: `Heal first: blackstart lab heal power-loss --on ${node.name}`,
+      details: { lab: lab.name, node: node.name },
+    });
   throw new BlackstartError("NOT_POSSIBLE_NOW", {
     what: `${node.name} of the lab ${lab.name} has no disk of its own that could fail.`,
     why: "It lies on the disk of this machine.",

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { chmod } from "node:fs/promises";
 import { describe, test } from "node:test";
 import { connect, withConnection } from "../../../src/drivers/postgres/connection.ts";
 import { createLab } from "../../../src/lab/create.ts";
@@ -8,6 +9,7 @@ import { openLab } from "../../../src/lab/open.ts";
 import { dirname } from "node:path";
 import type { Lab } from "../../../src/lab/lab.ts";
 import { serverProcessesIn } from "../../../src/lab/processes.ts";
+import { withFolder } from "../../support/folder.ts";
 import { withLab } from "../../support/lab.ts";
 import { postgresVersions } from "../../support/postgres-versions.ts";
 import { logOf, sharedLab, until } from "./support.ts";
@@ -123,15 +125,36 @@ describe("a power loss", { skip: postgresVersions[1]?.skip || noDisks }, () => {
         assert.equal((await query(lab, "select * from acknowledged")).length, kept);
       }));
 
-  test("of a killed lab's disks nothing is left by `down`", () =>
+  test("of a lab whose maker was killed between its disks nothing is left by `down`", () =>
+    withFolder(async (home) => {
+      await chmod(home, 0o755);
+      const make = `
+        import { createLab } from ${JSON.stringify(import.meta.resolve("../../../src/lab/create.ts"))};
+        await createLab(JSON.parse(process.argv[1]));`;
+      const args = ["--disable-warning=ExperimentalWarning", "--input-type=module", "--eval", make];
+      const maker = spawn(process.execPath, [...args, JSON.stringify({ ...options, home, name: "half" })]);
+      const ended = new Promise((resolve) => maker.once("exit", resolve));
+      await until(() => traces(home).length > 0);
+      maker.kill("SIGKILL");
+      await ended;
+      await (await openLab("half", home)).down();
+      assert.deepEqual([...traces(home), ...readdirSync(home)], []);
+    }));
+
+  test("of a failing disk nothing is left by `down`", () =>
     withLab(options, async (lab) => {
       assert.equal((await lab.heal("disk-full")).done, "No disk is broken.");
       await lab.break("disk-failing");
       await (await openLab(lab.name, dirname(lab.directory))).down();
-      assert.doesNotMatch(readFileSync("/proc/self/mountinfo", "utf8"), new RegExp(lab.directory));
-      assert.doesNotMatch(execFileSync("losetup", ["-a"], { encoding: "utf8" }), new RegExp(lab.directory));
+      assert.deepEqual(traces(lab.directory), []);
     }));
 });
+
+/** The mounts and loop devices that belong to what lies in this folder. */
+function traces(folder: string): readonly string[] {
+  const loops = execFileSync("losetup", ["-a"], { encoding: "utf8" });
+  return `${readFileSync("/proc/self/mountinfo", "utf8")}${loops}`.split("\n").filter((line) => line.includes(folder));
+}
 
 function isDown(lab: Lab): boolean {
   return serverProcessesIn(lab.node("pg1").dataDirectory).length === 0;

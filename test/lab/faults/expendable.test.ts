@@ -5,6 +5,10 @@ import { describe, test } from "node:test";
 import { createFleet } from "../../../src/drivers/fleet.ts";
 import { connect, withConnection } from "../../../src/drivers/postgres/connection.ts";
 import { connectRedis } from "../../../src/drivers/redis/cache.ts";
+import { listProcesses, signalProcesses } from "../../../src/drivers/postgres/instance/processes.ts";
+import { sshHost } from "../../../src/drivers/host/ssh.ts";
+import { withRoles } from "../../../src/lab/faults/process-roles.ts";
+import { noSshServer, startSshServer } from "../../support/ssh-server.ts";
 import { breakExpendable, healExpendable } from "../../../src/lab/break-expendable.ts";
 import { openLab } from "../../../src/lab/open.ts";
 import { serverProcessesIn } from "../../../src/lab/processes.ts";
@@ -15,6 +19,8 @@ import { withFolder } from "../../support/folder.ts";
 import { noPostgres } from "../../support/postgres-versions.ts";
 import { commandLine } from "../../cli/command-line.ts";
 import { logOf, sharedLab, until } from "./support.ts";
+
+const noSsh = await noSshServer();
 
 describe("a system's node", { skip: noPostgres }, () => {
   const shared = noPostgres === false ? sharedLab({ standbys: ["asynchronous"] }) : undefined;
@@ -63,6 +69,42 @@ describe("a system's node", { skip: noPostgres }, () => {
       await assert.rejects(faults.break("kill", "pg9.all"), { code: "UNKNOWN_NAME" });
       await assert.rejects(faults.break("kill", "pg1.walsendr"), { code: "UNKNOWN_NAME", message: /“walsender”/ });
       assert.ok(await answers(lab));
+    }),
+  );
+
+  test(
+    "has its processes listed and signalled over ssh as on this machine, and a later one of the same pid is spared",
+    { skip: noSsh },
+    using(async (lab) => {
+      const server = await startSshServer();
+      const host = sshHost(server.reference, { clientOptions: server.clientOptions });
+      try {
+        const { dataDirectory } = lab.node("pg2");
+        const there = withRoles(await listProcesses(host, dataDirectory));
+        assert.deepEqual(
+          there.map(({ pid }) => pid).sort(),
+          serverProcessesIn(dataDirectory)
+            .map(({ pid }) => pid)
+            .sort(),
+        );
+        const receiver = there.filter(({ role }) => role === "walreceiver");
+        assert.equal(receiver.length, 1);
+        const stateOf = async () =>
+          (await listProcesses(host, dataDirectory)).find(({ pid }) => pid === receiver[0]?.pid)?.state;
+        await signalProcesses(
+          host,
+          receiver.map(({ pid }) => ({ pid, started: "1" })),
+          "STOP",
+        );
+        assert.notEqual(await stateOf(), "T");
+        await signalProcesses(host, receiver, "STOP");
+        assert.equal(await stateOf(), "T");
+        await signalProcesses(host, receiver, "CONT");
+        assert.notEqual(await stateOf(), "T");
+      } finally {
+        await host.close();
+        await server.stop();
+      }
     }),
   );
 
