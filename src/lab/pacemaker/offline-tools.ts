@@ -1,42 +1,10 @@
-import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runProgram } from "../../drivers/host/run-program.ts";
 import { BlackstartError } from "../../base/error.ts";
 
 const timeoutMs = 60_000;
-const schemas = "/usr/share/pacemaker";
-
-/**
- * Turns what `crm configure show` prints into a cluster information base, by crm itself: its language is its own. First
- * in the schema of Pacemaker 1.1, which knows `ms`, `:Master` and `default-resource-stickiness`; what is newer than that
- * (`promotable=true`, `:Promoted`) is understood in the newest schema only.
- */
-export async function cibFromCrm(text: string, source: string): Promise<string> {
-  const refusals: string[] = [];
-  for (const schema of ["pacemaker-1.2", await newestSchema()]) {
-    const answer = await inFolder(async (folder) => {
-      const cib = join(folder, "cib.xml");
-      await writeFile(cib, emptyCib(schema));
-      await writeFile(join(folder, "configuration.crm"), text);
-      const { code, stdout, stderr } = await run(
-        "crm",
-        ["-F", "configure", "load", "replace", join(folder, "configuration.crm")],
-        cib,
-      );
-      const said = `${stdout}\n${stderr}`.split("\n").filter((line) => /\bERROR\b/.test(line));
-      if (code !== 0 || said.length > 0) return void refusals.push(said[0] ?? `crm ended with ${code}.`);
-      return readFile(cib, "utf8");
-    });
-    if (answer !== undefined) return answer;
-  }
-  throw new BlackstartError("USAGE", {
-    what: `${source} is no configuration that crm understands.`,
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: crm colours its words even where nobody sees them
-    why: (refusals[0] ?? "").replace(/\u001b\[\d*m/g, "").replaceAll(/\/\S*\/configuration\.crm/g, source),
-    next: "Give what `crm configure show` prints; or the output of `cibadmin --query`, with --cib.",
-  });
-}
 
 /** The same configuration in the newest schema, by Pacemaker's own stylesheets; unchanged where it is the newest. */
 export async function upgradedCib(text: string): Promise<string> {
@@ -67,19 +35,6 @@ export async function assertVerified(text: string, source: string): Promise<void
     why: errors[0]?.replaceAll(/\S*\/cib\.xml/g, source).trim() || `crm_verify ended with ${code}.`,
     next: "See what `crm_verify --verbose --xml-file FILE` says of it.",
   });
-}
-
-function emptyCib(schema: string): string {
-  return `<cib validate-with="${schema}" crm_feature_set="3.0.9" admin_epoch="0" epoch="0" num_updates="0"><configuration><crm_config/><nodes/><resources/><constraints/></configuration><status/></cib>\n`;
-}
-
-/** By number: pacemaker-3.10 is newer than pacemaker-3.9. */
-async function newestSchema(): Promise<string> {
-  const names = (await readdir(schemas)).map((name) => /^(pacemaker-\d+\.\d+)\.rng$/.exec(name)?.[1]);
-  return names
-    .filter((name) => name !== undefined)
-    .toSorted((a, b) => a.localeCompare(b, "en", { numeric: true }))
-    .at(-1) as string;
 }
 
 function run(program: string, args: readonly string[], cib: string) {

@@ -10,7 +10,8 @@ import { adaptConfiguration } from "./adapt.ts";
 import type { LabConfiguration } from "./configuration.ts";
 import { defaultConfiguration } from "./default-configuration.ts";
 import { assertSocketPath } from "./host-files.ts";
-import { assertVerified, cibFromCrm, upgradedCib } from "./offline-tools.ts";
+import { cibOfShellText } from "../../drivers/pacemaker/shell-text.ts";
+import { assertVerified, upgradedCib } from "./offline-tools.ts";
 import { cibFile, clientFolder, folderOf, socketIn, urlThrough } from "./places.ts";
 import { hasAgent, requirePacemaker } from "./requirements.ts";
 import { formatXml, parseCib, sectionOf, setValue } from "./xml.ts";
@@ -72,7 +73,7 @@ async function configurationFor(
   }
   // What is no configuration at all is better told here than by a stylesheet.
   if (given.kind === "cib") parseCib(given.text, given.source);
-  const cib = given.kind === "crm" ? await cibFromCrm(given.text, given.source) : given.text;
+  const cib = given.kind === "crm" ? await cibOfShellText(given.text, given.source) : given.text;
   return adaptConfiguration(await upgradedCib(cib), { ...lab, source: given.source });
 }
 

@@ -5,8 +5,7 @@ import fc from "fast-check";
 import { formatTree, parseTree, type Element } from "../../../src/drivers/pacemaker/element-tree.ts";
 import { captureOfCib } from "../../../src/reproduce/capture/of-cib.ts";
 import { compareCaptures } from "../../../src/reproduce/compare/compare.ts";
-import { cibOfCrmText } from "../../../src/drivers/pacemaker/crm-text.ts";
-import { localHost } from "../../../src/drivers/host/local.ts";
+import { cibOfShellText } from "../../../src/drivers/pacemaker/shell-text.ts";
 
 /** The cluster of an outage: a primary with its address, and an address for backups that must stay away from it. */
 function cib({ constraints = "", properties = "", resources = pgsql() + vip("vip") + vip("backup"), rest = "" } = {}) {
@@ -279,9 +278,7 @@ primitive pgsql ocf:heartbeat:pgsql params rep_mode=sync op monitor interval=4s 
 ms ms pgsql meta master-max=1
 colocation away ${score}: vip ms:Master
 `;
-  const [left, right] = await Promise.all(
-    ["-inf", "-1000"].map((score) => cibOfCrmText(localHost(), crm(score), "text")),
-  );
+  const [left, right] = await Promise.all(["-inf", "-1000"].map((score) => cibOfShellText(crm(score), "text")));
   assert.deepEqual(told(left as string, right as string), ["colocation vip with ms:Promoted: -INFINITY | -1000"]);
-  await assert.rejects(cibOfCrmText(localHost(), "nonsense here\n", "text"), { code: "INPUT_INVALID" });
+  await assert.rejects(cibOfShellText("nonsense here\n", "text"), { code: "CIB_INVALID" });
 });

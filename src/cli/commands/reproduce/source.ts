@@ -2,8 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { systemClock } from "../../../base/time.ts";
 import { BlackstartError, messageOf } from "../../../base/error.ts";
-import { hostOf } from "../../../drivers/host/host-of.ts";
-import { cibOfCrmText } from "../../../drivers/pacemaker/crm-text.ts";
+import { cibOfShellText } from "../../../drivers/pacemaker/shell-text.ts";
 import { captureCluster } from "../../../reproduce/capture/capture.ts";
 import { readCapture } from "../../../reproduce/capture/file.ts";
 import { captureOfCib } from "../../../reproduce/capture/of-cib.ts";
@@ -79,12 +78,7 @@ async function captureIn(text: string, named: string): Promise<Capture> {
   const start = text.trimStart();
   if (start.startsWith("<")) return captureOfCib(text, named);
   if (start.startsWith("{") || /^(blackstart|format|capturedAt):/m.test(text)) return readCapture(text, named);
-  const host = hostOf("local:");
-  try {
-    return captureOfCib(await cibOfCrmText(host, text, named), named);
-  } finally {
-    await host.close();
-  }
+  return captureOfCib(await cibOfShellText(text, named), named);
 }
 
 async function isThere(path: string): Promise<boolean> {
