@@ -196,6 +196,9 @@ function unseenBy(summary: TransactionSummary, end: WalEnd, open: readonly OpenT
           `The log is damaged at ${lsnTextOf(end.lsn)} (${end.reason}): what follows was not read, so one that ended there is listed as in flight.`,
         ]
       : []),
+    ...(end.kind === "cut"
+      ? [`The log's last file is not whole (${end.reason}): what it held beyond is not known.`]
+      : []),
   ];
 }
 

@@ -45,10 +45,6 @@ export function versionOfMagic(magic: number): number | undefined {
   return versionByMagic.get(magic);
 }
 
-export function magicOfVersion(version: number): number | undefined {
-  return [...versionByMagic].find(([, each]) => each === version)?.[0];
-}
-
 /** Why a file whose first page has this magic is refused. */
 export function refusedMagic(magic: number, file: string): BlackstartError {
   const other = otherMagics.get(magic) ?? (looksNewer(magic) ? "19 or newer" : undefined);

@@ -144,6 +144,10 @@ for (const version of [15, 18]) {
               );
             });
             assert.ok(theirs.length > 3000, `${theirs.length} records`);
+            assert.deepEqual(
+              managersMet.filter((name) => !rows.some((row) => row.resource_manager === name)),
+              [],
+            );
             // The server goes on writing: ours may have more at the end.
             assert.deepEqual(ours.slice(0, theirs.length), theirs);
             await wal.files.close();

@@ -41,7 +41,7 @@ export function addWal(program: Command, act: Act): void {
       .argument("<file>", "a segment")
       .description("damage one field of one record on purpose, and learn what PostgreSQL will say")
       .requiredOption("--lsn <lsn>", "the record, or the page, that begins here")
-      .requiredOption("--field <name>", "which field, as `wal show` names it: xl_tot_len, block 0 blkno, …")
+      .requiredOption("--field <name>", "which field, as `wal show` names it: xl_tot_len, block0.blkno, …")
       .option("--value <value>", "what to write: decimal, 0x…, an LSN, 'hex:…' (default: something wrong)")
       .option("--out <file>", "write the damaged copy here, and leave the file alone")
       .option("--accept-running", "though a running server may read this file"),

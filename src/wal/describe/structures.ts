@@ -120,7 +120,7 @@ const common: Readonly<Record<string, string>> = {
     x8 infobits_set: what is known of that transaction
     x8 flags [flags]: XLH_DELETE_… bits`,
   "Heap LOCK": `
-    u32 xmax [xmax]: the transaction (or multixact) that locks it
+    u32 xmax [xmax]: the transaction or multixact that locks it
     u16 offnum [off]: the row's line pointer
     x8 infobits_set: kind of lock
     x8 flags [flags]: XLH_LOCK_… bits`,
@@ -137,7 +137,7 @@ const common: Readonly<Record<string, string>> = {
     u32 snapshotConflictHorizon [horizon]: standby queries with an older snapshot conflict
     x8 flags [flags]: visibility map bits`,
   "Heap2 LOCK_UPDATED": `
-    u32 xmax [xmax]: the transaction (or multixact) that locks it
+    u32 xmax [xmax]: the transaction or multixact that locks it
     u16 offnum [off]: the row's line pointer
     x8 infobits_set: kind of lock
     x8 flags [flags]: XLH_LOCK_… bits`,

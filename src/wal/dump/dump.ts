@@ -1,9 +1,10 @@
-import { availableParallelism } from "node:os";
+import { availableParallelism, loadavg } from "node:os";
 import { findWalFiles, type FoundFile, foundWalFiles } from "../archive/named-files.ts";
 import type { WalEnd } from "../reader.ts";
 import { openWalDirectory, type WalDirectory } from "../segments.ts";
 import { type Emit, type Joint, scan, type Scanned, type ScanRequest } from "./scan.ts";
 import { addCounts } from "./stats.ts";
+import type { Stretch } from "./thread.ts";
 import { ScanThreads } from "./threads.ts";
 
 export type DumpRequest = ScanRequest &
@@ -11,6 +12,8 @@ export type DumpRequest = ScanRequest &
     /** Files, folders, archives. */
     paths: readonly string[];
     timeline?: number;
+    /** Default: as many as there are processors, or one on a machine that has more to do than they can. */
+    threads?: number;
     signal?: AbortSignal;
   }>;
 
@@ -33,7 +36,7 @@ export async function dumpWal(request: DumpRequest, emit: Emit): Promise<Dumped>
     const { timeline } = request;
     const directory = await openWalDirectory(files, timeline === undefined ? {} : { timeline });
     const stretches = stretchesOf(directory, request);
-    const threads = Math.min(stretches.length, availableParallelism(), threadsMax);
+    const threads = Math.min(stretches.length, request.threads ?? usefulThreads(), threadsMax);
     const scanned =
       threads < 2
         ? await scan(directory, request, { ...rangeOf(request), signal: request.signal }, emit)
@@ -44,7 +47,11 @@ export async function dumpWal(request: DumpRequest, emit: Emit): Promise<Dumped>
   }
 }
 
-type Stretch = Readonly<{ from: number; to?: number }>;
+/** Where others wait for the processors already, several threads cost more than they gain. */
+function usefulThreads(): number {
+  const processors = availableParallelism();
+  return (loadavg()[0] ?? 0) > 2 * processors ? 1 : processors;
+}
 
 function rangeOf({ query: { from, to } }: ScanRequest): Partial<Stretch> {
   return { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };

@@ -1,9 +1,29 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { foundWalFiles } from "../archive/named-files.ts";
-import { scan } from "./scan.ts";
-import type { FromThread, ThreadData, ToThread } from "./threads.ts";
+import { messageOf } from "../../base/error.ts";
+import { type FoundFile, foundWalFiles } from "../archive/named-files.ts";
+import type { WalDirectory } from "../segments.ts";
+import { type Joint, scan, type Scanned, type ScanRequest } from "./scan.ts";
 
 /* A thread of its own: reads one stretch of log after the other and posts what it makes of it. */
+
+/** What a thread is started with. */
+export type ThreadData = Readonly<{
+  found: readonly FoundFile[];
+  shape: Omit<WalDirectory, "files">;
+  request: ScanRequest;
+}>;
+
+export type Stretch = Readonly<{ from: number; to?: number }>;
+
+/** To the thread: a stretch to read, or memory to write the next lines into. */
+export type ToThread = Readonly<{ stretch: Stretch } | { memory: ArrayBuffer }>;
+/** From the thread: lines, the last of them followed by what was found. */
+export type FromThread = Readonly<
+  | { kind: "began"; joint: Joint }
+  | { kind: "lines"; memory: ArrayBuffer; length: number }
+  | { kind: "done"; scanned: Scanned }
+  | { kind: "failed"; reason: string }
+>;
 
 const port = parentPort;
 const { found, shape, request } = workerData as ThreadData;
@@ -18,17 +38,16 @@ port?.on("message", (message: ToThread) => {
   else if (free.length < freeMax) free.push(message.memory);
 });
 
-async function read(stretch: Readonly<{ from: number; to?: number }>): Promise<void> {
+async function read(stretch: Stretch): Promise<void> {
   try {
-    const began = (joint: { previous: number; timeline: number }) => post({ kind: "began", joint });
+    const began = (joint: Joint) => post({ kind: "began", joint });
     const scanned = await scan(directory, request, { ...stretch, began }, async (lines) => {
       post({ kind: "lines", memory: lines.buffer, length: lines.length }, [lines.buffer]);
       return new Uint8Array(free.pop() ?? new ArrayBuffer(memoryBytes));
     });
     post({ kind: "done", scanned });
-  } catch {
-    // The one who waits reads it again, and meets the same.
-    post({ kind: "failed" });
+  } catch (error) {
+    post({ kind: "failed", reason: messageOf(error) });
   }
 }
 

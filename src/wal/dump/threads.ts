@@ -1,26 +1,7 @@
 import { Worker } from "node:worker_threads";
-import type { FoundFile } from "../archive/named-files.ts";
-import type { WalDirectory } from "../segments.ts";
-import type { Emit, Joint, Scanned, ScanRequest } from "./scan.ts";
-
-/** What a thread is started with. */
-export type ThreadData = Readonly<{
-  found: readonly FoundFile[];
-  shape: Omit<WalDirectory, "files">;
-  request: ScanRequest;
-}>;
-
-type Stretch = Readonly<{ from: number; to?: number }>;
-
-/** To the thread: a stretch to read, or memory to write the next lines into. */
-export type ToThread = Readonly<{ stretch: Stretch } | { memory: ArrayBuffer }>;
-/** From the thread: lines, the last of them followed by what was found. */
-export type FromThread = Readonly<
-  | { kind: "began"; joint: Joint }
-  | { kind: "lines"; memory: ArrayBuffer; length: number }
-  | { kind: "done"; scanned: Scanned }
-  | { kind: "failed" }
->;
+import { BlackstartError, messageOf } from "../../base/error.ts";
+import type { Emit, Joint, Scanned } from "./scan.ts";
+import type { FromThread, Stretch, ThreadData, ToThread } from "./thread.ts";
 
 /** How many stretches are read ahead of the one whose lines are being written, for each thread. */
 const aheadPerThread = 2;
@@ -42,9 +23,8 @@ export class ScanThreads {
     this.#workers = Array.from({ length: count }, () => {
       const worker = new Worker(new URL(`./thread.${extension}`, import.meta.url), { workerData: data });
       worker.on("message", (message: FromThread) => this.#take(worker, message));
-      // Whatever it is: the stretch is read again by the one who waits for it, and tells.
-      worker.on("error", () => this.#take(worker, { kind: "failed" }));
-      worker.on("exit", () => this.#take(worker, { kind: "failed" }));
+      worker.on("error", (error) => this.#take(worker, { kind: "failed", reason: messageOf(error) }));
+      worker.on("exit", () => this.#take(worker, { kind: "failed", reason: "a thread ended" }));
       this.#idle.push(worker);
       return worker;
     });
@@ -59,6 +39,7 @@ export class ScanThreads {
     const work = this.#works[index];
     // No thread is left that could begin it.
     if (work === undefined) return "elsewhere";
+    let hasEmitted = false;
     for (;;) {
       const message = work.messages.shift();
       if (message === undefined) {
@@ -69,12 +50,19 @@ export class ScanThreads {
       }
       switch (message.kind) {
         case "failed":
-          return "elsewhere";
+          // Read again, it may be told better; but nothing is said twice.
+          if (!hasEmitted) return "elsewhere";
+          throw new BlackstartError("NOT_POSSIBLE_NOW", {
+            what: `The log could not be read to its end: ${message.reason}`,
+            why: "It could be read when this began; what was printed up to here is right.",
+            next: "Look at the disk and at who changes these files, then run it again.",
+          });
         case "began":
           if (!belongs(message.joint)) return "elsewhere";
           break;
         case "lines": {
           const { memory, length } = message;
+          hasEmitted = true;
           await emit(new Uint8Array(memory, 0, length));
           work.worker.postMessage({ memory } satisfies ToThread, [memory]);
           break;

@@ -3,8 +3,8 @@ import type { SegmentHeader } from "../segment-header.ts";
 import { bitWords, type Field, FieldReader, hexOf } from "./fields.ts";
 
 const flagWords = {
-  [pageFlag.continued]: "begins with the rest of a record from the page before",
-  [pageFlag.long]: "first page of a segment, so this header is a long one",
+  [pageFlag.continued]: "begins with the rest of a record",
+  [pageFlag.long]: "first page of a segment: a long header",
   [pageFlag.removable]: "its full-page images may be left out of an archive",
   [pageFlag.overwritten]: "the record from the page before was given up in a crash; this goes on without its rest",
 };
@@ -23,7 +23,7 @@ export function pageFields(page: Uint8Array, pageLsn: number, segment: SegmentHe
   const info = reader.u16("xlp_info", (value) => `${hexOf(value, 4)}: ${bitWords(value, flagWords)}`);
   reader.u32("xlp_tli", (value) => `timeline ${value}`);
   const address = lsnAt(view, 8);
-  const place = `${lsnTextOf(address)}: the place of this page in the whole log`;
+  const place = `${lsnTextOf(address)}: the place of this page in the log`;
   reader.add(
     "xlp_pageaddr",
     8,

@@ -46,7 +46,7 @@ function addHeader(reader: FieldReader, record: Uint8Array, lsn: number, version
   reader.add("xl_tot_len", 4, lengthWords(total, record.length));
   reader.u32("xl_xid", (xid) => (xid === 0 ? "0: belongs to no transaction" : `transaction ${xid}`));
   const previous = lsnAt(view, 8);
-  const chain = `${lsnTextOf(previous)}: where the record before this one begins`;
+  const chain = `${lsnTextOf(previous)}: the record before this one`;
   reader.add(
     "xl_prev",
     8,
@@ -70,7 +70,7 @@ function addHeader(reader: FieldReader, record: Uint8Array, lsn: number, version
 }
 
 function lengthWords(total: number, here: number): string | Readonly<{ wrong: string }> {
-  if (total === here) return `${total} bytes: this header and all that belongs to it`;
+  if (total === here) return `${total} bytes, this header and all its data`;
   if (total < recordHeaderBytes)
     return { wrong: `WRONG: ${total} bytes, but this header alone has ${recordHeaderBytes}` };
   if (here > recordHeaderBytes) return `${total} bytes, of which ${here} lie in this file`;
@@ -82,7 +82,7 @@ const infoWords = { 1: "changes a file by other means too", 2: "the changed page
 
 function checksumWords(stored: number, real: number | undefined): string | Readonly<{ wrong: string }> {
   if (real === undefined) return "CRC-32C; without the right length it cannot be checked";
-  if (stored === real) return "CRC-32C of all the other bytes of the record: matches";
+  if (stored === real) return "CRC-32C of its other bytes: matches";
   return { wrong: `WRONG: ${hexOf(stored, 8)}, but the bytes give ${hexOf(real, 8)}: they are not what was written` };
 }
 
@@ -95,11 +95,8 @@ function addBlockHeaders(reader: FieldReader, version: number): readonly DataPar
     if (id === blockId.shortData || id === blockId.longData) {
       const wide = id === blockId.longData ? 4 : 1;
       if (reader.left < 1 + wide) break;
-      reader.u8(
-        "main.id",
-        () => `${id}: data that belongs to no block follows, its length in ${wide === 1 ? "one byte" : "four bytes"}`,
-      );
-      const words = (length: number) => `${length} bytes of it, at the end of the record`;
+      reader.u8("main.id", () => `${id}: data of no block, its length in ${wide === 1 ? "one byte" : "four bytes"}`);
+      const words = (length: number) => `${length} bytes, at the end of the record`;
       const length = wide === 1 ? reader.u8("main.length", words) : reader.u32("main.length", words);
       return [...parts, { kind: "main", name: "main", bytes: length }];
     }
@@ -134,8 +131,8 @@ function addBlock(reader: FieldReader, id: number, version: number): readonly Da
   const data = reader.u16(`${name}.data_length`, (bytes) => `${bytes} bytes of data for it`);
   const parts: DataPart[] = [];
   if ((flags & blockFlag.image) !== 0 && reader.left >= 5) {
-    const image = reader.u16(`${name}.length`, (bytes) => `${bytes} bytes of it as a whole page (full-page image)`);
-    reader.u16(`${name}.hole_offset`, (offset) => `the page's empty middle, which is left out, begins at ${offset}`);
+    const image = reader.u16(`${name}.length`, (bytes) => `${bytes} bytes of it as a full-page image`);
+    reader.u16(`${name}.hole_offset`, (offset) => `its empty middle, left out, begins at ${offset}`);
     const info = reader.u8(
       `${name}.bimg_info`,
       (value) => `${hexOf(value, 2)}: ${bitWords(value, imageWords(version))}`,
@@ -152,8 +149,7 @@ function addBlock(reader: FieldReader, id: number, version: number): readonly Da
     reader.u32(`${name}.dbOid`, (oid) => `database ${oid}${oid === 0 ? " (shared by all)" : ""}`);
     reader.u32(`${name}.relNumber`, (file) => `file ${file} of the table or index`);
   }
-  if (reader.left >= 4)
-    reader.u32(`${name}.blkno`, (block) => `block ${block}, at byte ${block * 8192} of the file, of 8 kB pages`);
+  if (reader.left >= 4) reader.u32(`${name}.blkno`, (block) => `block ${block}, counted from 0`);
   if (data > 0) parts.push({ kind: "block", name: `${name}.data`, bytes: data });
   return parts;
 }

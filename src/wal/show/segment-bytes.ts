@@ -2,7 +2,6 @@ import { basename } from "node:path";
 import { findWalFiles, foundWalFiles } from "../archive/named-files.ts";
 import { ChecksummedBytes } from "../crc32c/crc32c.ts";
 import {
-  aligned,
   longHeaderBytes,
   pageFlag,
   recordBytesMax,
@@ -132,13 +131,4 @@ export function recordBytes(
 export function headerBytesAt(view: DataView, at: number): number {
   if (at + 4 > view.byteLength) return shortHeaderBytes;
   return (view.getUint16(at + 2, true) & pageFlag.long) !== 0 ? longHeaderBytes : shortHeaderBytes;
-}
-
-/** Where the first record begins that this page does not only carry on; undefined when none does. */
-export function firstRecordOn(segment: SegmentBytes, page: number): number | undefined {
-  const view = new DataView(segment.bytes.buffer, segment.bytes.byteOffset, segment.bytes.byteLength);
-  const header = headerBytesAt(view, page);
-  const continued = (view.getUint16(page + 2, true) & pageFlag.continued) !== 0;
-  const at = page + header + (continued ? aligned(view.getUint32(page + 16, true)) : 0);
-  return at < page + segment.header.pageBytes ? segment.startLsn + at : undefined;
 }

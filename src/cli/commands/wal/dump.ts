@@ -21,7 +21,7 @@ export type DumpOptions = Readonly<{
   open?: true;
 }>;
 
-/** Exit code 1: the log is damaged. */
+/** Exit code 1: the log is damaged, or a file is cut. */
 export async function dumpCommand(
   { out, signal }: CommandContext,
   options: DumpOptions,
@@ -47,7 +47,7 @@ export async function dumpCommand(
   if (format === "stats") sayKinds(out, kinds);
   if (dumped.open !== undefined) sayOpen(out, dumped.open);
   for (const line of endLines(dumped)) out.progress(line);
-  return { exitCode: dumped.end.kind === "damage" ? 1 : 0, result: resultOf(dumped) };
+  return { exitCode: dumped.end.kind === "damage" || dumped.end.kind === "cut" ? 1 : 0, result: resultOf(dumped) };
 }
 
 const enough = new Error("nobody reads any longer");
