@@ -1,21 +1,11 @@
 import { execFile } from "node:child_process";
-import {
-  chownSync,
-  closeSync,
-  existsSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-} from "node:fs";
+import { chownSync, closeSync, existsSync, ftruncateSync, mkdirSync, openSync, rmSync, symlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { BlackstartError, messageOf } from "../base/error.ts";
 import { pollUntil } from "../base/time.ts";
 import { serverAccount } from "./account.ts";
+import { deviceOf, loopOf, unmountElsewhere } from "./mounts.ts";
 import type { LabRecord, NodeRecord } from "./record.ts";
 import { logFileOf } from "./server-start.ts";
 
@@ -82,7 +72,7 @@ export async function useVolumes(node: NodeRecord): Promise<void> {
   }
 }
 
-export async function mountVolume({ image, mountPoint }: Volume): Promise<void> {
+async function mountVolume({ image, mountPoint }: Volume): Promise<void> {
   await run("mount", ["-t", "ext4", "-o", "loop", image, mountPoint]);
 }
 
@@ -92,49 +82,49 @@ export async function syncVolumes(nodes: readonly NodeRecord[]): Promise<void> {
 }
 
 /**
- * Unmounts what is mounted of these nodes, and returns when the loop devices are gone as well: a mount that found one
- * still there would see what it remembers, not what a check has repaired since.
+ * Unmounts what is mounted of these nodes, also in mount namespaces that were made meanwhile (by a container, by a lab of
+ * hosts): each has a copy of every mount, and while one is left the file system lives on, as broken as it was. The loop
+ * devices go with the last.
  */
 export async function unmountVolumes(nodes: readonly NodeRecord[]): Promise<void> {
   for (const { image, mountPoint } of nodes.flatMap(volumesOf)) {
     let said = "";
-    const gone = await pollUntil(
+    await pollUntil(
       async () => {
-        if (deviceOf(mountPoint) === undefined) return isAttached(image) ? undefined : true;
-        said = await run("umount", [mountPoint]).then(() => "", messageOf);
+        if (deviceOf(mountPoint) !== undefined) {
+          said = await run("umount", [mountPoint]).then(() => "", messageOf);
+          return undefined;
+        }
+        const device = loopOf(image);
+        if (device === undefined) return true;
+        await unmountElsewhere(device);
         return undefined;
       },
       { everyMs: 20, timeoutMs: unmountTimeoutMs },
     );
-    if (!gone) throw failed(`${mountPoint} cannot be unmounted.`, said);
+    if (deviceOf(mountPoint) !== undefined) throw failed(`${mountPoint} cannot be unmounted.`, said);
   }
 }
 
-/** Repairs what an error left on it. To be called while it is not mounted. */
-export async function checkVolume({ image }: Volume): Promise<void> {
+/** Unmounts them, and mounts them anew as their disks are, checked or not. */
+export async function remountVolumes(nodes: readonly NodeRecord[], options: { check: boolean }): Promise<void> {
+  await unmountVolumes(nodes);
+  for (const volume of nodes.flatMap(volumesOf)) {
+    // A mount that found the device still there would see what that remembers, not what is on the disk.
+    if (loopOf(volume.image) !== undefined)
+      throw failed(
+        `The disk ${volume.image} cannot be mounted anew.`,
+        "Something else still has it, a container most likely.",
+      );
+    if (options.check) await checkVolume(volume);
+    await mountVolume(volume);
+  }
+}
+
+/** Repairs what an error left on it. */
+async function checkVolume({ image }: Volume): Promise<void> {
   // e2fsck(8): 1 says that errors were corrected.
   await run("e2fsck", ["-p", "-f", image], [0, 1]);
-}
-
-/** `loop3` of what is mounted there. Fields of proc(5)'s mountinfo: 5 the mount point, behind ` - ` type and source. */
-export function deviceOf(mountPoint: string): string | undefined {
-  const escaped = mountPoint.replaceAll(/[\\ \t\n]/g, (one) => `\\${one.charCodeAt(0).toString(8).padStart(3, "0")}`);
-  const line = readFileSync("/proc/self/mountinfo", "utf8")
-    .split("\n")
-    .find((text) => text.split(" ")[4] === escaped);
-  return line === undefined ? undefined : basename(line.split(" - ")[1]?.split(" ")[1] ?? "");
-}
-
-/** Whether a loop device shows this file. */
-function isAttached(image: string): boolean {
-  if (!existsSync(image)) return false;
-  return readdirSync("/sys/block").some((device) => {
-    try {
-      return readFileSync(`/sys/block/${device}/loop/backing_file`, "utf8").trim() === image;
-    } catch {
-      return false; // No loop device, or one that shows nothing.
-    }
-  });
 }
 
 function assertPossible(): void {

@@ -13,7 +13,8 @@ import {
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { BlackstartError, messageOf } from "../../base/error.ts";
-import { deviceOf, type Volume } from "../volumes.ts";
+import { deviceOf } from "../mounts.ts";
+import type { Volume } from "../volumes.ts";
 
 /** An error as a disk gives it; `errors=remount-ro` does the rest. */
 export async function raiseError({ mountPoint }: Volume): Promise<void> {

@@ -5,7 +5,8 @@ import { withConnection } from "../../drivers/postgres/connection.ts";
 import { managerOf } from "../managers.ts";
 import { serverProcessesIn } from "../processes.ts";
 import type { LabRecord, NodeRecord } from "../record.ts";
-import { checkVolume, deviceOf, hasVolumes, mountVolume, unmountVolumes, type Volume, volumesOf } from "../volumes.ts";
+import { deviceOf } from "../mounts.ts";
+import { hasVolumes, remountVolumes, type Volume, volumesOf } from "../volumes.ts";
 import { errorOfWrite, fill, free, raiseError, shutDown } from "./disk-device.ts";
 import { type LabFault, noParameters } from "./fault.ts";
 import { labServer } from "./lab-server.ts";
@@ -60,8 +61,7 @@ export const powerLoss: LabFault = {
     for (const server of servers) await server.signal(await server.processes(), "SIGSTOP");
     for (const volume of nodes.flatMap(volumesOf)) await shutDown(volume, 2);
     await managerOf(lab).powerOff(lab, nodes);
-    await unmountVolumes(nodes);
-    for (const volume of nodes.flatMap(volumesOf)) await mountVolume(volume);
+    await remountVolumes(nodes, { check: false });
     return {
       done: `Cut the power of ${namesOf(nodes)}; what was not yet on its disk is lost.`,
       tookEffect: async () => nodes.every((node) => managerOf(lab).processesOf(lab, node).length === 0),
@@ -100,11 +100,7 @@ async function mend(lab: LabRecord, nodes: readonly NodeRecord[]): Promise<strin
   const filled = own.filter((node) => volumesOf(node).map(free).includes(true));
   const broken = own.filter((node) => volumesOf(node).some(isBroken));
   await managerOf(lab).powerOff(lab, broken);
-  await unmountVolumes(broken);
-  for (const volume of broken.flatMap(volumesOf)) {
-    await checkVolume(volume);
-    await mountVolume(volume);
-  }
+  await remountVolumes(broken, { check: true });
   const meant = own.filter((node) => filled.includes(node) || broken.includes(node));
   // PostgreSQL 18 whose startup process died of the disk once more stays "in recovery mode" without one, for ever.
   const answers = await Promise.all(meant.map(comesBack));

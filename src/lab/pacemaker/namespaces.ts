@@ -124,7 +124,7 @@ export async function mustRunInside(...[identity, program, options]: Parameters<
 /** What cannot be done on a machine that is not on. */
 export function isOff(where: string): BlackstartError {
   return new BlackstartError("NOT_POSSIBLE_NOW", {
-    what: `${where} is switched off.`,
+    what: `${where.replace(/^t/, "T")} is switched off.`,
     why: "Its first process is gone.",
     next: "Switch it on: blackstart lab heal power-off",
   });
