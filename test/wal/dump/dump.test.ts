@@ -10,6 +10,7 @@ import { dumpWal, type DumpRequest } from "../../../src/wal/dump/dump.ts";
 import { relationQuery, resourceManagerQuery } from "../../../src/wal/dump/query.ts";
 import { kindCounts } from "../../../src/wal/dump/stats.ts";
 import { localWalFiles } from "../../../src/wal/files.ts";
+import { segmentNameOf } from "../../../src/wal/format.ts";
 import { openWalDirectory } from "../../../src/wal/segments.ts";
 import { readSegment, recordBytes } from "../../../src/wal/show/segment-bytes.ts";
 import { withFolder } from "../../support/folder.ts";
