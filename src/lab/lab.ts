@@ -41,6 +41,8 @@ export interface Lab {
   promote(which: string): Promise<{ done: string }>;
   /** Says something to the manager in its own command line (`crm …`); returns when it has nothing left to do. */
   manage(words: string): Promise<{ done: string }>;
+  /** What the manager is configured to, and what it knows, as it stands now: of Pacemaker the CIB. */
+  configuration(): Promise<string>;
   /** Takes a base backup of the primary. */
   backUp(): Promise<{ done: string }>;
   /** Returns when all that was written so far is in the archive; for a lab that has one. */

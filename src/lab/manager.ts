@@ -58,6 +58,8 @@ export type LabManager = Readonly<{
    * left to do. Managers without one have none.
    */
   command?(record: LabRecord, words: string): Promise<string>;
+  /** The manager's own configuration and state as they are now, in its own form. Managers without one have none. */
+  configuration?(record: LabRecord): Promise<string>;
   /** Removes what is neither a process nor below the lab's directories, once its processes are gone. */
   clear(record: LabRecord): Promise<void>;
 }>;

@@ -68,6 +68,7 @@ export function labOf(record: LabRecord): Lab {
     heal: (fault, target) => healLab(record, fault, target),
     promote: (which) => promoteByHand(record, which),
     manage: (words) => manage(record, words),
+    configuration: () => configurationOf(record),
     backUp: () => backUp(record),
     archiveLog: () => archiveLog(record),
     restore: async (name) => restore(record, nodeOf(name)),
@@ -76,12 +77,22 @@ export function labOf(record: LabRecord): Lab {
 }
 
 async function manage(record: LabRecord, words: string): Promise<{ done: string }> {
-  const manager = managerOf(record);
-  if (manager.command !== undefined) return { done: await manager.command(record, words) };
-  throw new BlackstartError("NOT_POSSIBLE_NOW", {
-    what: `Nothing can be said to the manager of the lab ${record.name}.`,
-    why: `A lab with ${manager.name} has no command line of its own.`,
-    next: "Make one with Pacemaker: `blackstart lab up --manager pacemaker`.",
+  const { command } = managerOf(record);
+  if (command === undefined) throw withoutPacemaker(record, "has no command line of its own");
+  return { done: await command(record, words) };
+}
+
+async function configurationOf(record: LabRecord): Promise<string> {
+  const { configuration } = managerOf(record);
+  if (configuration === undefined) throw withoutPacemaker(record, "has no configuration of its own");
+  return configuration(record);
+}
+
+function withoutPacemaker(record: LabRecord, why: string): BlackstartError {
+  return new BlackstartError("NOT_POSSIBLE_NOW", {
+    what: `The lab ${record.name} is not managed by Pacemaker.`,
+    why: `A lab with ${record.manager.kind} ${why}.`,
+    next: "Make one that is: `blackstart lab up --manager pacemaker`.",
   });
 }
 

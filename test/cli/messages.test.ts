@@ -33,8 +33,16 @@ function complaint(text: string): string | undefined {
     words.shift();
   }
   if (command.commands.length > 0) return words[0]?.startsWith("-") === false ? `no command ${words[0]}` : undefined;
-  const { operands, unknown } = command.parseOptions(words);
-  const globals = program().parseOptions(unknown).unknown;
+  let parsed: ReturnType<Command["parseOptions"]>;
+  try {
+    parsed = command.parseOptions(words);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  const { operands, unknown } = parsed;
+  const globals = program()
+    .parseOptions(unknown)
+    .unknown.filter((option) => option !== "--help");
   if (globals.length > 0) return `no option ${globals.join(" ")}`;
   const { registeredArguments } = command;
   if (operands.length > registeredArguments.length && !registeredArguments.at(-1)?.variadic)
@@ -47,7 +55,7 @@ function complaint(text: string): string | undefined {
 const filledIn = "FILLED-IN";
 
 /** Under these names the program connects; they are no commands. */
-const connectsAs = ["blackstart watch", "blackstart clone"];
+const connectsAs = ["blackstart watch", "blackstart clone", "blackstart capture"];
 
 /** Every command that stands in a string of a source file: between backticks, between quotes, or up to the string's end. */
 function commandsIn(source: string): string[] {
@@ -84,6 +92,7 @@ test("what is no command is complained of", () => {
   assert.match(complaint("blackstart statsu") ?? "", /no command statsu/);
   assert.match(complaint("blackstart incident resolve i1") ?? "", /no resolution/);
   assert.match(complaint("blackstart mitigate demote ledger pg1") ?? "", /too many/);
+  assert.match(complaint("blackstart lab up --manager") ?? "", /argument missing/);
   assert.equal(complaint('blackstart incident resolve i1 "what put it right"'), undefined);
 });
 

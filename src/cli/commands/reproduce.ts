@@ -60,8 +60,8 @@ function addExplore(reproduce: Command, act: Act): void {
   act(
     reproduce
       .command("explore")
-      .description("the faults after which Pacemaker would leave no primary, and the repair")
-      .requiredOption("--cib <file>", "what `cibadmin --query` or `crm configure show` prints")
+      .description("the faults after which Pacemaker would leave no primary, and the repair (--lab: of that lab)")
+      .option("--cib <file>", "what `cibadmin --query` or `crm configure show` prints")
       .option("--faults <count>", "at most so many faults in sequence", "3")
       .option("--states <count>", "stop after so many states", "20000"),
     async (context, options: ExploreOptions) =>

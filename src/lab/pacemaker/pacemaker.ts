@@ -1,7 +1,7 @@
 import type { LabManager } from "../manager.ts";
 import type { LabRecord } from "../record.ts";
 import { build } from "./build.ts";
-import { clientsUrl, clientsVirtualAddress, crm } from "./cluster.ts";
+import { clientsUrl, clientsVirtualAddress, crm, liveCib } from "./cluster.ts";
 import { hostProcess, hostProcesses, switchOff } from "./host.ts";
 import { hostNetwork, networkProcess, setHostNetwork } from "./network.ts";
 import { opinions } from "./opinions.ts";
@@ -28,6 +28,7 @@ export const pacemaker: LabManager = {
   setNetwork: (record, node, state) => setHostNetwork(record, node, hostProcess(record, node), state),
   afterHeal: bringBack,
   command: crm,
+  configuration: liveCib,
   networkOf: (record, node) => hostNetwork(record, node, hostProcess(record, node)),
   clear: async () => undefined,
 };

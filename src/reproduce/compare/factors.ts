@@ -66,7 +66,7 @@ function factorOf(difference: Difference, names: ReadonlyMap<string, string>): B
     case "topology":
       return topologyFactor(subject.name, left);
     case "manager":
-      return { reason: "a lab is made for one manager: blackstart lab up --manager" };
+      return { reason: "a lab is made for one manager: blackstart lab up --manager patroni" };
     case "version":
       if (subject.of !== "PostgreSQL") return { reason: `install this version of ${subject.of} where the lab is` };
       return { reason: "make the lab with it: blackstart lab up --binaries <folder>" };

@@ -19,7 +19,10 @@ export async function pacemakerConfiguration(
       what:
         manager === "pacemaker" ? "--cib and --crm were both given." : "--cib and --crm are for labs with Pacemaker.",
       why: "A lab is made from one configuration, and it is its manager's.",
-      next: `For example: blackstart lab up --manager pacemaker --${kind} ${file}`,
+      next:
+        kind === "cib"
+          ? `For example: blackstart lab up --manager pacemaker --cib ${file}`
+          : `For example: blackstart lab up --manager pacemaker --crm ${file}`,
     });
   const text = await readText(file, bytesMax).catch((error: unknown) => {
     throw unreadable(file, messageOf(error));

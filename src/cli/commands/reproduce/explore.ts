@@ -4,12 +4,14 @@ import { BlackstartError, messageOf } from "../../../base/error.ts";
 import { openCrmSimulate } from "../../../drivers/pacemaker/crm-simulate.ts";
 import { cibOfShellText, isShellText } from "../../../drivers/pacemaker/shell-text.ts";
 import { explore, type Progress, type Report } from "../../../reproduce/explore/explore.ts";
+import { openLab } from "../../../lab/open.ts";
 import type { Outcome } from "../../command.ts";
 import type { CommandContext } from "../../context.ts";
+import { labsFolder } from "../../system-file.ts";
 import { counted } from "../../output/quantities.ts";
 import { changeText, primaryFindsNoRest, reportFindings, reportJson } from "./explore-report.ts";
 
-export type ExploreOptions = Readonly<{ cib: string; faults: string; states: string }>;
+export type ExploreOptions = Readonly<{ cib?: string; lab?: string; faults: string; states: string }>;
 
 /** Every fault more multiplies the states; with more than this nobody would wait for the end. */
 const faultsLimit = 6;
@@ -18,8 +20,7 @@ export async function exploreCommand(context: CommandContext, options: ExploreOp
   const { out, signal } = context;
   const faultsMax = count(options.faults, "--faults", faultsLimit);
   const statesMax = count(options.states, "--states", 1_000_000);
-  const name = basename(options.cib);
-  const given = await readGiven(options.cib);
+  const { name, given } = await givenBy(context, options);
   const crm = await openCrmSimulate({ signal });
   context.defer(() => crm.close());
   const text = isShellText(given) ? await cibOfShellText(given, name, signal) : given;
@@ -40,6 +41,21 @@ export async function exploreCommand(context: CommandContext, options: ExploreOp
     exitCode: exitCodeOf(report),
     result: { ...reportJson(report), faultsMax, interrupted: signal.aborted },
   };
+}
+
+/** A file, or a lab as it stands now. */
+async function givenBy(
+  context: CommandContext,
+  { cib, lab }: ExploreOptions,
+): Promise<{ name: string; given: string }> {
+  if (cib !== undefined) return { name: basename(cib), given: await readGiven(cib) };
+  if (lab !== undefined)
+    return { name: `the lab ${lab}`, given: await (await openLab(lab, labsFolder(context.home))).configuration() };
+  throw new BlackstartError("USAGE", {
+    what: "There is no configuration to explore.",
+    why: "Neither `--cib` nor `--lab` was given.",
+    next: "Take it from a node of the cluster: cibadmin --query > cib.xml; then: blackstart reproduce explore --cib cib.xml",
+  });
 }
 
 /** What was not searched to the end has not been shown to be free of what it looks for. */

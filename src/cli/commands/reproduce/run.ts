@@ -84,7 +84,7 @@ function tell({ out }: CommandContext, scenario: Scenario, { seen, interval, hea
   }
   out.text(
     "",
-    `Next: blackstart reproduce minimize … finds which of the ${counted(scenario.factors.length, "factor")} matter.`,
+    `Next: "blackstart reproduce minimize" finds which of the ${counted(scenario.factors.length, "factor")} matter.`,
   );
 }
 
