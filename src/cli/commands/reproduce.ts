@@ -101,8 +101,8 @@ function addExchange(reproduce: Command, act: Act): void {
     reproduce
       .command("import")
       .argument("<experiment>", "an experiment or a journal of the Chaos Toolkit, JSON or YAML")
-      .description("make factors and a symptom of an experiment")
-      .option("--into <file>", "write them into this file (default: print them)")
+      .description("make a scenario of an experiment")
+      .option("--into <file>", "write it into this file (default: print it)")
       .option("--force", "overwrite the file"),
     async (context, options: ExchangeOptions, experiment: string) =>
       (await import("./reproduce/chaos-toolkit.ts")).importCommand(context, options, experiment),

@@ -76,7 +76,7 @@ async function tellFactors(
     out.text(`${path}: ${counted(written.added, "factor")} added.`);
     if (before === undefined)
       out.progress(
-        "It is new: put in the symptom that was seen, and the fault that began it as a factor, before it is run.",
+        `It is new: put in the symptom that was seen, and the fault that began it as a factor${written.added === 0 ? ", which it needs one of," : ""} before it is run.`,
       );
   }
   const { already } = written;
