@@ -27,6 +27,7 @@ function addTrials(reproduce: Command, act: Act): void {
       .option("--trials <count>", "so many trials", "10")
       .option("--control <count>", "so many trials without any factor, first", "3")
       .option("--only <factors>", "with these factors only, separated by commas")
+      .option("--journal <file>", "write the trials as a journal of the Chaos Toolkit, too")
       .option("--jobs <count>", "so many trials at once", "1")
       .option("--fresh", "begin anew, whatever trials are known"),
     async (context, options: RunOptions, file: string) =>

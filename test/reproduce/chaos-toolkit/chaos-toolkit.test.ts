@@ -10,8 +10,9 @@ import { commandOf, probeLines } from "../../../src/reproduce/chaos-toolkit/comm
 import { type Activity, experimentSchema, type Tolerance } from "../../../src/reproduce/chaos-toolkit/experiment.ts";
 import { exportExperiment } from "../../../src/reproduce/chaos-toolkit/export.ts";
 import { importExperiment, readExperiment, scenarioText } from "../../../src/reproduce/chaos-toolkit/import.ts";
-import { type Carried, journalOf, journalSchema } from "../../../src/reproduce/chaos-toolkit/journal.ts";
+import { journalOf, journalSchema } from "../../../src/reproduce/chaos-toolkit/journal.ts";
 import { parseScenario } from "../../../src/reproduce/scenario/load.ts";
+import type { TrialResult } from "../../../src/reproduce/trial/result.ts";
 import { withFolder } from "../../support/folder.ts";
 
 const probe = {
@@ -295,32 +296,29 @@ describe("the steady state of a symptom is that it does not show", () => {
   });
 });
 
-test("a journal tells the run, with durations in seconds, and whether it deviated", () => {
-  const done = (name: string, toleranceMet?: boolean): Carried => ({
-    activity: { name },
-    status: "succeeded",
-    start: "2026-11-20T03:00:00.000Z",
-    end: "2026-11-20T03:00:01.250Z",
-    output: { status: 0 },
-    ...(toleranceMet === undefined ? {} : { toleranceMet }),
-  });
-  const journal = journalOf({
-    experiment: readExperiment(JSON.stringify(experiment), "x").experiment,
-    status: "completed",
+const trial = (outcome: TrialResult["outcome"], ...configuration: string[]): TrialResult => ({
+  configuration,
+  outcome,
+  tookMs: 1250,
+  moments: [{ atMs: 3, what: "the cluster is up" }],
+  at: "2026-11-20T03:00:00.000Z",
+});
+const journal = (control: readonly TrialResult[], trials: readonly TrialResult[], interrupted = false) =>
+  journalOf({
+    scenario: parseScenario(story, { path: "s.yaml" }),
+    control,
+    trials,
+    interrupted,
     start: "2026-11-20T03:00:00.000Z",
     end: "2026-11-20T03:01:00.500Z",
-    before: [done("up", true)],
-    after: [done("up", true), done("writes", false)],
-    run: [done("kill")],
-    rollbacks: [],
     machine: { platform: "Linux", node: "pg1" },
   });
-  assert.deepEqual(journalSchema.parse(JSON.parse(JSON.stringify(journal))), journal);
-  assert.deepEqual(
-    [journal.deviated, journal.duration, journal.run[0]?.duration, journal.steady_states?.after?.steady_state_met],
-    [true, 60.5, 1.25, false],
-  );
-  assert.deepEqual(Object.keys(journal), [
+
+test("a journal tells the trials, with durations in seconds; what a reader of it reads is there", () => {
+  const trials = [trial("not-reproduced", "kill"), trial("reproduced", "kill"), trial("unresolved", "kill")];
+  const made = journal([trial("not-reproduced")], trials);
+  assert.deepEqual(journalSchema.parse(JSON.parse(JSON.stringify(made))), made);
+  assert.deepEqual(Object.keys(made), [
     "chaoslib-version",
     "platform",
     "node",
@@ -334,9 +332,32 @@ test("a journal tells the run, with durations in seconds, and whether it deviate
     "end",
     "duration",
   ]);
-  const read = readExperiment(JSON.stringify(journal), "journal.json");
+  assert.deepEqual(
+    made.run.map(({ status, duration, end }) => [status, duration, end]),
+    ["succeeded", "succeeded", "failed"].map((status) => [status, 1.25, "2026-11-20T03:00:01.250Z"]),
+  );
+  assert.equal(made.duration, 60.5);
+  assert.deepEqual(
+    made.steady_states?.after?.probes.map((probe) => probe.tolerance_met),
+    [true, false],
+  );
+  const read = readExperiment(JSON.stringify(made), "journal.json");
   assert.equal(read.journal?.deviated, true);
-  assert.equal(importExperiment(read.experiment, "x").scenario.factors.length, 2);
+  assert.equal(importExperiment(read.experiment, "x").scenario.factors.length, 6);
+});
+
+describe("a journal's status and deviation are those of the Chaos Toolkit", () => {
+  const [shown, not, odd] = [trial("reproduced"), trial("not-reproduced"), trial("unresolved")];
+  const table: readonly (readonly [string, ReturnType<typeof journal>, status: string, deviated: boolean])[] = [
+    ["no trial showed it", journal([not], [not, not]), "completed", false],
+    ["one showed it", journal([not], [not, shown]), "failed", true],
+    ["the control run showed it", journal([shown], []), "failed", false],
+    ["nothing could be carried out", journal([not], [odd]), "failed", false],
+    ["cut short in the control run", journal([], [], true), "interrupted", false],
+    ["cut short", journal([not], [shown], true), "interrupted", true],
+  ];
+  for (const [what, { status, deviated }, expected, deviates] of table)
+    test(what, () => assert.deepEqual([status, deviated], [expected, deviates]));
 });
 
 test("an unfinished journal, as chaoslib leaves it, is read", () => {
