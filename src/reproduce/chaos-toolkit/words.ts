@@ -10,11 +10,18 @@ export function wordInShell(text: string, values: Values): string {
   return words.join("") || "''";
 }
 
-/** A text of an experiment that a shell is given as it is. Pure. */
+/** A text of an experiment that a shell is given as it is; within single quotes a variable would be none. Pure. */
 export function textInShell(text: string, values: Values): string {
-  return parts(text, values)
-    .map((part) => ("text" in part ? part.text : `\${${part.variable}}`))
-    .join("");
+  return parts(text, values).reduce((before, part) => {
+    if ("text" in part) return before + part.text;
+    const variable = `\${${part.variable}}`;
+    return before + (isInSingleQuotes(before) ? `'"${variable}"'` : variable);
+  }, "");
+}
+
+/** Whether what is written behind this text stands in single quotes that it opened. */
+function isInSingleQuotes(text: string): boolean {
+  return text.replace(/\\[\s\S]|"(\\[\s\S]|[^"\\])*("|$)|'[^']*'/g, "").includes("'");
 }
 
 /**

@@ -124,7 +124,10 @@ function notForLabs(name: string, value: string): string | undefined {
     return "it names another node, or its slot; the lab has its own";
   if (value !== "" && (name.endsWith("_command") || name === "archive_library"))
     return "a lab must not run what is meant for production's archive; `archive: true` gives the cluster its own";
-  if (/^(log_destination|logging_collector|lc_messages)$/.test(name) || /^(fatal|panic)$/.test(value))
+  if (
+    /^(log_destination|logging_collector|lc_messages)$/.test(name) ||
+    /^log_min_messages=(fatal|panic)$/.test(`${name}=${value}`)
+  )
     return "a lab reads from its servers' log, in English, what they do";
   return name === "ssl" && value === "on" ? "a lab has no certificates" : undefined;
 }

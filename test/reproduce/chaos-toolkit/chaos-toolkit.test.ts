@@ -67,7 +67,7 @@ test("actions become factors, the steady state the symptom, rollbacks come after
   assert.deepEqual(
     scenario.factors.map(({ id, command, after }) => ({ id, command, after })),
     [
-      { id: "kill-the-primary", command: "timeout 5 pkill -9 -f 'postgres -D ${PGDATA:-/a b}'", after: undefined },
+      { id: "kill-the-primary", command: `timeout 5 pkill -9 -f 'postgres -D '"\${PGDATA:-/a b}"''`, after: undefined },
       {
         id: "drain",
         command: '(drain --with "${token}" --or "${STORE_TOKEN}" --now >/dev/null 2>&1 &)',
@@ -224,6 +224,17 @@ test("words of an experiment reach the program as they are", () => {
     }),
     { numRuns: 50 },
   );
+});
+
+test("a text for the shell stays one, and its variables are filled in wherever they stand", () => {
+  const configuration = {
+    x: { type: "env", key: "X_OF_TEST" },
+    y: { type: "env", key: "Y_OF_TEST", default: 'd"$(e)`' },
+  };
+  const given = `'a \${x}' "b' \${x}" c\\'\${x} 'd''e"'"\${y}" | tr a-z A-Z`;
+  const provider = { type: "process" as const, path: "printf", arguments: `'%s|' ${given}` };
+  const line = commandOf({ type: "action", name: "a", provider }, { ...none, configuration }) ?? "";
+  assert.equal(sh(line, { X_OF_TEST: "one" }).stdout, `A ONE|B' ONE|C'ONE|DE"D"$(E)\`|`, line);
 });
 
 const story = `
