@@ -27,6 +27,7 @@ function addTrials(reproduce: Command, act: Act): void {
       .option("--trials <count>", "so many trials", "10")
       .option("--control <count>", "so many trials without any factor, first", "3")
       .option("--only <factors>", "with these factors only, separated by commas")
+      .option("--journal <file>", "write the trials as a journal of the Chaos Toolkit, too")
       .option("--jobs <count>", "so many trials at once", "1")
       .option("--fresh", "begin anew, whatever trials are known"),
     async (context, options: RunOptions, file: string) =>
@@ -101,8 +102,8 @@ function addExchange(reproduce: Command, act: Act): void {
     reproduce
       .command("import")
       .argument("<experiment>", "an experiment or a journal of the Chaos Toolkit, JSON or YAML")
-      .description("make factors and a symptom of an experiment")
-      .option("--into <file>", "write them into this file (default: print them)")
+      .description("make a scenario of an experiment")
+      .option("--into <file>", "write it into this file (default: print it)")
       .option("--force", "overwrite the file"),
     async (context, options: ExchangeOptions, experiment: string) =>
       (await import("./reproduce/chaos-toolkit.ts")).importCommand(context, options, experiment),

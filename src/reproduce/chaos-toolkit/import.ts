@@ -1,13 +1,17 @@
-import { parse } from "yaml";
+import { parse, stringify } from "yaml";
 import type { z } from "zod";
 import { BlackstartError, messageOf } from "../../base/error.ts";
-import type { Doing, Draft } from "./draft.ts";
-import { type Activity, type Experiment, experimentSchema, isWithin, type Provider } from "./experiment.ts";
+import { durationText } from "../../system/duration.ts";
+import { factorsMax, type WrittenScenario } from "../scenario/schema.ts";
+import { commandOf, milliseconds, probeLines } from "./commands.ts";
+import { type Activity, type Experiment, experimentSchema } from "./experiment.ts";
 import { type Journal, journalSchema } from "./journal.ts";
-import { splitWords, substituted } from "./words.ts";
 
 /** What an experiment says as a scenario, and what of it cannot be run here, with the reason. */
-export type Imported = Readonly<{ draft: Draft; notRun: readonly Readonly<{ name: string; why: string }>[] }>;
+export type Imported = Readonly<{
+  scenario: WrittenScenario;
+  notRun: readonly Readonly<{ name: string; why: string }>[];
+}>;
 
 export type Read = Readonly<{ experiment: Experiment; journal?: Journal }>;
 
@@ -28,118 +32,133 @@ export function readExperiment(text: string, path: string): Read {
 }
 
 /**
- * The actions of the method become factors, in their order; the steady state becomes the symptom, which is that it does
- * not hold; the rollbacks become undo. Processes and requests are taken; functions of Python are named, not run. Pure.
+ * The actions of the method become factors, in their order; the symptom is that the steady state does not hold; the
+ * rollbacks are done afterwards. Processes and requests are taken; functions of Python are named, not run. Pure; throws
+ * INPUT_INVALID where nothing of the method is left.
  */
-export function importExperiment(experiment: Experiment): Imported {
+export function importExperiment(experiment: Experiment, path: string): Imported {
   const notRun: { name: string; why: string }[] = [];
+  const take = (list: Experiment["method"]) => actionsOf(list, experiment, (name, why) => notRun.push({ name, why }));
+  const method = take(experiment.method);
+  if (method.actions.length === 0) {
+    const why = notRun.map((one) => `${one.name}: ${one.why}`).join(" ") || "Its method is empty.";
+    throw notReadable(path, `Nothing of its method can be run here. ${why}`);
+  }
+  for (const { name } of method.actions.slice(factorsMax))
+    notRun.push({ name, why: `A scenario has at most ${factorsMax} factors.` });
   const ids = new Set<string>();
-  const hypothesis = experiment["steady-state-hypothesis"];
-  const known = namedActivities(experiment);
-  const taken = (list: Experiment["method"], keep: (activity: Activity) => string | undefined) =>
-    list.flatMap((one): Doing[] => {
-      const activity = "ref" in one ? known.get(String(one.ref)) : one;
-      if (activity === undefined) {
-        notRun.push({ name: String((one as { ref: string }).ref), why: "It refers to an activity that is not there." });
-        return [];
-      }
-      const why = keep(activity) ?? unusable(activity);
-      if (why === undefined) return [doingOf(activity, experiment, ids)];
-      notRun.push({ name: activity.name, why });
-      return [];
-    });
-  const probes = taken(hypothesis?.probes ?? [], ({ tolerance }) =>
-    tolerance === undefined ? "A probe of the steady state needs a tolerance." : undefined,
-  );
-  const isAction = ({ type }: Activity) =>
-    type === "probe" ? "It is a probe within the method: it changes nothing, so it is no factor." : undefined;
+  const rollbacks = take(experiment.rollbacks);
+  const { title, description } = experiment;
   return {
-    draft: {
-      title: experiment.title,
-      description: experiment.description,
-      symptom: { title: `not: ${hypothesis?.title ?? experiment.title}`, probes },
-      factors: taken(experiment.method, isAction),
-      undo: taken(experiment.rollbacks, () => undefined),
+    scenario: {
+      scenario: idOf(title, new Set()),
+      about: description === title ? title : `${title}. ${description}`,
+      factors: method.actions
+        .slice(0, factorsMax)
+        .map(({ name, ...action }) => ({ id: idOf(name, ids), about: name, ...action })),
+      ...ending(steadyState(experiment, notRun), method.pauseMs, rollbacks.actions),
     },
     notRun,
   };
 }
 
-function namedActivities({ method, rollbacks, ...experiment }: Experiment): ReadonlyMap<string, Activity> {
-  const all = [...(experiment["steady-state-hypothesis"]?.probes ?? []), ...method, ...rollbacks];
-  return new Map(all.flatMap((one) => ("ref" in one ? [] : [[one.name, one] as [string, Activity]])));
-}
+type Taken = Readonly<{ name: string; command: string; after?: string }>;
 
-function unusable({ provider, tolerance }: Activity): string | undefined {
-  if (provider.type === "python") return `It calls ${provider.module}.${provider.func}, which only Python can.`;
-  if (tolerance === undefined || isWithin(tolerance, { status: 0, stdout: "", stderr: "", body: "" }) !== undefined)
-    return undefined;
-  return `Its tolerance (${(tolerance as { type?: string }).type ?? "?"}) is not understood here.`;
-}
-
-function doingOf(activity: Activity, experiment: Experiment, ids: Set<string>): Doing {
-  const { provider, pauses, background, tolerance } = activity;
-  const fill = (text: string) => substituted(text, experiment.configuration ?? {}, experiment.secrets ?? {});
-  const milliseconds = (seconds: unknown) => {
-    const number = Number(fill(String(seconds)));
-    return Number.isFinite(number) && number > 0 ? Math.round(number * 1000) : undefined;
-  };
-  const fields = {
-    ...doneBy(provider, fill, milliseconds),
-    expect: tolerance,
-    pauseBeforeMs: pauses?.before === undefined ? undefined : milliseconds(pauses.before),
-    pauseAfterMs: pauses?.after === undefined ? undefined : milliseconds(pauses.after),
-    background: background === true ? true : undefined,
-  };
-  const said = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
-  return { id: idOf(activity.name, ids), ...said };
-}
-
-function doneBy(
-  provider: Provider,
-  fill: (text: string) => string,
-  milliseconds: (seconds: unknown) => number | undefined,
-) {
-  switch (provider.type) {
-    case "process": {
-      const timeoutMs = provider.timeout === undefined ? undefined : milliseconds(provider.timeout);
-      const command = [provider.path, ...wordsOf(provider.arguments)].map(fill);
-      return { process: { command, ...(timeoutMs === undefined ? {} : { timeoutMs }) } };
+/** Actions as commands. The pauses of what is left out stay. */
+function actionsOf(
+  list: Experiment["method"],
+  experiment: Experiment,
+  leave: (name: string, why: string) => void,
+): { actions: readonly Taken[]; pauseMs: number } {
+  const actions: Taken[] = [];
+  let pauseMs = 0;
+  for (const one of list) {
+    const activity = referred(one, experiment);
+    if (activity === undefined) {
+      leave(String(one.ref), "It refers to an activity that is not there.");
+      continue;
     }
-    case "http": {
-      const { url, method, headers, timeout, arguments: body } = provider;
-      // A pair is that of connecting and of reading; the whole takes both.
-      const times = (Array.isArray(timeout) ? timeout : timeout === undefined ? [] : [timeout]).map(milliseconds);
-      const timeoutMs = times.reduce<number>((sum, time) => sum + (time ?? 0), 0);
-      return {
-        http: {
-          url: fill(url),
-          ...(method === undefined ? {} : { method }),
-          ...(headers === undefined
-            ? {}
-            : {
-                headers: Object.fromEntries(
-                  Object.entries(headers).map(([name, value]) => [name, fill(String(value))]),
-                ),
-              }),
-          ...(body === undefined ? {} : { body }),
-          ...(timeoutMs === 0 ? {} : { timeoutMs }),
-        },
-      };
+    const { name, pauses } = activity;
+    pauseMs += milliseconds(pauses?.before, experiment) ?? 0;
+    const command = commandOf(activity, experiment);
+    if (command === undefined) leave(name, onlyPython(activity));
+    else if (activity.type === "probe") leave(name, "It is a probe outside the steady state: it changes nothing.");
+    else {
+      actions.push({ name, command, ...(pauseMs === 0 ? {} : { after: durationText(pauseMs) }) });
+      pauseMs = 0;
     }
-    case "python":
-      return {};
+    pauseMs += milliseconds(pauses?.after, experiment) ?? 0;
   }
+  return { actions, pauseMs };
 }
 
-/** A command line is split as a shell would; of options and values those without a value stand alone. */
-function wordsOf(given: unknown): readonly string[] {
-  if (given === undefined || given === null) return [];
-  if (typeof given === "string") return splitWords(given);
-  if (Array.isArray(given)) return given.map(String);
-  return Object.entries(given as object).flatMap(([name, value]) =>
-    value === "" || value === null ? [name] : [name, String(value)],
+/** A command that ends with 0 where the steady state does not hold; undefined where no probe of it can be asked here. */
+function steadyState(experiment: Experiment, notRun: { name: string; why: string }[]): string | undefined {
+  const lines = (experiment["steady-state-hypothesis"]?.probes ?? []).flatMap((one) => {
+    const activity = referred(one, experiment);
+    const asked = activity && probeLines(activity, experiment);
+    if (asked !== undefined) return [asked];
+    const name = activity?.name ?? String((one as { ref?: string }).ref);
+    if (activity === undefined) notRun.push({ name, why: "It refers to an activity that is not there." });
+    else if (activity.provider.type === "python") notRun.push({ name, why: onlyPython(activity) });
+    else notRun.push({ name, why: `Its tolerance, ${JSON.stringify(activity.tolerance)}, is not understood here.` });
+    return [];
+  });
+  return lines.length === 0 ? undefined : [...lines, "exit 1", ""].join("\n");
+}
+
+const verdict = '"$BLACKSTART_LAB_FOLDER/steady-state"';
+
+/**
+ * What is done when the method is over. The steady state is asked before the rollbacks, once; so with rollbacks, which
+ * must not fail where there is nothing to take back, its answer is kept for the symptom.
+ */
+function ending(
+  question: string | undefined,
+  pauseMs: number,
+  rollbacks: readonly Taken[],
+): Pick<WrittenScenario, "afterwards" | "symptom"> {
+  const after = pauseMs === 0 ? {} : { after: durationText(pauseMs) };
+  const undo = rollbacks.map(({ name: _, command, ...rest }) => ({ command: `${command} || true`, ...rest }));
+  if (question === undefined || undo.length === 0) {
+    const afterwards = [...(pauseMs === 0 ? [] : [{ command: ":", ...after }]), ...undo];
+    const symptom = question === undefined ? { "no-write-for": "30s" } : { command: question, within: "1ms" };
+    return { ...(afterwards.length === 0 ? {} : { afterwards }), symptom };
+  }
+  const asked = { command: `(\n${question})\necho $? > ${verdict}\n`, ...after };
+  return { afterwards: [asked, ...undo], symptom: { command: `exit "$(cat ${verdict})"`, within: "1ms" } };
+}
+
+/** The scenario's file, with what must be known before it is run. Pure. */
+export function scenarioText({ scenario, notRun }: Imported): string {
+  const body = stringify(scenario, { lineWidth: 0 });
+  const variables = [...body.matchAll(/\$\{(\w+)/g)].map(([, name]) => name).filter((name) => name !== undefined);
+  const programs = ["curl", "timeout", "grep -P", "awk"].filter(
+    (one) => body.includes(`${one} `) || body.includes(`${one}q `),
   );
+  const needed = [...programs, ...new Set(variables.map((name) => `the variable ${name}`))];
+  const told = [
+    "Made from an experiment of the Chaos Toolkit. Each trial has a lab of its own; the experiment's own target is not",
+    "touched unless its commands do that: read them first. They are told of the lab in BLACKSTART_CLIENT_URL,",
+    "BLACKSTART_URL_PG1, … and BLACKSTART_LAB_FOLDER.",
+    ...(needed.length === 0 ? [] : [`It needs ${needed.join(", ")}.`]),
+    ...("no-write-for" in scenario.symptom
+      ? ["No probe of the steady state can be asked here: the symptom below is the most general one. Put in yours."]
+      : []),
+    ...notRun.map(({ name, why }) => `Not taken: ${name}. ${why}`),
+  ];
+  return `${told.map((line) => `# ${line.replace(/\s+/g, " ")}`).join("\n")}\n${body}`;
+}
+
+function referred(one: Experiment["method"][number], experiment: Experiment): Activity | undefined {
+  if (!("ref" in one)) return one as Activity;
+  const all = [...(experiment["steady-state-hypothesis"]?.probes ?? []), ...experiment.method, ...experiment.rollbacks];
+  return all.find((other): other is Activity => !("ref" in other) && other.name === one.ref);
+}
+
+function onlyPython({ provider }: Activity): string {
+  const { module, func } = provider as { module?: string; func?: string };
+  return `It calls ${module}.${func}, which only Python can.`;
 }
 
 function idOf(name: string, ids: Set<string>): string {
@@ -147,6 +166,7 @@ function idOf(name: string, ids: Set<string>): string {
     name
       .toLowerCase()
       .replace(/[^a-z0-9]+/g, "-")
+      .slice(0, 56)
       .replace(/^-|-$/g, "") || "activity";
   let id = base;
   for (let number = 2; ids.has(id); number++) id = `${base}-${number}`;
@@ -167,7 +187,7 @@ function reasons(issues: readonly z.core.$ZodIssue[], above: readonly PropertyKe
 
 function notReadable(path: string, why: string): BlackstartError {
   return new BlackstartError("INPUT_INVALID", {
-    what: `${path} is no experiment and no journal of the Chaos Toolkit.`,
+    what: `${path} is no experiment and no journal of the Chaos Toolkit that could be run here.`,
     why,
     next: "See whether `chaos validate` takes it.",
     details: { path },

@@ -1,7 +1,10 @@
 import { z } from "zod";
 import type { Instant } from "../../base/time.ts";
 import { millisecondsBetween } from "../../base/time.ts";
-import { type Experiment, experimentSchema } from "./experiment.ts";
+import type { Scenario } from "../scenario/schema.ts";
+import type { TrialResult } from "../trial/result.ts";
+import { experimentSchema } from "./experiment.ts";
+import { exportExperiment } from "./export.ts";
 
 /** The journal of a run, as the Chaos Toolkit writes it to `journal.json` and its reports read it. */
 
@@ -41,69 +44,69 @@ export const journalSchema = z.looseObject({
 
 export type Journal = z.output<typeof journalSchema>;
 
-/** One activity as it was carried out. `output` must be JSON. */
-export type Carried = Readonly<{
-  activity: Readonly<Record<string, unknown>>;
-  status: "succeeded" | "failed";
-  start: Instant;
-  end: Instant;
-  output: unknown;
-  toleranceMet?: boolean;
-}>;
-
+/** A series of trials, as far as it came. */
 export type Told = Readonly<{
-  experiment: Experiment;
-  /** `failed`: the steady state was not there to begin with, or an activity broke; `aborted`: it was interrupted. */
-  status: "completed" | "failed" | "aborted";
+  scenario: Scenario;
+  /** Trials without any factor. */
+  control: readonly TrialResult[];
+  trials: readonly TrialResult[];
   start: Instant;
   end: Instant;
-  before: readonly Carried[];
-  after: readonly Carried[];
-  run: readonly Carried[];
-  rollbacks: readonly Carried[];
-  /** For `platform` and `node`: as `uname -a` and `uname -n` say it. */
+  interrupted: boolean;
   machine: Readonly<{ platform: string; node: string }>;
 }>;
 
 /** The version of the format that is followed. */
 const formatVersion = "1.0";
 
-/** A run as a journal. It deviated where the steady state was met before and not after. Pure. */
-export function journalOf(told: Told): Journal {
-  const [before, after] = [steadyStateOf(told.before), steadyStateOf(told.after)];
+/**
+ * A series of trials as a journal: each trial is an activity of the run. The steady state, that the symptom does not show,
+ * is asked before by the control run and after by the trials; it deviated where it was met before and not after. What
+ * deviated has failed, as the Chaos Toolkit has it; and so has what told nothing. Pure.
+ */
+export function journalOf({ scenario, control, trials, start, end, interrupted, machine }: Told): Journal {
+  const [before, after] = [steadyStateOf(control), steadyStateOf(trials)];
+  const deviated = before?.steady_state_met === true && after?.steady_state_met === false;
+  const hypothesis = { title: "The symptom does not show", probes: [] };
   return {
     "chaoslib-version": formatVersion,
-    ...told.machine,
-    experiment: told.experiment,
-    start: told.start,
-    status: told.status,
-    deviated: before?.steady_state_met === true && after?.steady_state_met === false,
-    steady_states: { before, after, during: [] },
-    run: told.run.map(carried),
-    rollbacks: told.rollbacks.map(carried),
-    end: told.end,
-    duration: seconds(told.start, told.end),
-  };
-}
-
-/** Null where no probe was asked. */
-function steadyStateOf(probes: readonly Carried[]) {
-  if (probes.length === 0) return null;
-  return { steady_state_met: probes.every(({ toleranceMet }) => toleranceMet === true), probes: probes.map(carried) };
-}
-
-function carried({ activity, status, start, end, output, toleranceMet }: Carried) {
-  return {
-    activity: { ...activity },
-    status,
+    ...machine,
+    experiment: { "steady-state-hypothesis": hypothesis, ...exportExperiment(scenario).experiment },
     start,
+    status: interrupted ? "interrupted" : after?.steady_state_met === true ? "completed" : "failed",
+    deviated,
+    steady_states: { before, after, during: [] },
+    run: trials.map(carriedOut),
+    rollbacks: [],
     end,
-    duration: seconds(start, end),
-    output,
-    ...(toleranceMet === undefined ? {} : { tolerance_met: toleranceMet }),
+    duration: millisecondsBetween(start, end) / 1000,
   };
 }
 
-function seconds(start: Instant, end: Instant): number {
-  return millisecondsBetween(start, end) / 1000;
+/** Null where nothing was asked. What could not be carried out answers nothing. */
+function steadyStateOf(trials: readonly TrialResult[]) {
+  const asked = trials.filter(({ outcome }) => outcome !== "unresolved");
+  if (trials.length === 0) return null;
+  const probes = asked.map((trial) => ({
+    ...carriedOut(trial),
+    activity: { type: "probe", name: "The symptom does not show" },
+    tolerance_met: trial.outcome === "not-reproduced",
+  }));
+  return { steady_state_met: probes.length === 0 ? null : probes.every((probe) => probe.tolerance_met), probes };
+}
+
+function carriedOut({ configuration, outcome, at, tookMs, moments, logs }: TrialResult) {
+  const factors = configuration.length === 0 ? "no factor" : configuration.join(", ");
+  return {
+    activity: { type: "action", name: `A trial with ${factors}` },
+    status: outcome === "unresolved" ? "failed" : "succeeded",
+    start: at,
+    end: laterBy(at, tookMs),
+    duration: tookMs / 1000,
+    output: { outcome, moments, ...(logs === undefined ? {} : { logs }) },
+  };
+}
+
+function laterBy(instant: Instant, ms: number): string {
+  return new Date(Date.parse(instant) + ms).toISOString();
 }

@@ -1,42 +1,59 @@
-/** Splits a command line as a POSIX shell does, quotes and backslashes included, and nothing else of it. Pure. */
-export function splitWords(line: string): readonly string[] {
-  const words: string[] = [];
-  let word: string | undefined;
-  const parts = line.matchAll(/'([^']*)'|"((?:\\[\s\S]|[^"\\])*)"|\\([\s\S])|(\s+)|([^\s'"\\]+)|(['"\\])/g);
-  for (const [, single, double, escaped, blank, bare, loose] of parts) {
-    if (blank === undefined)
-      word = (word ?? "") + (single ?? double?.replace(/\\(["\\$`])/g, "$1") ?? escaped ?? bare ?? loose ?? "");
-    else if (word !== undefined) {
-      words.push(word);
-      word = undefined;
-    }
-  }
-  return word === undefined ? words : [...words, word];
+import { shellWord } from "../shell.ts";
+import type { Experiment } from "./experiment.ts";
+
+type Values = Pick<Experiment, "configuration" | "secrets">;
+type Part = Readonly<{ text: string } | { variable: string }>;
+
+/** A text of an experiment as one word of a shell. Pure. */
+export function wordInShell(text: string, values: Values): string {
+  const words = parts(text, values).map((part) => ("text" in part ? shellWord(part.text) : `"\${${part.variable}}"`));
+  return words.join("") || "''";
 }
 
-type Values = Readonly<Record<string, unknown>>;
+/** A text of an experiment that a shell is given as it is; within single quotes a variable would be none. Pure. */
+export function textInShell(text: string, values: Values): string {
+  return parts(text, values).reduce((before, part) => {
+    if ("text" in part) return before + part.text;
+    const variable = `\${${part.variable}}`;
+    return before + (isInSingleQuotes(before) ? `'"${variable}"'` : variable);
+  }, "");
+}
+
+/** Whether what is written behind this text stands in single quotes that it opened. */
+function isInSingleQuotes(text: string): boolean {
+  return text.replace(/\\[\s\S]|"(\\[\s\S]|[^"\\])*("|$)|'[^']*'/g, "").includes("'");
+}
 
 /**
- * `${name}` of an experiment's configuration becomes its value, or `${KEY}` where it is taken from the environment. A
- * secret's value is never written: its name, or its variable's, stands for it. Pure.
+ * `${name}` of an experiment's configuration becomes its value, or a variable where it is taken from the environment. A
+ * secret's value is never written: its variable, or its name as one, stands for it.
  */
-export function substituted(text: string, configuration: Values, secrets: Values): string {
-  return text.replace(/\$\{([^}]+)\}/g, (whole, name: string) => {
-    if (Object.hasOwn(configuration, name)) return valueText(configuration[name], whole);
-    for (const group of Object.values(secrets)) {
-      if (typeof group !== "object" || group === null || !Object.hasOwn(group, name)) continue;
-      return variableOf((group as Values)[name]) ?? whole;
-    }
-    return whole;
+function parts(text: string, { configuration = {}, secrets = {} }: Values): readonly Part[] {
+  const found: Part[] = [];
+  text.split(/\$\{([^}]+)\}/).forEach((piece, index) => {
+    const part = index % 2 === 0 ? { text: piece } : valueOf(piece, configuration, secrets);
+    const last = found.at(-1);
+    if ("text" in part && last !== undefined && "text" in last) found.splice(-1, 1, { text: last.text + part.text });
+    else if (!("text" in part) || part.text !== "") found.push(part);
   });
+  return found;
 }
 
-function valueText(value: unknown, otherwise: string): string {
-  return typeof value === "object" ? (variableOf(value) ?? otherwise) : String(value);
+function valueOf(name: string, configuration: Record<string, unknown>, secrets: Record<string, unknown>): Part {
+  if (Object.hasOwn(configuration, name)) {
+    const value = configuration[name];
+    return typeof value === "object" ? variableOf(value, name) : { text: String(value) };
+  }
+  for (const group of Object.values(secrets))
+    if (typeof group === "object" && group !== null && Object.hasOwn(group, name))
+      return variableOf((group as Record<string, unknown>)[name], name);
+  return { text: `\${${name}}` };
 }
 
-function variableOf(value: unknown): string | undefined {
-  if (typeof value !== "object" || value === null) return undefined;
-  const { type, key } = value as { type?: unknown; key?: unknown };
-  return type === "env" && typeof key === "string" ? `\${${key}}` : undefined;
+/** `{ type: env, key: PGDATA, default: … }`; what comes from elsewhere, and a secret, is expected in a variable of its name. */
+function variableOf(value: unknown, name: string): Part {
+  const { type, key, default: otherwise } = (value ?? {}) as { type?: unknown; key?: unknown; default?: unknown };
+  if (type !== "env" || typeof key !== "string") return { variable: name.replace(/\W/g, "_") };
+  if (otherwise === undefined) return { variable: key };
+  return { variable: `${key}:-${String(otherwise).replace(/[\\"$`}]/g, "\\$&")}` };
 }

@@ -1,77 +1,92 @@
-import type { Json, JsonObject } from "../../base/json.ts";
 import { parseSynchronousNames } from "../../drivers/postgres/synchronous-names.ts";
+import type { Capture } from "../capture/schema.ts";
 import { hidden } from "../capture/secrets.ts";
-import type { CibSubject } from "./cib/items.ts";
+import type { WrittenScenario } from "../scenario/schema.ts";
+import { type Absent, crmLines, type NoFactor } from "./cib/crm-lines.ts";
 import type { Comparison } from "./compare.ts";
 import type { Difference } from "./subject.ts";
+import { type TrialCluster, trialClusterOf } from "./trial-cluster.ts";
 
-/**
- * A difference as a factor of a scenario: what is to be made in the lab (the right) so that it is there as on the left.
- * The one place that knows the form of a factor. A null takes away what the lab has and the left has not.
- */
-export type Factor = Readonly<{
-  id: string;
-  /** PostgreSQL settings, by name. */
-  settings?: Readonly<Record<string, string>>;
-  /** Only on these nodes of the right. */
-  nodes?: readonly string[];
-  cib?: JsonObject;
-  patroni?: JsonObject;
-  topology?: JsonObject;
-}>;
-
-/** A difference that cannot be made in a lab, and why not. */
-export type NoFactor = Readonly<{ reason: string }>;
+type Factor = WrittenScenario["factors"][number];
 
 export type Factors = Readonly<{
+  /** What is to be made in a trial, whose cluster is as the right, so that it is there as on the left. */
   factors: readonly Readonly<{ factor: Factor; of: Difference }>[];
+  /** The differences that cannot be made there, and why not. */
   others: readonly Readonly<{ reason: string; of: Difference }>[];
 }>;
 
 /** Every difference, as a factor or with the reason why it is none; in the order of the differences. Pure. */
-export function factorsOf({ differences, pairing }: Comparison): Factors {
-  const names = new Map(pairing.pairs.map(({ left, right }) => [left, right]));
+export function factorsOf(comparison: Comparison, left: Capture, right: Capture): Factors {
   const factors: { factor: Factor; of: Difference }[] = [];
   const others: { reason: string; of: Difference }[] = [];
   const taken = new Set<string>();
-  for (const of of differences) {
-    const made = withoutHidden(of) ?? factorOf(of, names);
-    if ("reason" in made) {
-      others.push({ reason: made.reason, of });
-      continue;
-    }
-    const nodes = of.nodes?.map((node) => names.get(node) ?? node);
+  const sides = sidesOf(comparison, left, right);
+  for (const of of comparison.differences) {
+    const nodes = of.nodes?.map((node) => sides.names.get(node) ?? node);
     const id = unique(idOf(of, nodes), taken);
-    factors.push({ factor: { id, ...made, ...(nodes === undefined ? {} : { nodes }) }, of });
+    const made = withoutHidden(of) ?? factorOf(id, of, sides);
+    if ("reason" in made) others.push({ reason: made.reason, of });
+    else if (made.id === undefined || !taken.has(made.id)) {
+      const factor = { id, ...made, ...(nodes === undefined ? {} : { nodes }) };
+      taken.add(factor.id);
+      factors.push({ factor, of });
+    }
   }
   return { factors, others };
 }
 
-type Body = Omit<Factor, "id" | "nodes">;
+/** With an id of its own where it says several differences at once. */
+type Body = Omit<Factor, "id" | "nodes"> & Readonly<{ id?: string }>;
+
+type Sides = Readonly<{
+  left: Capture;
+  cluster: TrialCluster["cluster"];
+  /** From the name of a node on the left to its counterpart's in a trial. */
+  names: ReadonlyMap<string, string>;
+  absent: Absent;
+}>;
+
+function sidesOf({ differences, pairing }: Comparison, left: Capture, right: Capture): Sides {
+  const { cluster, names } = trialClusterOf(right);
+  const resources = differences.flatMap(({ subject, right: there }) =>
+    subject.kind === "cib" && subject.cib.kind === "resource" && there === null ? [subject.cib.resource] : [],
+  );
+  return {
+    left,
+    cluster,
+    names: new Map(pairing.pairs.map((pair) => [pair.left, names.get(pair.right) ?? pair.right])),
+    absent: { resources: new Set(resources), nodes: new Set(pairing.alone.left) },
+  };
+}
 
 function withoutHidden({ left }: Difference): NoFactor | undefined {
   return left?.includes(hidden) ? { reason: "its value holds a secret, and was left out of the capture" } : undefined;
 }
 
-function factorOf(difference: Difference, names: ReadonlyMap<string, string>): Body | NoFactor {
+function factorOf(id: string, difference: Difference, sides: Sides): Body | NoFactor {
   const { subject, left } = difference;
   switch (subject.kind) {
     case "setting":
-      return settingFactor(subject.name, left, names);
-    case "cib":
-      return cibFactor(difference, subject.cib);
+      return settingFactor(subject.name, difference, sides);
+    case "cib": {
+      const lines = crmLines(id, difference, sides.absent);
+      return "reason" in lines ? lines : { manage: lines.join("\n") };
+    }
     case "patroni":
-      if (subject.ofMember) return { reason: "it stands in one member's patroni.yml; change it there" };
-      return { patroni: nested(subject.path, left) };
+      if (subject.ofMember) return { reason: "it stands in one member's patroni.yml" };
+      return patroniFactor(subject.path, sides);
     case "topology":
-      return topologyFactor(subject.name, left);
+      return topologyFactor(subject.name, left, sides);
     case "manager":
-      return { reason: "a lab is made for one manager: blackstart lab up --manager patroni" };
+      return { reason: "it is the cluster's `manager`: one for all trials of a scenario" };
     case "version":
       if (subject.of !== "PostgreSQL") return { reason: `install this version of ${subject.of} where the lab is` };
-      return { reason: "make the lab with it: blackstart lab up --binaries <folder>" };
+      return { reason: "install it where the lab is: a trial takes the PostgreSQL that is there" };
     case "role-setting":
-      return { reason: "the capture holds no names of roles and databases; ALTER ROLE … SET in the lab" };
+      return {
+        reason: "the capture holds no names of roles and databases; make a factor with `sql: alter role … set …`",
+      };
     case "fixed":
       return { reason: "it is decided when the cluster is made (initdb, or the build)" };
     case "build":
@@ -80,9 +95,9 @@ function factorOf(difference: Difference, names: ReadonlyMap<string, string>): B
     case "databases":
       return { reason: "it is decided when the cluster is made, and by the libraries of the machine" };
     case "access":
-      return { reason: "the capture holds no names of roles and databases; change the lab's pg_hba.conf" };
+      return { reason: "the capture holds no names of roles and databases" };
     case "corosync":
-      return { reason: "Corosync reads it when the lab is made; change the lab's corosync.conf" };
+      return { reason: "Corosync reads it when the lab is made; a scenario has none of its own" };
     case "mount":
     case "machine":
     case "limit":
@@ -90,82 +105,68 @@ function factorOf(difference: Difference, names: ReadonlyMap<string, string>): B
   }
 }
 
-function settingFactor(name: string, left: string | null, names: ReadonlyMap<string, string>): Body | NoFactor {
+function settingFactor(name: string, { left, nodes }: Difference, { cluster, names }: Sides): Body | NoFactor {
   if (left === null) return { reason: "the left's version does not know this setting" };
-  if (name === "primary_conninfo" || name === "primary_slot_name")
-    return { reason: "it names another node; change the lab's by hand" };
-  return { settings: { [name]: name === "synchronous_standby_names" ? renamed(left, names) : left } };
+  const reason = notForLabs(name, left);
+  if (reason !== undefined) return { reason };
+  const isManaged = cluster.manager !== undefined && cluster.manager !== "streaming";
+  if (isManaged && nodes !== undefined)
+    return { reason: `a lab with ${cluster.manager} has the same settings on every node` };
+  if (name !== "synchronous_standby_names") return { settings: { [name]: left } };
+  return isManaged
+    ? { reason: `${cluster.manager} decides it by itself` }
+    : { settings: { [name]: renamed(left, names) } };
 }
 
-/** The standbys as they are called in the lab. */
+/** Why this value must stay out of a lab; undefined: it need not. */
+function notForLabs(name: string, value: string): string | undefined {
+  if (/^primary_(conninfo|slot_name)$|^(synchronized_standby|standby)_slots?(_names)?$/.test(name))
+    return "it names another node, or its slot; the lab has its own";
+  if (value !== "" && (name.endsWith("_command") || name === "archive_library"))
+    return "a lab must not run what is meant for production's archive; `archive: true` gives the cluster its own";
+  if (
+    /^(log_destination|logging_collector|lc_messages)$/.test(name) ||
+    /^log_min_messages=(fatal|panic)$/.test(`${name}=${value}`)
+  )
+    return "a lab reads from its servers' log, in English, what they do";
+  return name === "ssl" && value === "on" ? "a lab has no certificates" : undefined;
+}
+
+/** The standbys as they are called in a trial. */
 function renamed(value: string, names: ReadonlyMap<string, string>): string {
   const parsed = parseSynchronousNames(value);
   if (parsed === undefined) return "";
-  return `${parsed.method.toUpperCase()} ${parsed.count} (${parsed.names.map((name) => names.get(name) ?? name).join(", ")})`;
+  const named = parsed.names.map((name) => names.get(name) ?? name);
+  const words = named.map((name) => (/^([a-z_][a-z0-9_$]*|\*)$/i.test(name) ? name : JSON.stringify(name)));
+  return `${parsed.method.toUpperCase()} ${parsed.count} (${words.join(", ")})`;
 }
 
-function cibFactor({ left, leftSubject, rightSubject }: Difference, subject: CibSubject): Body | NoFactor {
-  switch (subject.kind) {
-    case "constraint": {
-      const field = (one: Difference["leftSubject"]): JsonObject | undefined =>
-        one?.kind === "cib" && one.cib.kind === "constraint"
-          ? { [one.cib.constraint.kind]: { ...one.cib.constraint.fields } }
-          : undefined;
-      const [ours, theirs] = [field(leftSubject), field(rightSubject)];
-      const isSet = [leftSubject, rightSubject].some(
-        (one) =>
-          one?.kind === "cib" && one.cib.kind === "constraint" && /[[(].* .*[\])]/.test(one.cib.constraint.members),
-      );
-      if (isSet) return { reason: "it is about a set of resources; write it into the lab's CIB" };
-      return {
-        cib: {
-          ...(ours === undefined ? {} : { constraint: ours }),
-          ...(theirs === undefined ? {} : { without: theirs }),
-        },
-      };
-    }
-    case "property":
-      return { cib: { property: { [subject.name]: left } } };
-    case "resource-default":
-      return { cib: { "resource-defaults": { [subject.name]: left } } };
-    case "operation-default":
-      return { cib: { "operation-defaults": { [subject.name]: left } } };
-    case "meta":
-      return { cib: { meta: { resource: subject.resource, [subject.name]: left } } };
-    case "parameter":
-      return { cib: { parameter: { resource: subject.resource, [subject.name]: left } } };
-    case "operation": {
-      const { resource, operation, role, name } = subject;
-      return { cib: { operation: { resource, operation, ...(role === undefined ? {} : { role }), [name]: left } } };
-    }
-    case "node-attribute":
-      return { cib: { "node-attribute": { node: subject.node, [subject.name]: left } } };
-    case "resource":
-    case "fencing-level":
-      return { reason: "it needs the resource itself; add it to the lab's CIB" };
-  }
+const times = ["ttl", "loop_wait", "retry_timeout"] as const;
+
+/** All of them together: Patroni takes one only where it fits the others. */
+function patroniFactor(path: readonly string[], { left }: Sides): Body | NoFactor {
+  if (!times.some((name) => name === path.join(".")))
+    return { reason: "of Patroni's settings a factor has the times only" };
+  const known = times.map((name) => [name, Number(left.patroni?.[name])] as const);
+  const whole = known.filter(([, seconds]) => Number.isInteger(seconds) && seconds >= 1);
+  return whole.length === 0
+    ? { reason: "it is no whole number of seconds" }
+    : { id: "patroni-times", patroni: Object.fromEntries(whole) };
 }
 
-function topologyFactor(name: string, left: string | null): Body | NoFactor {
-  if (name !== "roles" || left === null) return { reason: "it is how the lab is made, not what is set in it" };
-  const counts = [...left.matchAll(/(\d+) (synchronous|asynchronous)/g)].map(([, count, role]) => [
-    role,
-    Number(count),
-  ]);
-  return { topology: { synchronous: 0, asynchronous: 0, ...Object.fromEntries(counts) } };
-}
-
-/** `["a", "b"]` and `"30"` become `{ a: { b: 30 } }`. */
-function nested(path: readonly string[], value: string | null): JsonObject {
-  return path.reduceRight<Json>(
-    (inner, name) => ({ [name]: inner }),
-    value === null ? null : typed(value),
-  ) as JsonObject;
-}
-
-function typed(value: string): Json {
-  if (/^(true|false)$/.test(value)) return value === "true";
-  return /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : value;
+function topologyFactor(name: string, left: string | null, { cluster }: Sides): Body | NoFactor {
+  if (name !== "roles" || left === null) return { reason: "it follows from how the lab is made" };
+  if (cluster.manager === "pacemaker") return { reason: "the hosts are those of the cluster's `configuration`" };
+  const count = (role: string) => Number(new RegExp(`(\\d+) ${role}`).exec(left)?.[1] ?? 0);
+  const [synchronous, asynchronous] = [count("synchronous"), count("asynchronous")];
+  if (count("standby") + count("unknown") > 0) return { reason: "it is not known which of them are synchronous" };
+  if (count("primary") !== 1 || synchronous + asynchronous > 8)
+    return { reason: "a lab begins with one primary and at most eight standbys" };
+  const standbys = [
+    ...Array.from({ length: synchronous }, () => "synchronous" as const),
+    ...Array.from({ length: asynchronous }, () => "asynchronous" as const),
+  ];
+  return { topology: { standbys } };
 }
 
 function idOf({ where }: Difference, nodes: readonly string[] | undefined): string {
@@ -175,12 +176,11 @@ function idOf({ where }: Difference, nodes: readonly string[] | undefined): stri
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")
     .replace(/^-|-$/g, "");
-  return kebab.slice(0, 80).replace(/-$/, "") || "difference";
+  return kebab.slice(0, 56).replace(/-$/, "") || "difference";
 }
 
-function unique(id: string, taken: Set<string>): string {
+function unique(id: string, taken: ReadonlySet<string>): string {
   let free = id;
   for (let number = 2; taken.has(free); number++) free = `${id}-${number}`;
-  taken.add(free);
   return free;
 }

@@ -36,7 +36,7 @@ export type Difference = Readonly<{
   /** The nodes of the left, where it is not all of them or not about nodes. */
   nodes?: readonly string[];
   subject: Subject;
-  /** What stands on each side for a machine to make it anew, where the text is for people only. */
+  /** What stands on each side, in the names of the right, for a machine to make it anew there; the texts are for people. */
   leftSubject?: Subject;
   rightSubject?: Subject;
 }>;

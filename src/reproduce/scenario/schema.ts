@@ -6,6 +6,8 @@ import { duration, filled, name } from "../../system/pieces.ts";
  * reference page (`docs/scenario-file.md`). Every `describe` is read by the user who writes the file.
  */
 
+export const factorsMax = 32;
+
 const settings = z
   .record(z.string().regex(/^[a-z_][a-z0-9_.]*$/i, "is no name of a setting"), z.coerce.string())
   .describe("PostgreSQL settings, by name.");
@@ -169,13 +171,15 @@ export const scenarioSchema = z.strictObject({
   factors: z
     .array(factor)
     .min(1)
-    .max(32)
+    .max(factorsMax)
     .describe("What is suspected: faults in their order, and differences of configuration and topology."),
   afterwards: z.array(action).default([]).describe("What is done afterwards in every trial; no factors."),
   symptom: symptom.describe("What counts as the outage. Exactly one of its kinds."),
 });
 
 export type Scenario = z.output<typeof scenarioSchema>;
+/** As it is written: what has a default may be missing. */
+export type WrittenScenario = z.input<typeof scenarioSchema>;
 export type Factor = Scenario["factors"][number];
 export type Action = Scenario["afterwards"][number];
 export type Symptom = Scenario["symptom"];

@@ -1,10 +1,11 @@
 import { readFile, writeFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import type { Json } from "../../../base/json.ts";
 import { BlackstartError, messageOf } from "../../../base/error.ts";
 import { compareCaptures, type Comparison } from "../../../reproduce/compare/compare.ts";
-import { withFactors } from "../../../reproduce/compare/factors-file.ts";
+import { newScenario, withFactors } from "../../../reproduce/compare/factors-file.ts";
 import { factorsOf } from "../../../reproduce/compare/factors.ts";
+import { trialClusterOf } from "../../../reproduce/compare/trial-cluster.ts";
 import type { Outcome } from "../../command.ts";
 import type { CommandContext } from "../../context.ts";
 import { counted } from "../../output/quantities.ts";
@@ -31,7 +32,7 @@ export async function compareCommand(
     tellComparison(out, comparison, [left.label, right.label]);
     return { exitCode, result: { result: "compare", ...result } };
   }
-  const factors = await tellFactors(context, comparison, options.into);
+  const factors = await tellFactors(context, comparison, [left, right], options.into);
   return { exitCode, result: { result: "compare", ...result, ...factors } };
 }
 
@@ -57,25 +58,28 @@ function warnOfMissing({ out }: CommandContext, sides: readonly Side[]): void {
   }
 }
 
-async function tellFactors({ out }: CommandContext, comparison: Comparison, into: string | undefined) {
-  const found = factorsOf(comparison);
+async function tellFactors(
+  { out }: CommandContext,
+  comparison: Comparison,
+  sides: readonly [Side, Side],
+  into: string | undefined,
+) {
+  const [left, right] = sides;
+  const found = factorsOf(comparison, left.capture, right.capture);
   const path = into === undefined ? undefined : resolve(into);
-  const { text, added, already } = withFactors(
-    path === undefined ? "" : await readOrEmpty(path),
-    found,
-    path ?? "the output",
-  );
-  if (path === undefined) out.text(text.trimEnd());
+  const before = path === undefined ? "" : await readIfThere(path);
+  const text = before ?? (await begun(path ?? "", sides));
+  const written = withFactors(text, found, path ?? "the output");
+  if (path === undefined) out.text(written.text.trimEnd());
   else {
-    await writeFile(path, text).catch((error) => {
-      throw new BlackstartError("USAGE", {
-        what: `${path} cannot be written.`,
-        why: messageOf(error),
-        next: "Name another file.",
-      });
-    });
-    out.text(`${path}: ${counted(added, "factor")} added.`);
+    await write(path, written.text);
+    out.text(`${path}: ${counted(written.added, "factor")} added.`);
+    if (before === undefined)
+      out.progress(
+        `It is new: put in the symptom that was seen, and the fault that began it as a factor${written.added === 0 ? ", which it needs one of," : ""} before it is run.`,
+      );
   }
+  const { already } = written;
   if (already.length > 0) out.progress(`Left as they were, for their ids are there already: ${already.join(", ")}.`);
   return {
     factors: found.factors.map(({ factor }) => factor) as unknown as Json,
@@ -84,11 +88,32 @@ async function tellFactors({ out }: CommandContext, comparison: Comparison, into
   };
 }
 
-async function readOrEmpty(path: string): Promise<string> {
+/** A new scenario, whose cluster is as the right. What Pacemaker is configured with there is put beside it. */
+async function begun(path: string, [left, { label, capture }]: readonly [Side, Side]): Promise<string> {
+  const name = basename(path).replace(/\.ya?ml$/, "");
+  const { cluster } = trialClusterOf(capture);
+  const cib = capture.pacemaker?.cib;
+  if (cib === undefined) return newScenario(name, [left.label, label], cluster);
+  const configuration = `${name}.cib.xml`;
+  await write(join(dirname(path), configuration), cib, "wx");
+  return newScenario(name, [left.label, label], { ...cluster, configuration });
+}
+
+async function write(path: string, text: string, flag = "w"): Promise<void> {
+  await writeFile(path, text, { flag }).catch((error) => {
+    throw new BlackstartError("USAGE", {
+      what: `${path} cannot be written.`,
+      why: messageOf(error),
+      next: "Name another file.",
+    });
+  });
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return "";
+    if ((error as { code?: string }).code === "ENOENT") return undefined;
     throw new BlackstartError("INPUT_INVALID", {
       what: `${path} cannot be read.`,
       why: messageOf(error),

@@ -1,5 +1,9 @@
+import { writeFile } from "node:fs/promises";
+import { arch, hostname, release, type } from "node:os";
+import { BlackstartError, messageOf } from "../../../base/error.ts";
 import { didYouMean } from "../../../base/nearest.ts";
-import { BlackstartError } from "../../../base/error.ts";
+import { systemClock } from "../../../base/time.ts";
+import { journalOf, type Told } from "../../../reproduce/chaos-toolkit/journal.ts";
 import { control, count } from "../../../reproduce/control.ts";
 import { allFactors, type Configuration, normalized } from "../../../reproduce/scenario/configuration.ts";
 import { loadScenario } from "../../../reproduce/scenario/load.ts";
@@ -18,6 +22,7 @@ export type RunOptions = Readonly<{
   only?: string;
   jobs: string;
   fresh?: boolean;
+  journal?: string;
 }>;
 
 export async function runCommand(context: CommandContext, options: RunOptions, file: string): Promise<Outcome> {
@@ -32,16 +37,18 @@ export async function runCommand(context: CommandContext, options: RunOptions, f
     fresh: options.fresh === true,
     onTrial: progress.trial,
   });
+  const start = systemClock.now();
+  const made = { control: [] as TrialResult[], trials: [] as TrialResult[] };
   try {
     progress.about(`control run, ${counted(controls, "trial")} without any factor`);
-    const healthy = await control(reproduction.trials, controls);
+    const healthy = await control((none) => kept(reproduction.trials(none), made.control), controls);
     progress.about(`${counted(wanted, "trial")} with ${configuration.join(", ")}`);
-    const seen = await count(reproduction.trials(configuration), wanted);
+    const seen = await count(kept(reproduction.trials(configuration), made.trials), wanted);
     progress.end();
     const interval = wilsonInterval(seen.reproduced, seen.trials);
     const trials = reproduction.log.of(configuration);
     tell(context, scenario, { seen, interval, healthy, trials });
-    const kept = trials.flatMap(({ logs }) => (logs === undefined ? [] : [logs]));
+    const logs = trials.flatMap((trial) => trial.logs ?? []);
     return {
       result: {
         result: "run",
@@ -53,22 +60,49 @@ export async function runCommand(context: CommandContext, options: RunOptions, f
         interval,
         control: { trials: healthy.trials, reproduced: healthy.reproduced },
         folder,
-        logs: kept,
+        logs,
       },
     };
   } finally {
     progress.end();
+    if (options.journal !== undefined) await writeJournal(context, options.journal, { scenario, start, ...made });
   }
 }
 
-type Told = Readonly<{
+/** The trials as they come, put aside as well. */
+async function* kept(trials: AsyncGenerator<TrialResult>, aside: TrialResult[]): AsyncGenerator<TrialResult> {
+  for await (const trial of trials) {
+    aside.push(trial);
+    yield trial;
+  }
+}
+
+/** Also of a series that was not finished: the journal says so. */
+async function writeJournal(
+  { out, signal }: CommandContext,
+  file: string,
+  told: Pick<Told, "scenario" | "start" | "control" | "trials">,
+): Promise<void> {
+  const machine = { platform: [type(), release(), arch()].join("-"), node: hostname() };
+  const journal = journalOf({ ...told, end: systemClock.now(), interrupted: signal.aborted, machine });
+  await writeFile(file, `${JSON.stringify(journal, null, 2)}\n`).catch((error) => {
+    throw new BlackstartError("USAGE", {
+      what: `The journal ${file} cannot be written.`,
+      why: messageOf(error),
+      next: "Name another file and run it again: the trials are known, so it takes no time.",
+    });
+  });
+  out.progress(`The journal is in ${file}.`);
+}
+
+type Answer = Readonly<{
   seen: Awaited<ReturnType<typeof count>>;
   interval: readonly [number, number];
   healthy: Awaited<ReturnType<typeof control>>;
   trials: readonly TrialResult[];
 }>;
 
-function tell({ out }: CommandContext, scenario: Scenario, { seen, interval, healthy, trials }: Told): void {
+function tell({ out }: CommandContext, scenario: Scenario, { seen, interval, healthy, trials }: Answer): void {
   const { style } = out;
   const percent = (rate: number) => `${Math.round(rate * 100)} %`;
   out.text(

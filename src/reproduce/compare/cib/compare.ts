@@ -1,9 +1,9 @@
 import { messageOf } from "../../../base/error.ts";
 import { type Element, parseTree } from "../../../drivers/pacemaker/element-tree.ts";
-import type { Unranked } from "../subject.ts";
+import type { Subject, Unranked } from "../subject.ts";
 import type { Constraint } from "./constraints.ts";
-import { type CibItem, cibItems } from "./items.ts";
-import { nodesIn, pairResources, renamed } from "./rename.ts";
+import { type CibItem, type CibSubject, cibItems } from "./items.ts";
+import { type Names, nodesIn, pairResources, renamed } from "./rename.ts";
 
 /**
  * What two configurations of Pacemaker mean differently. Ids, the order of entries and the spelling do not matter;
@@ -14,7 +14,7 @@ import { nodesIn, pairResources, renamed } from "./rename.ts";
 export function compareCibs(
   left: string | undefined,
   right: string | undefined,
-  names: ReadonlyMap<string, string>,
+  names: Names,
   notCompared: (why: string) => void,
 ): readonly Unranked[] {
   const [ours, theirs] = [read(left, notCompared), read(right, notCompared)];
@@ -27,7 +27,39 @@ export function compareCibs(
   for (const [other, one] of resources)
     notCompared(`The names of the resources ${one} and ${other}: taken for the same one.`);
   const found = differences(gathered(cibItems(ours)), gathered(cibItems(renamed(theirs, resources, nodes))));
-  return withTurned(found);
+  return withTurned(found).map((one) => inNamesOfRight(one, turned(resources), turned(nodes)));
+}
+
+function turned(names: Names): Names {
+  return new Map([...names].map(([right, left]) => [left, right]));
+}
+
+/** What is to be made on the right is made of what is there. */
+function inNamesOfRight(difference: Unranked, resources: Names, nodes: Names): Unranked {
+  const there = (subject: Subject | undefined): Subject | undefined => {
+    if (subject?.kind !== "cib") return subject;
+    const { cib } = subject;
+    switch (cib.kind) {
+      case "constraint": {
+        const elements = cib.constraint.elements.map((element) => renamed(element, resources, nodes));
+        return { kind: "cib", cib: { ...cib, constraint: { ...cib.constraint, elements } } };
+      }
+      case "meta":
+      case "parameter":
+      case "operation":
+        return { kind: "cib", cib: { ...cib, resource: resources.get(cib.resource) ?? cib.resource } };
+      case "node-attribute":
+        return { kind: "cib", cib: { ...cib, node: nodes.get(cib.node) ?? cib.node } };
+      default:
+        return subject;
+    }
+  };
+  const [leftSubject, rightSubject] = [there(difference.leftSubject), there(difference.rightSubject)];
+  return {
+    ...difference,
+    ...(leftSubject === undefined ? {} : { leftSubject }),
+    ...(rightSubject === undefined ? {} : { rightSubject }),
+  };
 }
 
 function read(cib: string | undefined, notCompared: (why: string) => void): Element | undefined {
@@ -41,7 +73,7 @@ function read(cib: string | undefined, notCompared: (why: string) => void): Elem
 }
 
 /** Without anything else to go by. Nodes that are called alike stay as they are. */
-function pairedByOrder(ours: readonly string[], theirs: readonly string[]): ReadonlyMap<string, string> {
+function pairedByOrder(ours: readonly string[], theirs: readonly string[]): Names {
   const free = ours.filter((name) => !theirs.includes(name)).sort();
   const others = theirs.filter((name) => !ours.includes(name)).sort();
   return new Map(free.length === others.length ? others.map((name, index) => [name, free[index] as string]) : []);
@@ -53,9 +85,15 @@ function gathered(items: readonly CibItem[]): ReadonlyMap<string, CibItem> {
   for (const item of items) {
     const before = found.get(item.where);
     const value = before === undefined ? item.value : [...new Set([before.value, item.value])].sort().join(" and ");
-    found.set(item.where, { ...item, value });
+    found.set(item.where, { ...item, value, subject: together(before?.subject, item.subject) });
   }
   return found;
+}
+
+function together(one: CibSubject | undefined, other: CibSubject): CibSubject {
+  if (one?.kind !== "constraint" || other.kind !== "constraint") return other;
+  const elements = [...new Set([...one.constraint.elements, ...other.constraint.elements])];
+  return { ...other, constraint: { ...other.constraint, elements } };
 }
 
 type Entries = ReadonlyMap<string, CibItem>;
@@ -105,7 +143,7 @@ function withTurned(found: readonly Unranked[]): readonly Unranked[] {
     return isOnly && subject?.kind === "cib" && subject.cib.kind === "constraint" ? subject.cib.constraint : undefined;
   };
   const used = new Set<Unranked>();
-  const turned = found.flatMap((one): Unranked[] => {
+  const pairs = found.flatMap((one): Unranked[] => {
     const ours = constraintIn(one, "left");
     if (ours?.pair === undefined) return [];
     const [first, second] = ours.pair;
@@ -132,5 +170,5 @@ function withTurned(found: readonly Unranked[]): readonly Unranked[] {
       },
     ];
   });
-  return [...turned, ...found.filter((one) => !used.has(one))];
+  return [...pairs, ...found.filter((one) => !used.has(one))];
 }

@@ -3,14 +3,14 @@ import { roleText, scoreText } from "./normal.ts";
 
 /**
  * A constraint as it means, whatever it is called. `members`: whom it is about, in the order that matters; `strength`:
- * its score or kind, with what else changes its meaning. `fields` are those of Pacemaker's own XML, normalised, so that
+ * its score or kind, with what else changes its meaning. `elements` are those of Pacemaker's own XML that say it, so that
  * it can be made anew.
  */
 export type Constraint = Readonly<{
   kind: "colocation" | "order" | "location" | "ticket";
   members: string;
   strength: string;
-  fields: Readonly<Record<string, string>>;
+  elements: readonly Element[];
   /** The two members of a colocation or an order of two, each with its role or action. */
   pair?: readonly [string, string];
 }>;
@@ -39,22 +39,18 @@ export function constraintsOf(configuration: Element | undefined): readonly Cons
 function colocation(element: Element): Constraint {
   const { attributes } = element;
   const score = scoreText(attributes.score, "INFINITY");
-  const fields = {
-    ...normal(attributes, ["rsc", "with-rsc", "node-attribute", "influence"]),
-    ...roles(attributes, ["rsc-role", "with-rsc-role"]),
-    score,
-  };
   const strength = withExtras(score, {
     influence: attributes.influence,
     "by node attribute": attributes["node-attribute"],
   });
+  const elements = [element];
   const sets = childrenOf(element, "resource_set");
-  if (sets.length > 0) return { kind: "colocation", members: sets.map(setText).join(" with "), strength, fields };
+  if (sets.length > 0) return { kind: "colocation", members: sets.map(setText).join(" with "), strength, elements };
   const pair = [
     member(attributes.rsc, roleText(attributes["rsc-role"])),
     member(attributes["with-rsc"], roleText(attributes["with-rsc-role"])),
   ] as const;
-  return { kind: "colocation", members: `${pair[0]} with ${pair[1]}`, strength, fields, pair };
+  return { kind: "colocation", members: `${pair[0]} with ${pair[1]}`, strength, elements, pair };
 }
 
 /** Without a kind the score decides, as in version 1.1: 0 is Optional. */
@@ -64,21 +60,15 @@ function order(element: Element): Constraint {
   const symmetrical = attributes.symmetrical ?? (kind === "Serialize" ? "false" : "true");
   const firstAction = attributes["first-action"] ?? "start";
   const thenAction = attributes["then-action"] ?? firstAction;
-  const fields = {
-    ...normal(attributes, ["first", "then", "require-all"]),
-    "first-action": firstAction,
-    "then-action": thenAction,
-    kind,
-    symmetrical,
-  };
   const strength = withExtras(kind, {
     symmetrical: symmetrical === "true" ? undefined : "false",
     "require-all": attributes["require-all"] === "false" ? "false" : undefined,
   });
+  const elements = [element];
   const sets = childrenOf(element, "resource_set");
-  if (sets.length > 0) return { kind: "order", members: sets.map(setText).join(" then "), strength, fields };
+  if (sets.length > 0) return { kind: "order", members: sets.map(setText).join(" then "), strength, elements };
   const pair = [member(attributes.first, firstAction), member(attributes.then, thenAction)] as const;
-  return { kind: "order", members: `${pair[0]} then ${pair[1]}`, strength, fields, pair };
+  return { kind: "order", members: `${pair[0]} then ${pair[1]}`, strength, elements, pair };
 }
 
 /** One for a node, or one for each of its rules. */
@@ -87,36 +77,30 @@ function location(element: Element): readonly Constraint[] {
   const who = attributes.rsc ?? attributes["rsc-pattern"] ?? childrenOf(element, "resource_set").map(setText).join(" ");
   const about = member(who, roleText(attributes.role));
   const discovery = attributes["resource-discovery"];
-  const common = {
-    ...normal(attributes, ["rsc", "rsc-pattern", "node", "resource-discovery"]),
-    ...roles(attributes, ["role"]),
-  };
+  const elements = [element];
   const rules = childrenOf(element, "rule");
   if (rules.length === 0) {
     const score = scoreText(attributes.score);
     const strength = withExtras(score, { "resource-discovery": discovery });
-    return [
-      { kind: "location", members: `${about} on ${attributes.node ?? "?"}`, strength, fields: { ...common, score } },
-    ];
+    return [{ kind: "location", members: `${about} on ${attributes.node ?? "?"}`, strength, elements }];
   }
   return rules.map((rule) => {
     const byAttribute = rule.attributes["score-attribute"];
     const score = byAttribute === undefined ? scoreText(rule.attributes.score) : `as ${byAttribute}`;
     const role = roleText(rule.attributes.role);
     const members = `${role === undefined ? about : member(who, role)} where ${ruleText(rule)}`;
-    const fields = { ...common, ...(role === undefined ? {} : { role }), rule: ruleText(rule), score };
-    return { kind: "location", members, strength: withExtras(score, { "resource-discovery": discovery }), fields };
+    return { kind: "location", members, strength: withExtras(score, { "resource-discovery": discovery }), elements };
   });
 }
 
-function ticket({ attributes }: Element): Constraint {
+function ticket(element: Element): Constraint {
+  const { attributes } = element;
   const who = member(attributes.rsc, roleText(attributes["rsc-role"]));
-  const fields = { ...normal(attributes, ["rsc", "ticket", "loss-policy"]), ...roles(attributes, ["rsc-role"]) };
   return {
     kind: "ticket",
     members: `${who} needs ${attributes.ticket}`,
     strength: attributes["loss-policy"] ?? "stop",
-    fields,
+    elements: [element],
   };
 }
 
@@ -160,19 +144,4 @@ function member(name = "?", suffix: string | undefined): string {
 function withExtras(strength: string, extras: Readonly<Record<string, string | undefined>>): string {
   const said = Object.entries(extras).flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value}`]));
   return [strength, ...said].join(", ");
-}
-
-function normal(attributes: Element["attributes"], names: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    names.flatMap((name) => (attributes[name] === undefined ? [] : [[name, attributes[name]]])),
-  );
-}
-
-function roles(attributes: Element["attributes"], names: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    names.flatMap((name) => {
-      const role = roleText(attributes[name]);
-      return role === undefined ? [] : [[name, role]];
-    }),
-  );
 }

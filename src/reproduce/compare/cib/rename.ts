@@ -1,6 +1,6 @@
 import { childOf, childrenOf, type Element } from "../../../drivers/pacemaker/element-tree.ts";
 
-/** What is called otherwise on the right: from its name there to its name on the left. */
+/** What is called otherwise on the other side: from its name there to its name here. */
 export type Names = ReadonlyMap<string, string>;
 
 /**
