@@ -55,7 +55,7 @@ async function foundation(
   try {
     const maker = identityOf(process.pid);
     if (maker === undefined) throw new Error("this process has no entry in /proc");
-    const nodesDirectory = reachableDirectory(directory, name);
+    const nodesDirectory = fittingDirectory(directory, name, manager.folderBytesMax);
     const record: LabRecord = {
       format: 2,
       name,
@@ -136,9 +136,12 @@ function makeDirectory(home: string, name: string): string {
   }
 }
 
-/** Root's own folders are often closed to the account that runs the servers: then the nodes lie in the cache's. */
-function reachableDirectory(directory: string, name: string): string {
-  if (canReach(directory, serverAccount())) return directory;
+/**
+ * Root's own folders are often closed to the account that runs the servers, and some have long names: then the nodes lie in
+ * the cache's.
+ */
+function fittingDirectory(directory: string, name: string, bytesMax = Number.POSITIVE_INFINITY): string {
+  if (canReach(directory, serverAccount()) && Buffer.byteLength(directory) <= bytesMax) return directory;
   const elsewhere = join(cacheDirectory(), "labs", `${name}-${randomBytes(3).toString("hex")}`);
   mkdirSync(elsewhere, { recursive: true, mode: 0o755 });
   return elsewhere;

@@ -18,6 +18,8 @@ export type LabManager = Readonly<{
    * anything is made.
    */
   prepare(options: LabOptions): Promise<Binaries>;
+  /** With more bytes in its name the nodes' folder is of no use to it (sockets); undefined: any. */
+  folderBytesMax?: number;
   /** Decides what will be, and claims its ports in the name of `site.directory`; starts nothing. */
   plan(site: LabSite, options: LabOptions): Promise<LabPlan>;
   /**

@@ -8,6 +8,7 @@ import { breakLab, healLab } from "./break.ts";
 import { demolish } from "./demolish.ts";
 import type { Lab, LabStatus } from "./lab.ts";
 import { managerOf } from "./managers.ts";
+import { assertOwn } from "./own.ts";
 import { promoteByHand } from "./promote.ts";
 import { addressFileOf, type LabRecord, readRecord } from "./record.ts";
 import { statusOf } from "./status.ts";
@@ -72,7 +73,10 @@ export function labOf(record: LabRecord): Lab {
     backUp: () => backUp(record),
     archiveLog: () => archiveLog(record),
     restore: async (name) => restore(record, nodeOf(name)),
-    down: () => demolish(record),
+    down: async () => {
+      assertOwn(record);
+      await demolish(record);
+    },
   };
 }
 

@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync, realpathSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { LabNode, PatroniTimes, Replacement } from "./lab.ts";
 import type { ClusterShape } from "./pacemaker/configuration.ts";
@@ -62,7 +62,9 @@ export function addressFileOf({ directory }: LabRecord): string {
 export function readRecord(directory: string): LabRecord | undefined {
   try {
     const record = JSON.parse(readFileSync(recordFile(directory), "utf8")) as LabRecord;
-    return record.format === 2 && Array.isArray(record.nodes) ? record : undefined;
+    // One that was copied or written by hand speaks of another place: nothing there is to be touched in its name.
+    const isHere = realpathSync(record.directory) === realpathSync(directory);
+    return record.format === 2 && Array.isArray(record.nodes) && isHere ? record : undefined;
   } catch {
     return undefined; // No lab lies there.
   }

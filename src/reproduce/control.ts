@@ -2,19 +2,33 @@ import { BlackstartError } from "../base/error.ts";
 import type { TrialResult } from "./trial/result.ts";
 import type { Configuration } from "./scenario/configuration.ts";
 
-export type Count = Readonly<{ trials: number; reproduced: number; unresolved: number }>;
+export type Count = Readonly<{
+  trials: number;
+  reproduced: number;
+  unresolved: number;
+  /** Why the last that could not be carried out could not. */
+  problem?: string;
+}>;
 
 /** What so many trials of a configuration showed. Those that could not be carried out do not count as trials. */
 export async function count(results: AsyncIterable<TrialResult>, wanted: number): Promise<Count> {
-  let [trials, reproduced, unresolved] = [0, 0, 0];
-  if (wanted === 0) return { trials, reproduced, unresolved };
-  for await (const { outcome } of results) {
-    if (outcome === "unresolved") unresolved += 1;
-    else trials += 1;
-    if (outcome === "reproduced") reproduced += 1;
-    if (trials >= wanted || unresolved >= Math.max(3, wanted)) break;
+  return tally(results, ({ trials, unresolved }) => trials >= wanted || unresolved >= Math.max(3, wanted));
+}
+
+async function tally(results: AsyncIterable<TrialResult>, enough: (counted: Count) => boolean): Promise<Count> {
+  let counted: Count = { trials: 0, reproduced: 0, unresolved: 0 };
+  for await (const { outcome, moments } of results) {
+    counted =
+      outcome === "unresolved"
+        ? { ...counted, unresolved: counted.unresolved + 1, problem: moments.at(-1)?.what ?? "" }
+        : {
+            ...counted,
+            trials: counted.trials + 1,
+            reproduced: counted.reproduced + (outcome === "reproduced" ? 1 : 0),
+          };
+    if (enough(counted)) break;
   }
-  return { trials, reproduced, unresolved };
+  return counted;
 }
 
 /** The control run: without any factor. A symptom that shows there says nothing of the factors. */
@@ -32,7 +46,7 @@ export async function control(
   if (counted.trials < wanted)
     throw new BlackstartError("SYMPTOM_UNFIT", {
       what: `The scenario could not be carried out without its factors: ${counted.unresolved} trials failed.`,
-      why: "The cluster, the workload or what is done in `afterwards` does not work by itself.",
+      why: counted.problem ?? "The cluster, the workload or what is done in `afterwards` does not work by itself.",
       next: "See the moments of such a trial (--json shows them), and the logs that were kept.",
     });
   return counted;
@@ -41,14 +55,9 @@ export async function control(
 /** Enough trials with all factors to know how often the symptom shows: fewer where it is clear, more where it is not. */
 export async function reference(results: AsyncIterable<TrialResult>, low: (counted: Count) => number): Promise<Count> {
   const [least, most, clear] = [8, 24, 0.6];
-  let [trials, reproduced, unresolved] = [0, 0, 0];
-  for await (const { outcome } of results) {
-    if (outcome === "unresolved") unresolved += 1;
-    else trials += 1;
-    if (outcome === "reproduced") reproduced += 1;
-    const counted = { trials, reproduced, unresolved };
-    if (trials >= least && (reproduced === 0 || low(counted) >= clear)) break;
-    if (trials + unresolved >= most) break;
-  }
-  return { trials, reproduced, unresolved };
+  return tally(results, (counted) => {
+    const { trials, reproduced, unresolved } = counted;
+    if (trials >= least && (reproduced === 0 || low(counted) >= clear)) return true;
+    return trials + unresolved >= most;
+  });
 }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { readdir, readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { findBinaries } from "../lab/binaries.ts";
 import type { Lab } from "../lab/lab.ts";
 import type { Timeline } from "../timeline/timeline.ts";
@@ -44,6 +45,7 @@ export async function openReproduction(options: ReproductionOptions): Promise<Re
   const version = options.run === undefined ? (await findBinaries()).version : "";
   const { about: _, ...told } = scenario;
   const digest = createHash("sha256").update(JSON.stringify([told, version, options.besides ?? ""]));
+  for (const file of await filesOf(options)) digest.update(await readFile(file));
   const key = digest.digest("hex").slice(0, 12);
   const log = await openTrialLog(timeline, `reproduction/${key}`);
   const labs = await trialFolder(scenario.cluster, join(options.folder, "labs"));
@@ -60,6 +62,20 @@ export async function openReproduction(options: ReproductionOptions): Promise<Re
     trials: (configuration) => series(configuration, { log, run, jobs, signal, onTrial }),
     close: () => clearTrialFolder(labs),
   };
+}
+
+/** What a trial is made of besides the scenario: the cluster's configuration, and what lies in the folder of its name. */
+async function filesOf({ scenario, scenarioFolder }: ReproductionOptions): Promise<readonly string[]> {
+  const own = join(scenarioFolder, scenario.scenario);
+  const names = await readdir(own, { recursive: true, withFileTypes: true }).catch(() => []); // It has no such folder.
+  const programs = names.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+  const { configuration } = scenario.cluster;
+  // One that is not there is told of when the cluster is made.
+  const files = [
+    ...(configuration === undefined ? [] : [resolve(scenarioFolder, configuration)]),
+    ...programs.toSorted(),
+  ];
+  return files.filter((file) => existsSync(file));
 }
 
 /** One of each outcome is enough to compare them. */

@@ -56,7 +56,7 @@ test("a lab is watched, broken, failed over and looked at again", () =>
     assert.match(unasked.stderr, /--apply --yes/);
 
     const done = await run("mitigate", "failover", "--apply", "--yes", "--json");
-    assert.equal(done.code, 0, done.stderr);
+    assert.equal(done.code, 0, `${done.stdout}\n${done.stderr}`);
     assert.equal(done.result.outcome, "done");
     assert.ok(done.records.some((line) => line.event?.kind === "step.done"));
     assert.doesNotMatch(await readFile(addressFile, "utf8"), /^$/);

@@ -41,7 +41,7 @@ function oracleFor(shows: (configuration: Configuration) => boolean, changes: Pa
 }
 
 function trial(configuration: Configuration, outcome: TrialResult["outcome"]): TrialResult {
-  return { configuration, outcome, tookMs: 1, moments: [], at: "2026-11-20T03:07:00.000Z" };
+  return { configuration, sequence: 0, outcome, tookMs: 1, moments: [], at: "2026-11-20T03:07:00.000Z" };
 }
 
 describe("minimize", () => {

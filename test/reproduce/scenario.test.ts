@@ -33,6 +33,11 @@ describe("a scenario's file", () => {
       /sql: cannot stand beside `fault`/,
     ],
     [
+      "a fault that is none",
+      story.replace("kill-primary", "kil-primary"),
+      /factors\[1\]\.fault: is no fault that can be injected.*Did you mean “kill-primary”/,
+    ],
+    [
       "no kind",
       story.replace("fault: kill-primary, after: 100ms", "about: x"),
       /:9:5 factors\[1\]: must have one of fault/,
@@ -99,6 +104,19 @@ describe("a trial of some of the factors", () => {
     assert.deepEqual(none.cluster, parsed.cluster);
     assert.deepEqual(none.settings, { "*": { work_mem: "4MB" } });
     assert.equal(none.actions.length, 1);
+  });
+
+  it("is a scenario also where others are named in what is done afterwards, or by an alias", () => {
+    const needing = story.replace("- promote: furthest", "- { promote: furthest, needs: [kill] }");
+    assert.deepEqual(parseScenario(reducedText(needing, ["no-sync"]), { path: "minimal.yaml" }).afterwards, []);
+    const aliased = story
+      .replace("work_mem: 8MB }", "work_mem: 8MB }\n    about: &why the same")
+      .replace("needs: [kill]", "about: *why");
+    const { factors } = parseScenario(reducedText(aliased, ["late"]), { path: "minimal.yaml" });
+    assert.deepEqual(
+      factors.map(({ id, about }) => [id, about]),
+      [["late", "the same"]],
+    );
   });
 
   it("can be written as a scenario of its own, with its comments", () => {

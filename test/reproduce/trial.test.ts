@@ -12,7 +12,7 @@ import type { Means } from "../../src/reproduce/trial/world.ts";
 import { withFolder } from "../support/folder.ts";
 
 /** Carries out a trial with all factors, and one without any, each in a cluster of its own. */
-async function both(text: string): Promise<{ all: TrialResult; none: TrialResult }> {
+async function both(text: string): Promise<Record<"all" | "none", Omit<TrialResult, "sequence">>> {
   const scenario = parseScenario(text, { path: "scenario.yaml" });
   return withFolder(async (folder) => {
     await chmod(folder, 0o755);

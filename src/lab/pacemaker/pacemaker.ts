@@ -14,6 +14,8 @@ import { bringBack } from "./rejoin.ts";
 export const pacemaker: LabManager = {
   name: "pacemaker",
   failsOver: true,
+  // A socket's name has 107 bytes; that of an address of ordinary length needs the rest.
+  folderBytesMax: 50,
   prepare,
   plan,
   build,

@@ -1,6 +1,6 @@
 import type { Configuration } from "../scenario/configuration.ts";
 import type { SequentialTest } from "../statistics/sequential.ts";
-import { verdict } from "../statistics/sequential.ts";
+import { evidence, verdict } from "../statistics/sequential.ts";
 import { configurationKey, type TrialResult } from "../trial/result.ts";
 
 /**
@@ -84,6 +84,5 @@ async function decideByTrials(configuration: Configuration, options: OracleOptio
     }
     if (trials + unresolved >= options.trialsMax) break;
   }
-  const { shows, background } = options.test;
-  return answer(trials > 0 && reproduced / trials > (shows + background) / 2, "exhausted");
+  return answer(evidence(options.test, reproduced, trials - reproduced) > 0, "exhausted");
 }

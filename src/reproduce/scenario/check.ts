@@ -1,4 +1,5 @@
 import { nearest } from "../../base/nearest.ts";
+import { faults } from "../../lab/faults/faults.ts";
 import { list, type Mapping, mapping, text } from "../../system/loose.ts";
 import type { Path, Report } from "../../system/problem.ts";
 import { actionKinds, factorKinds, symptomKinds } from "./schema.ts";
@@ -33,6 +34,17 @@ function checkAction(action: Mapping, path: Path, report: Report): void {
   onlyWith(action, "on", ["fault", "heal", "sql"], path, report);
   onlyWith(action, "with", ["fault"], path, report);
   onlyWith(action, "after", actionKinds, path, report);
+  for (const key of ["fault", "heal"] as const) {
+    const name = text(action[key]);
+    const names = faults.filter((fault) => key === "fault" || fault.heal !== undefined).map((fault) => fault.name);
+    if (name === undefined || names.includes(name)) continue;
+    const near = nearest(name, names);
+    report(
+      [...path, key],
+      `is no fault that can be ${key === "fault" ? "injected" : "taken back"}; see \`blackstart lab ${key === "fault" ? "break" : "heal"}\``,
+      near === undefined ? {} : { nearest: near },
+    );
+  }
 }
 
 function checkNeeds(factor: Mapping, ids: readonly (string | undefined)[], path: Path, report: Report): void {

@@ -11,11 +11,17 @@ export type Verdict = "interesting" | "uninteresting" | "undecided";
 
 /** What so many trials with, and so many without, the symptom say. */
 export function verdict(test: SequentialTest, withSymptom: number, without: number): Verdict {
-  const evidence =
-    withSymptom * Math.log(test.shows / test.background) + without * Math.log((1 - test.shows) / (1 - test.background));
+  const seen = evidence(test, withSymptom, without);
   const enough = Math.log((1 - test.error) / test.error);
-  if (evidence >= enough) return "interesting";
-  return evidence <= -enough ? "uninteresting" : "undecided";
+  if (seen >= enough) return "interesting";
+  return seen <= -enough ? "uninteresting" : "undecided";
+}
+
+/** The logarithm of how much likelier this is of something interesting than of something that is not. */
+export function evidence(test: SequentialTest, withSymptom: number, without: number): number {
+  return (
+    withSymptom * Math.log(test.shows / test.background) + without * Math.log((1 - test.shows) / (1 - test.background))
+  );
 }
 
 /** So many trials it takes to call something uninteresting that never shows the symptom: the longest of the usual cases. */

@@ -8,6 +8,8 @@ export interface Clients {
   acknowledged(): readonly number[];
   /** When (monotonic, in milliseconds) the latest write began that was acknowledged; undefined: none was. */
   lastAcceptedMs(): number | undefined;
+  /** The longest time after `sinceMs` (monotonic) in which no acknowledgement came, up to now, in milliseconds. */
+  longestSilenceMs(sinceMs: number): number;
   /** The last thing that a client was told instead of an acknowledgement. */
   lastRefusal(): string | undefined;
   stop(): Promise<void>;
@@ -16,6 +18,8 @@ export interface Clients {
 /** A client that is told nothing gives up after so long, as a service with sane limits would. */
 const timeoutMs = 1000;
 const pauseAfterErrorMs = 5;
+/** Shorter ones are the work itself. */
+const silenceMinMs = 20;
 const usualPauseMs = 2;
 
 export type Workload = Scenario["workload"];
@@ -37,7 +41,9 @@ export function startClients(
   const over = new AbortController();
   const stopped = AbortSignal.any([over.signal, signal]);
   const acknowledged: number[] = [];
+  const silences: { fromMs: number; toMs: number }[] = [];
   let lastAcceptedMs: number | undefined;
+  let lastAnswerMs = performance.now();
   let numbers = 0;
   let lastRefusal: string | undefined;
 
@@ -49,6 +55,9 @@ export function startClients(
       await connection.query(statement, /\$1\b/.test(statement) ? [number] : [], { timeoutMs });
     acknowledged.push(number);
     lastAcceptedMs = Math.max(lastAcceptedMs ?? 0, begunMs);
+    const nowMs = performance.now();
+    if (nowMs - lastAnswerMs >= silenceMinMs) silences.push({ fromMs: lastAnswerMs, toMs: nowMs });
+    lastAnswerMs = nowMs;
   };
 
   async function client(): Promise<void> {
@@ -76,6 +85,11 @@ export function startClients(
   return {
     acknowledged: () => acknowledged,
     lastAcceptedMs: () => lastAcceptedMs,
+    longestSilenceMs: (sinceMs) =>
+      [...silences, { fromMs: lastAnswerMs, toMs: performance.now() }].reduce(
+        (longest, { fromMs, toMs }) => Math.max(longest, toMs - Math.max(fromMs, sinceMs)),
+        0,
+      ),
     lastRefusal: () => lastRefusal,
     async stop() {
       over.abort();

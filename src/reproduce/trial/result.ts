@@ -10,6 +10,8 @@ export type Moment = Readonly<{ atMs: number; what: string }>;
  */
 export type TrialResult = Readonly<{
   configuration: Configuration;
+  /** 0, 1, 2, … among the trials of its configuration, in the order in which they were begun; see `series`. */
+  sequence: number;
   outcome: "reproduced" | "not-reproduced" | "unresolved";
   tookMs: number;
   moments: readonly Moment[];

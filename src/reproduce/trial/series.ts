@@ -3,7 +3,7 @@ import type { TrialLog } from "./log.ts";
 import type { TrialResult } from "./result.ts";
 
 /** Carries out one trial. Throws only when it is aborted, or for what no trial can be made with at all. */
-export type RunTrial = (configuration: Configuration, signal: AbortSignal) => Promise<TrialResult>;
+export type RunTrial = (configuration: Configuration, signal: AbortSignal) => Promise<Omit<TrialResult, "sequence">>;
 
 export type SeriesOptions = Readonly<{
   log: TrialLog;
@@ -16,31 +16,48 @@ export type SeriesOptions = Readonly<{
 }>;
 
 /**
- * The trials of one configuration, without end: those that are known, then new ones, `jobs` at a time. Who has seen enough
- * leaves the loop; what is under way then is finished and kept, for it was paid for.
+ * The trials of one configuration, without end: those that are known, then new ones, `jobs` at a time. They come in the order
+ * in which they were begun, not in that in which they end: what shows a symptom may take longer than what does not, and
+ * whoever stops after the first few would see the fast ones only. One that is missing, because somebody was killed
+ * meanwhile, is made again in its place.
+ *
+ * Who has seen enough leaves the loop; what is under way then is finished and kept, for it was paid for.
  */
 export async function* series(configuration: Configuration, options: SeriesOptions): AsyncGenerator<TrialResult> {
-  yield* options.log.of(configuration);
-  const underWay = new Set<Promise<TrialResult>>();
-  // An answer may come in while nobody waits for it: it must not be taken for a failure that nobody looks at.
-  const begin = () => {
-    const trial = one(configuration, options).finally(() => underWay.delete(trial));
+  const { log, jobs } = options;
+  const underWay = new Map<number, Promise<TrialResult>>();
+  const begin = (sequence: number) => {
+    const trial = one(configuration, sequence, options);
+    // It may end while nobody waits for it: that must not be taken for a failure that nobody looks at.
     trial.catch(() => undefined);
-    underWay.add(trial);
+    underWay.set(sequence, trial);
   };
   try {
-    for (;;) {
-      while (underWay.size < options.jobs) begin();
-      yield await Promise.race(underWay);
+    for (let sequence = 0; ; sequence++) {
+      const known = underWay.has(sequence) ? undefined : log.at(configuration, sequence);
+      if (known !== undefined) {
+        yield known;
+        continue;
+      }
+      for (let ahead = sequence; ahead < sequence + jobs; ahead++)
+        if (!underWay.has(ahead) && log.at(configuration, ahead) === undefined) begin(ahead);
+      const trial = await (underWay.get(sequence) as Promise<TrialResult>);
+      underWay.delete(sequence);
+      yield trial;
     }
   } finally {
-    await Promise.all(underWay);
+    // Each takes its cluster down before it ends, also when it is aborted.
+    await Promise.allSettled(underWay.values());
   }
 }
 
-async function one(configuration: Configuration, { log, run, signal, onTrial }: SeriesOptions): Promise<TrialResult> {
+async function one(
+  configuration: Configuration,
+  sequence: number,
+  { log, run, signal, onTrial }: SeriesOptions,
+): Promise<TrialResult> {
   signal.throwIfAborted();
-  const result = await run(configuration, signal);
+  const result = { ...(await run(configuration, signal)), sequence };
   await log.add(result);
   onTrial?.(result);
   return result;

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { BlackstartError } from "../../base/error.ts";
-import { pollUntil } from "../../base/time.ts";
+import { delay, pollUntil } from "../../base/time.ts";
 import { type Connection, withConnection } from "../../drivers/postgres/connection.ts";
 import type { Scenario, Symptom } from "../scenario/schema.ts";
 import { usualPresent } from "./clients.ts";
@@ -8,50 +8,78 @@ import { runCommand } from "./command.ts";
 import type { World } from "./world.ts";
 
 const everyMs = 5;
+/** A pause between two looks that is longer than this was none of the event loop's own. */
+const haltedMs = 250;
 const usualWithinMs = 2000;
 const queryTimeoutMs = 5000;
 /** Writes can be counted as lost when one is accepted again. */
 const acceptedAgainMs = 5000;
 
-/**
- * Looks for the symptom after the last action.
- * @param sinceMs when (monotonic) the last action had taken effect
- * @returns what was seen, in words, and whether that is the symptom
- */
+/** When (monotonic, in milliseconds) the story began, and when its last action had taken effect. */
+export type StoryTimes = Readonly<{ storyBeganMs: number; lastActionMs: number }>;
+
+/** Looks for the symptom after the last action; answers what was seen, in words, and whether that is the symptom. */
 export async function observe(
   scenario: Scenario,
   world: World,
-  sinceMs: number,
+  times: StoryTimes,
 ): Promise<{ shown: boolean; seen: string }> {
   const { symptom } = scenario;
+  if (symptom["no-write-for"] !== undefined) return silence(symptom, symptom["no-write-for"], world, times);
+  if (symptom["lost-writes"] !== undefined) return lostWrites(scenario, world, times.lastActionMs);
   const withinMs = symptom.within ?? usualWithinMs;
-  if (symptom["no-write-for"] !== undefined)
-    return silence(world, sinceMs + (symptom.within ?? 0), symptom["no-write-for"]);
-  if (symptom["lost-writes"] !== undefined) return lostWrites(scenario, world, sinceMs);
-  const look = lookFor(symptom, world);
-  const seen = await pollUntil(look, { everyMs, timeoutMs: withinMs, signal: world.signal });
-  return seen === undefined ? { shown: false, seen: `no symptom within ${withinMs} ms` } : { shown: true, seen };
+  const look = notYet(lookFor(symptom, world));
+  const seen = await pollUntil(look.look, { everyMs, timeoutMs: withinMs, signal: world.signal });
+  if (seen !== undefined) return { shown: true, seen };
+  if (look.problem() !== undefined) throw look.problem();
+  return { shown: false, seen: `no symptom within ${withinMs} ms` };
 }
 
-/** Whoever waits knows at once when a write that was begun late enough is accepted: then the silence never came. */
-async function silence({ clients, signal }: World, sinceMs: number, forMs: number) {
-  const startedMs = performance.now();
-  const answer = await pollUntil(
-    async () => {
-      const accepted = clients.lastAcceptedMs();
-      const silentMs = performance.now() - (accepted ?? startedMs);
-      if (silentMs >= forMs)
-        return {
-          shown: true,
-          seen: `no write was accepted for ${Math.round(silentMs)} ms: ${clients.lastRefusal() ?? "no answer"}`,
-        };
-      return accepted !== undefined && accepted >= sinceMs ? { shown: false, seen: "writes are accepted" } : undefined;
+/** While a primary is lost nobody can be asked; that is an answer only when the time for it is over. */
+function notYet(look: () => Promise<string | undefined>) {
+  let problem: BlackstartError | undefined;
+  return {
+    problem: () => problem,
+    async look() {
+      try {
+        const seen = await look();
+        problem = undefined;
+        return seen;
+      } catch (error) {
+        if (!(error instanceof BlackstartError) || !passing.has(error.code)) throw error;
+        problem = error;
+        return undefined;
+      }
     },
-    // It is long enough: either of the two has come true by then.
-    { everyMs, timeoutMs: Math.max(0, sinceMs - startedMs) + forMs + 10 * everyMs + 1000, signal },
-  );
-  if (answer !== undefined) return answer;
-  throw new Error("neither a silence nor a write was seen");
+  };
+}
+
+const passing: ReadonlySet<string> = new Set(["UNREACHABLE", "SYMPTOM_UNFIT"]);
+
+/**
+ * The longest silence since the story began, wherever in it; a silence that is going on is waited for. Over is it when a
+ * write is accepted that was begun after the last action, and as long after it as the scenario allows it to begin.
+ */
+async function silence(symptom: Symptom, forMs: number, world: World, { storyBeganMs, lastActionMs }: StoryTimes) {
+  const { clients, signal } = world;
+  const overMs = lastActionMs + (symptom.within ?? 0);
+  let [fromMs, lastLookMs] = [storyBeganMs, performance.now()];
+  for (;;) {
+    const nowMs = performance.now();
+    // We were halted ourselves: the clients, who are our own, have not been silent but stopped.
+    if (nowMs - lastLookMs > Math.max(haltedMs, forMs / 2)) fromMs = nowMs;
+    lastLookMs = nowMs;
+    const silentMs = clients.longestSilenceMs(fromMs);
+    if (silentMs >= forMs)
+      return {
+        shown: true,
+        seen: `no write was accepted for ${Math.round(silentMs)} ms: ${clients.lastRefusal() ?? "no answer"}`,
+      };
+    const accepted = clients.lastAcceptedMs();
+    if (accepted !== undefined && accepted >= overMs)
+      return { shown: false, seen: `writes are accepted; the longest silence was ${Math.round(silentMs)} ms` };
+    await delay(everyMs, signal);
+  }
 }
 
 async function lostWrites({ symptom, workload }: Scenario, world: World, sinceMs: number) {
@@ -92,16 +120,17 @@ function lookFor(symptom: Symptom, world: World): () => Promise<string | undefin
 }
 
 function failing(world: World, statement: string, { sqlstate = "", on: node }: Symptom) {
-  return async () => {
-    try {
-      await on(world, node, (connection) => connection.query(statement, [], { timeoutMs: queryTimeoutMs }));
-      return undefined;
-    } catch (error) {
-      if (!(error instanceof BlackstartError)) throw error;
-      const state = String(error.details.sqlstate ?? "");
-      return state.startsWith(sqlstate) ? `${state} ${error.message}`.trim() : undefined;
-    }
-  };
+  return () =>
+    on(world, node, async (connection) => {
+      try {
+        await connection.query(statement, [], { timeoutMs: queryTimeoutMs });
+        return undefined;
+      } catch (error) {
+        if (!(error instanceof BlackstartError)) throw error;
+        const state = String(error.details.sqlstate ?? "");
+        return state !== "" && state.startsWith(sqlstate) ? `${state} ${error.message}` : undefined;
+      }
+    });
 }
 
 function inLogs({ lab }: World, expression: RegExp, node: string | undefined) {

@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { access, copyFile, mkdir, readFile, rmdir, statfs } from "node:fs/promises";
+import { access, copyFile, lstat, mkdir, readFile, rmdir, statfs } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { userInfo } from "node:os";
 import { createLab } from "../../lab/create.ts";
@@ -24,8 +24,16 @@ export async function trialFolder(cluster: Scenario["cluster"], otherwise: strin
     .then(() => statfs(memoryFolder))
     .then(({ bavail, bsize }) => bavail * bsize >= bytesWanted)
     .catch(() => false); // There is no such folder here: then the disk.
+  // Anybody may make a folder in that place, and what lies in ours is taken down without a question.
+  const folder = join(memoryFolder, `blackstart-${uid}`);
   const fits = !cluster.durable && !cluster.disks && cluster.manager !== "pacemaker";
-  return fits && hasRoom ? join(memoryFolder, `blackstart-${uid}`) : otherwise;
+  return fits && hasRoom && (await isOnlyOurs(folder, uid)) ? folder : otherwise;
+}
+
+async function isOnlyOurs(folder: string, uid: number): Promise<boolean> {
+  await mkdir(folder, { mode: 0o755 }).catch(() => undefined /* It is there already: whose it is, is seen below. */);
+  const found = await lstat(folder).catch(() => undefined);
+  return found?.isDirectory() === true && found.uid === uid && (found.mode & 0o022) === 0;
 }
 
 /** Makes the cluster that a trial is about. @param scenarioFolder where files that the scenario names are looked for */

@@ -16,22 +16,33 @@ import type { Means, World } from "./world.ts";
 const setupTimeoutMs = 10_000;
 const firstWriteTimeoutMs = 10_000;
 
+/** What this machine lacks, and what the scenario names wrongly: no further trial would go better. */
+const endsAll: ReadonlySet<string> = new Set([
+  "INTERNAL",
+  "LAB_UNSUPPORTED",
+  "POSTGRES_NOT_FOUND",
+  "REFUSED",
+  "UNKNOWN_NAME",
+  "USAGE",
+]);
+
 /**
  * One trial: a fresh cluster, its clients, the factors in their order, the look for the symptom, and everything taken down
- * again. What keeps it from being carried out makes it unresolved; only an abort is thrown.
+ * again. What keeps it from being carried out makes it unresolved. Thrown is an abort, and what would keep every other trial
+ * from being carried out as well.
  */
 export async function runTrial(
   scenario: Scenario,
   configuration: Configuration,
   means: Means,
   signal: AbortSignal,
-): Promise<TrialResult> {
+): Promise<Omit<TrialResult, "sequence">> {
   const spec = trialSpec(scenario, configuration);
   const startedMs = performance.now();
   const at = systemClock.now();
   const moments: Moment[] = [];
   const say = (what: string) => void moments.push({ atMs: Math.round(performance.now() - startedMs), what });
-  const result = (outcome: TrialResult["outcome"], logs?: string): TrialResult => ({
+  const result = (outcome: TrialResult["outcome"], logs?: string): Omit<TrialResult, "sequence"> => ({
     configuration,
     outcome,
     tookMs: Math.round(performance.now() - startedMs),
@@ -50,8 +61,7 @@ export async function runTrial(
     return result(outcome, logs);
   } catch (error) {
     signal.throwIfAborted();
-    if (!(error instanceof BlackstartError)) throw error;
-    if (error.code === "INTERNAL") throw error;
+    if (!(error instanceof BlackstartError) || endsAll.has(error.code)) throw error;
     say(`could not be carried out: ${whatAndWhy(error)}`);
     return result("unresolved", lab && (await means.keepLogs(lab, "unresolved")));
   } finally {
@@ -78,26 +88,39 @@ async function inLab(stage: Stage): Promise<{ shown: boolean; seen: string }> {
     begun.defer(() => automation.close());
   }
   const environment = { ...spec.environment, ...(await surroundings(stage, begun)) };
-  const programs = await startPrograms(scenario.workload.programs, environment, signal);
-  begun.defer(() => programs.stop());
+  const programs = await startPrograms(scenario.workload.programs, environment, begun, signal);
   const clients = startClients(scenario.workload, () => lab.clientUrl(), signal);
   begun.defer(() => clients.stop());
 
-  const world: World = { lab, clients, environment, signal, say };
-  const startedMs = performance.now();
+  const world: World = { lab, clients, environment, begun, signal, say };
   const first = await pollUntil(async () => clients.lastAcceptedMs(), {
     everyMs: 2,
-    timeoutMs: Math.min(firstWriteTimeoutMs, scenario.symptom["no-write-for"] ?? firstWriteTimeoutMs),
+    timeoutMs: Math.max(firstWriteTimeoutMs, scenario.symptom["no-write-for"] ?? 0),
     signal,
   });
   // Where the differences of configuration alone keep the clients from writing, that is an outage as well.
   if (first === undefined) {
-    if (scenario.symptom["no-write-for"] !== undefined) return await observe(scenario, world, startedMs);
-    throw noWrites(clients.lastRefusal());
+    if (scenario.symptom["no-write-for"] === undefined) throw noWrites(clients.lastRefusal());
+    return { shown: true, seen: `no write was accepted from the beginning: ${clients.lastRefusal() ?? "no answer"}` };
   }
   say("the clients write");
-  for (const action of spec.actions) await act(action, world);
-  return await observe(scenario, world, performance.now());
+  const storyBeganMs = performance.now();
+  for (const action of spec.actions) {
+    signal.throwIfAborted();
+    await act(action, world);
+  }
+  const seen = await observe(scenario, world, { storyBeganMs, lastActionMs: performance.now() });
+  const ended = programs.ended();
+  if (ended !== undefined) throw programEnded(ended);
+  return seen;
+}
+
+function programEnded(why: string): BlackstartError {
+  return new BlackstartError("HOST_COMMAND_FAILED", {
+    what: "A program of the scenario ended before the trial did.",
+    why,
+    next: "It must run as long as the trial does; see what it said.",
+  });
 }
 
 /** What the scenario's programs and commands are told, and the Redis that they may use. */
@@ -112,7 +135,7 @@ async function surroundings({ means, lab, spec }: Stage, begun: AsyncDisposableS
   if (!spec.cluster.redis) return told;
   const binary = await findRedis();
   if (binary === undefined)
-    throw new BlackstartError("NOT_POSSIBLE_NOW", {
+    throw new BlackstartError("LAB_UNSUPPORTED", {
       what: "This scenario needs a Redis, and none is installed.",
       why: "Neither redis-server nor valkey-server is in the PATH.",
       next: "apt-get install redis-server",

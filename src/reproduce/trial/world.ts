@@ -20,6 +20,8 @@ export type World = Readonly<{
   clients: Clients;
   /** For the programs and commands of the scenario. */
   environment: Readonly<Record<string, string>>;
+  /** What ends with the trial is put here. */
+  begun: AsyncDisposableStack;
   signal: AbortSignal;
   /** Records what happened. */
   say(what: string): void;

@@ -309,6 +309,7 @@ describe("the steady state of a symptom is that it does not show", () => {
 
 const trial = (outcome: TrialResult["outcome"], ...configuration: string[]): TrialResult => ({
   configuration,
+  sequence: 0,
   outcome,
   tookMs: 1250,
   moments: [{ atMs: 3, what: "the cluster is up" }],

@@ -62,7 +62,7 @@ export async function minimizeCommand(
       result: {
         result: "minimize",
         scenario: scenario.scenario,
-        minimal: minimal ?? null,
+        minimal: minimal ?? [],
         alternatives,
         redHerrings,
         onlyWith,
@@ -95,7 +95,7 @@ async function search(scenario: Scenario, reproduction: Reproduction, limits: Li
     test,
     trials: reproduction.trials,
     normalize: (configuration) => normalized(scenario, configuration),
-    trialsMax: Math.max(limits.trials, 2 * trialsWithoutSymptom(test)),
+    trialsMax: limits.trials,
     spend() {
       judged += 1;
       if (judged > limits.decisions || performance.now() - startedMs > limits.budgetMs) throw new BudgetSpent();

@@ -42,8 +42,7 @@ export async function openTrials(
     jobs,
     signal: context.signal,
     automate,
-    // Known trials stay where they are: nothing that was measured is thrown away.
-    besides: options.fresh ? `${besides} ${randomUUID()}` : besides,
+    besides,
     onTrial: (result) => {
       context.out.record({ trial: result as unknown as JsonObject });
       onTrial(result);
@@ -51,6 +50,7 @@ export async function openTrials(
     ...(run === undefined ? {} : { run }),
   });
   context.defer(() => reproduction.close());
+  if (options.fresh) await reproduction.log.forget();
   return { reproduction, folder };
 }
 

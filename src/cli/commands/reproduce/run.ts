@@ -45,6 +45,7 @@ export async function runCommand(context: CommandContext, options: RunOptions, f
     progress.about(`${counted(wanted, "trial")} with ${configuration.join(", ")}`);
     const seen = await count(kept(reproduction.trials(configuration), made.trials), wanted);
     progress.end();
+    if (seen.trials === 0) throw notCarriedOut(seen);
     const interval = wilsonInterval(seen.reproduced, seen.trials);
     const trials = reproduction.log.of(configuration);
     tell(context, scenario, { seen, interval, healthy, trials });
@@ -122,6 +123,14 @@ function tell({ out }: CommandContext, scenario: Scenario, { seen, interval, hea
   );
 }
 
+function notCarriedOut({ unresolved, problem }: Awaited<ReturnType<typeof count>>): BlackstartError {
+  return new BlackstartError("SYMPTOM_UNFIT", {
+    what: `No trial could be carried out: ${counted(unresolved, "attempt")}.`,
+    why: problem ?? "",
+    next: "Correct the scenario; the logs that were kept may say more.",
+  });
+}
+
 function factorsNamed(scenario: Scenario, text: string): Configuration {
   const known = allFactors(scenario);
   const names = text
@@ -135,5 +144,15 @@ function factorsNamed(scenario: Scenario, text: string): Configuration {
         why: `Its factors are ${known.join(", ")}.`,
         next: "Name some of them, separated by commas.",
       });
-  return normalized(scenario, names);
+  const present = normalized(scenario, names);
+  const lost = names.filter((name) => !present.includes(name));
+  if (names.length > 0 && lost.length === 0) return present;
+  throw new BlackstartError("USAGE", {
+    what: names.length === 0 ? "--only names no factor." : `${lost.join(", ")} cannot be tried alone.`,
+    why:
+      names.length === 0
+        ? "Trials without any factor are the control run."
+        : "It means nothing without the factors in its `needs`.",
+    next: `Name some of ${known.join(", ")}, with what they need.`,
+  });
 }
