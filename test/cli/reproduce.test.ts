@@ -3,6 +3,9 @@ import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parse } from "yaml";
+import { defaultConfiguration } from "../../src/lab/pacemaker/default-configuration.ts";
+import { readExperiment } from "../../src/reproduce/chaos-toolkit/import.ts";
+import { loadScenario } from "../../src/reproduce/scenario/load.ts";
 import { captureText } from "../../src/reproduce/capture/file.ts";
 import { capture } from "../reproduce/captures.ts";
 import { withFolder } from "../support/folder.ts";
@@ -62,6 +65,20 @@ test("the differences go into a scenario as factors", () =>
     assert.equal(parse(text).factors.length, 2);
   }));
 
+test("a scenario that is not there yet is made, and can be run; Pacemaker's configuration is put beside it", () =>
+  withFiles(async ({ run }, folder) => {
+    const made = await run("reproduce", "compare", "production.yaml", "lab.yaml", "--into", "new.yaml");
+    assert.match(made.stderr, /put in the symptom that was seen/);
+    assert.equal((await loadScenario(join(folder, "new.yaml"))).factors.length, 2);
+    const lab = defaultConfiguration(["pg1", "pg2", "pg3"]);
+    await writeFile(join(folder, "lab.xml"), lab);
+    await writeFile(join(folder, "production.xml"), lab.replace('value="stop"', 'value="ignore"'));
+    await run("reproduce", "compare", "production.xml", "lab.xml", "--into", "outage.yaml");
+    const { cluster, factors } = await loadScenario(join(folder, "outage.yaml"));
+    assert.equal(factors[0]?.manage, "configure property no-quorum-policy=ignore");
+    assert.match(await readFile(join(folder, cluster.configuration ?? ""), "utf8"), /backup-vip-not-with-primary/);
+  }));
+
 test("what cannot be compared is told with the way out", () =>
   withFiles(async ({ run }, folder) => {
     await writeFile(join(folder, "broken.yaml"), "format: 1\nblackstart: capture\nnodes: 5\n");
@@ -116,7 +133,7 @@ test("a lab is captured into a file, changed, and compared with what it was", { 
   }),
 );
 
-test("an experiment is imported, exported again, and the same", () =>
+test("an experiment is imported as a scenario, and exported again", () =>
   withFiles(async ({ run }, folder) => {
     const experiment = {
       version: "1.0.0",
@@ -133,13 +150,20 @@ test("an experiment is imported, exported again, and the same", () =>
     };
     await writeFile(join(folder, "experiment.json"), JSON.stringify(experiment));
     const taken = await run("reproduce", "import", "experiment.json", "--into", "scenario.yaml", "--json");
-    assert.deepEqual([taken.code, taken.result.factors, taken.result.notRun], [0, 1, []], taken.stderr);
+    assert.deepEqual([taken.code, taken.result.notRun], [0, []], taken.stderr);
+    const scenario = await loadScenario(join(folder, "scenario.yaml"));
+    assert.deepEqual(
+      scenario.factors.map(({ command }) => command),
+      ["kill -9 1"],
+    );
     assert.equal(
       (await run("reproduce", "import", "experiment.json", "--into", "scenario.yaml")).code,
       2,
       "overwritten",
     );
     const given = await run("reproduce", "export", "scenario.yaml");
-    assert.deepEqual(JSON.parse(given.stdout), experiment);
+    const [kill] = readExperiment(given.stdout, "exported").experiment.method as any;
+    assert.deepEqual([kill.provider.path, kill.provider.arguments], ["sh", ["-c", "kill -9 1"]]);
+    assert.match(given.stderr, /not exported: cluster/);
     assert.equal((await run("reproduce", "import", "none.json", "--json")).result.error.code, "INPUT_INVALID");
   }));
