@@ -8,7 +8,6 @@ import { breakLab, healLab } from "./break.ts";
 import { demolish } from "./demolish.ts";
 import type { Lab, LabStatus } from "./lab.ts";
 import { managerOf } from "./managers.ts";
-import { assertOwn } from "./own.ts";
 import { promoteByHand } from "./promote.ts";
 import { addressFileOf, type LabRecord, readRecord } from "./record.ts";
 import { statusOf } from "./status.ts";
@@ -73,10 +72,7 @@ export function labOf(record: LabRecord): Lab {
     backUp: () => backUp(record),
     archiveLog: () => archiveLog(record),
     restore: async (name) => restore(record, nodeOf(name)),
-    down: async () => {
-      assertOwn(record);
-      await demolish(record);
-    },
+    down: () => demolish(record),
   };
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync, realpathSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { cacheDirectory } from "./cache.ts";
 import type { LabNode, PatroniTimes, Replacement } from "./lab.ts";
 import type { ClusterShape } from "./pacemaker/configuration.ts";
 import type { ProcessIdentity } from "./processes.ts";
@@ -62,12 +63,21 @@ export function addressFileOf({ directory }: LabRecord): string {
 export function readRecord(directory: string): LabRecord | undefined {
   try {
     const record = JSON.parse(readFileSync(recordFile(directory), "utf8")) as LabRecord;
-    // One that was copied or written by hand speaks of another place: nothing there is to be touched in its name.
-    const isHere = realpathSync(record.directory) === realpathSync(directory);
-    return record.format === 2 && Array.isArray(record.nodes) && isHere ? record : undefined;
+    return record.format === 2 && Array.isArray(record.nodes) && speaksOf(record, directory) ? record : undefined;
   } catch {
     return undefined; // No lab lies there.
   }
+}
+
+/**
+ * Whether it is about the place where it lies. One that was copied, or written by hand, may name any other, and taking a lab
+ * down removes what its record names.
+ */
+function speaksOf({ directory, nodesDirectory, nodes }: LabRecord, where: string): boolean {
+  const isBelow = (path: string, folder: string) => !path.includes("/../") && path.startsWith(`${folder}/`);
+  const isInPlace = nodesDirectory === directory || isBelow(nodesDirectory, join(cacheDirectory(), "labs"));
+  const isHere = realpathSync(directory) === realpathSync(where);
+  return isHere && isInPlace && nodes.every(({ dataDirectory }) => isBelow(dataDirectory, nodesDirectory));
 }
 
 /** By rename: a reader sees the old one or the new one, never half of it. */

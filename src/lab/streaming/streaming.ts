@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { pollUntil } from "../../base/time.ts";
 import { findBinaries } from "../binaries.ts";
 import { addressFileOf } from "../record.ts";
 import type { LabOptions } from "../lab.ts";
@@ -11,12 +12,13 @@ import { proxiedNetwork, proxyProcesses } from "../proxy/proxied.ts";
 import { startProxy } from "../proxy/start.ts";
 import type { LabRecord, NodeRecord } from "../record.ts";
 import { primaryReady, standbyReady, standbyStreams, startServer } from "../server-start.ts";
-import { isRunning, isStandby } from "../servers.ts";
+import { isRunning, isStandby, postmasterOf } from "../servers.ts";
 import { endAll } from "../signals.ts";
 import { templateFor } from "../template.ts";
 import { cloneNodes } from "./clone-nodes.ts";
 
 const startTimeoutMs = 30_000;
+const orphansTimeoutMs = 10_000;
 
 /** Streaming replication, and nobody who manages it: the clients read in a file where the primary is. */
 export const streaming: LabManager = {
@@ -34,7 +36,9 @@ export const streaming: LabManager = {
     await endAll(() => nodes.flatMap(processesOf));
   },
   async powerOn(record, nodes) {
-    const down = nodes.filter((node) => !isRunning(node));
+    // Where only the postmaster was killed, the others are just about to notice and to end.
+    const down = nodes.filter((node) => postmasterOf(node) === undefined);
+    await pollUntil(async () => (down.some(isRunning) ? undefined : true), { everyMs: 5, timeoutMs: orphansTimeoutMs });
     await startTogether(record, down, (node) => (isStandby(node) ? standbyReady : primaryReady));
     return down;
   },
