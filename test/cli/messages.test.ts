@@ -37,7 +37,9 @@ function complaint(text: string): string | undefined {
   try {
     parsed = command.parseOptions(words);
   } catch (error) {
-    return (error as Error).message;
+    const { message } = error as Error;
+    // Which of the choices it is, is filled in when it is said.
+    return message.includes(`argument '${filledIn}' is invalid`) ? undefined : message;
   }
   const { operands, unknown } = parsed;
   const globals = program()
