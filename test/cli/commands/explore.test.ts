@@ -188,7 +188,9 @@ rsc_defaults resource-stickiness=100
 });
 
 function crmSkip(): string | undefined {
-  return withoutCrm ? "crm is not installed (crmsh)" : undefined;
+  if (withoutCrm) return "crm is not installed (crmsh)";
+  const { status } = spawnSync("sh", ["-c", "PATH=$PATH:/usr/sbin crm --version"]);
+  return status === 0 ? undefined : "crm does not run as this user (it cannot write its own log)";
 }
 
 /** Hides /usr/sbin in a mount namespace of its own. */

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, existsSync, openSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { chmod, chown, readFile, writeFile } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { stringify } from "yaml";
 import { pollUntil } from "../../../src/base/time.ts";
 import { get } from "../../../src/drivers/service/http.ts";
@@ -10,13 +10,10 @@ import { findBinaries } from "../../../src/lab/binaries.ts";
 import { claimPorts, releasePorts } from "../../../src/lab/ports.ts";
 import { serverProcessesIn } from "../../../src/lab/processes.ts";
 import { withFolder } from "../../support/folder.ts";
-
-const missing = ["patroni", "etcd"].filter(
-  (name) => !(process.env.PATH ?? "").split(delimiter).some((folder) => existsSync(join(folder, name))),
-);
+import { missingFor } from "../../support/managers.ts";
 
 /** Why no Patroni can be started here; false when one can. */
-export const noPatroni: string | false = missing.length > 0 ? `not installed: ${missing.join(", ")}` : false;
+export const noPatroni: string | false = await missingFor("patroni");
 
 export type OnePatroni = Readonly<{ dataDirectory: string; port: number; rest: number }>;
 
