@@ -80,6 +80,8 @@ for (const { title, binaries, skip } of postgresVersions)
     test(
       "stopped walsenders hold up synchronous commits, and nothing else is stopped; healed, the commit arrives",
       using(async (lab) => {
+        // What another test has cut may just be coming back.
+        await until(async () => (await processes(lab, "pg1")).filter(({ role }) => role === "walsender").length === 2);
         await lab.break("stop", "primary.walsender");
         const stopped = (await processes(lab, "pg1")).filter(({ state }) => state === "T").map(({ role }) => role);
         assert.deepEqual(stopped, ["walsender", "walsender"]);
