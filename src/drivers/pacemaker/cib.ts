@@ -1,5 +1,6 @@
 import type { Document, Element } from "@xmldom/xmldom";
 import { BlackstartError, messageOf } from "../../base/error.ts";
+import { timeMs } from "./time-units.ts";
 import { type Constraint, constraintsOf } from "./constraints.ts";
 import { childOf, childrenOf, descendantsOf, escaped, parseXml, xmlText } from "./xml.ts";
 
@@ -231,23 +232,9 @@ function monitorsOf(element: Element | undefined): Primitive["monitors"] {
     .filter(({ intervalMs }) => intervalMs > 0);
 }
 
-const unitsMs: Readonly<Record<string, number>> = {
-  ms: 1,
-  msec: 1,
-  s: 1000,
-  sec: 1000,
-  "": 1000,
-  m: 60_000,
-  min: 60_000,
-  h: 3_600_000,
-  hr: 3_600_000,
-};
-
 /** `2s`, `10`, `500ms`, `1min`; what is written otherwise (ISO 8601) counts as a minute: only that it recurs matters. */
 function intervalMsOf(text: string): number {
-  const match = /^(\d+)\s*([a-z]*)$/i.exec(text.trim());
-  const unitMs = unitsMs[(match?.[2] ?? "").toLowerCase()];
-  return match === null || unitMs === undefined ? 60_000 : Number(match[1]) * unitMs;
+  return timeMs(text) ?? 60_000;
 }
 
 function transientOf(state: Element): readonly (readonly [string, string])[] {

@@ -204,7 +204,7 @@ function tell({ out }: CommandContext, scenario: Scenario, { found, decisions, t
     out.text("", "The budget was spent before every other set was looked for; what is known is kept.");
   out.text(
     "",
-    `What was judged (${counted(trials, "trial")}; all of it is right with a probability of ${100 - limits.error * 100} %):`,
+    `What was judged (${counted(trials, "trial")}; what the evidence decided is right, all together, with a probability of ${100 - limits.error * 100} %):`,
   );
   for (const decision of decisions) out.text(`  ${decision.interesting ? "●" : "○"} ${decisionText(decision)}`);
   if (written !== undefined) out.text("", `To see it again: blackstart reproduce run ${written}`);

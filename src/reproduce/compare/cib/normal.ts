@@ -1,3 +1,4 @@
+import { timeMs } from "../../../drivers/pacemaker/time-units.ts";
 /*
  * Pacemaker takes the same thing in many spellings, and tools write different ones; here each is one. From its
  * documentation (“Pacemaker Explained”) and score.c, strings.c, and the upgrades of older schemas. Pure.
@@ -28,26 +29,10 @@ export function roleText(role: string | undefined): string | undefined {
   }
 }
 
-const units: Readonly<Record<string, number>> = {
-  us: 0.001,
-  usec: 0.001,
-  ms: 1,
-  msec: 1,
-  s: 1000,
-  sec: 1000,
-  "": 1000,
-  m: 60_000,
-  min: 60_000,
-  h: 3_600_000,
-  hr: 3_600_000,
-};
-
 /** `60`, `60s` and `1min` are the same; ISO 8601 durations stay as they are. */
 export function timeText(time: string): string {
-  const [, number = "", unit = ""] = /^(\d+)\s*([a-z]*)$/i.exec(time.trim()) ?? [];
-  const size = units[unit.toLowerCase()];
-  if (number === "" || size === undefined) return time;
-  const ms = Number(number) * size;
+  const ms = timeMs(time);
+  if (ms === undefined) return time;
   return ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`;
 }
 
