@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { findBinaries } from "../lab/binaries.ts";
 import type { Lab } from "../lab/lab.ts";
 import type { Timeline } from "../timeline/timeline.ts";
-import type { Configuration } from "./scenario/configuration.ts";
+import { type Configuration, trialSpec } from "./scenario/configuration.ts";
 import type { Scenario } from "./scenario/schema.ts";
 import { openTrialLog, type TrialLog } from "./trial/log.ts";
 import type { TrialResult } from "./trial/result.ts";
@@ -19,6 +19,8 @@ export interface Reproduction {
   readonly log: TrialLog;
   /** The trials of a configuration, without end; see `series`. */
   trials(configuration: Configuration): AsyncGenerator<TrialResult>;
+  /** What the manager of such a cluster is configured to and knows, before anything is done to it; a cluster is made for it. */
+  managerConfiguration(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -60,6 +62,10 @@ export async function openReproduction(options: ReproductionOptions): Promise<Re
   return {
     log,
     trials: (configuration) => series(configuration, { log, run, jobs, signal, onTrial }),
+    async managerConfiguration() {
+      const lab = await means.makeLab(trialSpec(scenario, []), signal);
+      return lab.configuration().finally(() => lab.down());
+    },
     close: () => clearTrialFolder(labs),
   };
 }

@@ -115,6 +115,51 @@ describe("minimize", () => {
   });
 });
 
+/** Factors of which a model knows something: their sets, without the others, it takes for what it believes. */
+const sieves = fc.record({
+  truth: minimalSets,
+  /** What it takes to be enough: right, wrong, too much or too little. */
+  belief: minimalSets,
+  known: fc.subarray(names),
+});
+
+describe("minimize with a sieve", () => {
+  it("finds the same, whatever the sieve believes", async () => {
+    await fc.assert(
+      fc.asyncProperty(sieves, async ({ truth, belief, known }) => {
+        const believes = (configuration: Configuration) => belief.some((set) => holds(set, configuration));
+        const knows = (configuration: Configuration) => configuration.every((name) => known.includes(name));
+        const { oracle } = oracleFor((configuration) => truth.some((set) => holds(set, configuration)), {
+          mayShow: async (configuration) => !knows(configuration) || believes(configuration),
+        });
+        const guess = async (factors: Configuration) => {
+          const within = factors.filter((name) => known.includes(name));
+          return believes(within) ? minimalSet(within, async (each) => believes(each)) : undefined;
+        };
+        const { minimal, alternatives, complete } = await minimize(names, oracle, guess);
+        assert.ok(complete);
+        const found = [minimal ?? [], ...alternatives].map(configurationKey);
+        assert.deepEqual(found.toSorted(), truth.map(configurationKey).toSorted());
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("tries the guess, and what bounds it, and nothing besides", async () => {
+    const truth = ["c", "f"];
+    const known = ["c", "d", "f"];
+    const shows = (configuration: Configuration) => holds(truth, configuration);
+    const { oracle, asked } = oracleFor(shows, {
+      mayShow: async (configuration) => !configuration.every((name) => known.includes(name)) || shows(configuration),
+    });
+    const { minimal } = await minimize(names, oracle, async () => truth);
+    assert.deepEqual(minimal, truth);
+    const without = (factor: string) => names.filter((name) => name !== factor);
+    const expected = [names, truth, without("c"), without("f")].map(configurationKey);
+    assert.deepEqual(asked.toSorted(), expected.toSorted());
+  });
+});
+
 describe("an oracle", () => {
   const outcomes = (...said: TrialResult["outcome"][]): OracleOptions["trials"] =>
     async function* (configuration) {
@@ -152,5 +197,18 @@ describe("an oracle", () => {
     const { oracle, asked } = oracleFor(() => true, { mayShow: async () => false });
     assert.deepEqual((await oracle.decide(["a"])).how, "ruled-out");
     assert.deepEqual(asked, []);
+  });
+
+  it("tries the largest of what was ruled out, and forgets the rest where that was wrong", async () => {
+    const { oracle, asked } = oracleFor((configuration) => configuration.includes("a"), {
+      mayShow: async () => false,
+    });
+    for (const set of [["b"], ["b", "c"], ["c"]]) await oracle.decide(set);
+    assert.equal(await oracle.confirm(), true);
+    assert.deepEqual(asked, [configurationKey(["b", "c"])]);
+    assert.equal((await oracle.decide(["a"])).how, "ruled-out");
+    assert.equal(await oracle.confirm(), false);
+    assert.equal((await oracle.decide(["a"])).interesting, true);
+    assert.equal((await oracle.decide(["d"])).how, "evidence");
   });
 });

@@ -30,6 +30,8 @@ export interface CrmSimulate {
   read(text: string, name: string): Promise<Readonly<{ cib: Cib; now: Decision; isBatched: boolean }>>;
   decide(cib: Cib, states: readonly ClusterStatus[]): Promise<readonly Decision[]>;
   transition(cib: Cib, state: ClusterStatus): Promise<Decision>;
+  /** The CIB that a cluster in this state would hold, for Pacemaker's other tools. */
+  textOf(cib: Cib, state: ClusterStatus): string;
   close(): Promise<void>;
 }
 
@@ -48,6 +50,7 @@ export async function openCrmSimulate(options: Readonly<{ signal?: AbortSignal |
   const run = createRun(options.signal);
   let batches = 0;
   let isBatched = true;
+  let schema = "none";
   const batch = async (cib: Cib, states: readonly ClusterStatus[]) => {
     batches += 1;
     return decidePiece(join(folder, `batch-${batches}`), cib, states, run);
@@ -78,7 +81,9 @@ export async function openCrmSimulate(options: Readonly<{ signal?: AbortSignal |
       const { code, stdout, stderr } = await run("crm_simulate", "-x", input, "-I", upgraded, "--output-as=xml");
       if (code !== 0) throw rejected(stderr.replaceAll(input, name), code, text);
       const empty = await run("cibadmin", "--empty");
-      const cib = readCib(withFeatureSetOf(await readFile(upgraded, "utf8"), empty.stdout));
+      const accepted = await readFile(upgraded, "utf8");
+      schema = schemaOf(accepted) ?? schema;
+      const cib = readCib(withFeatureSetOf(accepted, empty.stdout));
       const now = decisionOfXml(stdout, "cluster_status", cib);
       if (now === undefined) throw notUnderstood(stdout);
       const [cold, state] = [coldStart(cib), coldState(cib)];
@@ -105,6 +110,8 @@ export async function openCrmSimulate(options: Readonly<{ signal?: AbortSignal |
     async transition(cib, state) {
       return (await simulate(cib, state)).decision;
     },
+
+    textOf: (cib, state) => withSchema(cibText(cib, state), schema),
 
     async close() {
       process.off("exit", remove);
@@ -215,6 +222,15 @@ function hasQuorum(cib: Cib, { online }: ClusterStatus): boolean {
   return cib.nodes.length <= 2 ? online.size > 0 : online.size * 2 > cib.nodes.length;
 }
 
+function schemaOf(text: string): string | undefined {
+  return /validate-with="([^"]*)"/.exec(text)?.[1];
+}
+
+/** The scheduler is given texts that it need not validate; others do not understand what has no schema. */
+function withSchema(text: string, schema: string): string {
+  return text.replace(/ validate-with="[^"]*"/, ` validate-with="${schema}"`);
+}
+
 function notInstalled(program: string): BlackstartError {
   return new BlackstartError("PACEMAKER_NOT_FOUND", {
     what: `${program} is not installed.`,
@@ -224,7 +240,7 @@ function notInstalled(program: string): BlackstartError {
 }
 
 function rejected(said: string, code: number, text: string): BlackstartError {
-  const schema = /validate-with="([^"]*)"/.exec(text)?.[1] ?? "none";
+  const schema = schemaOf(text) ?? "none";
   const [first = `crm_simulate ended with ${code} and said nothing.`, ...rest] = [...new Set(said.trim().split("\n"))];
   return new BlackstartError("CIB_INVALID", {
     what: "Pacemaker's scheduler rejects the CIB.",

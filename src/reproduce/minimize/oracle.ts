@@ -18,6 +18,12 @@ export type Decision = Readonly<{
 /** Says of a configuration whether it shows the symptom. Asked twice, it answers the same at once. */
 export interface Oracle {
   decide(configuration: Configuration): Promise<Decision>;
+  /**
+   * Tries what was only ruled out, the largest of these sets first: what more factors do not show, fewer do not either.
+   * Where one shows the symptom, what rules out is not asked again and what it said is forgotten: then the answer is
+   * `false`, and everything that was concluded from it is void.
+   */
+  confirm(): Promise<boolean>;
   readonly decisions: readonly Decision[];
 }
 
@@ -27,7 +33,7 @@ export type OracleOptions = Readonly<{
   trials(configuration: Configuration): AsyncIterable<TrialResult>;
   /** Two sets of factors that mean the same are asked for as one. */
   normalize(configuration: Configuration): Configuration;
-  /** What can be told without a trial: `false` when it cannot show the symptom. A model is believed only in that. */
+  /** What can be told without a trial: `false` when it cannot show the symptom. A model is believed only in that, see `confirm`. */
   mayShow?(configuration: Configuration): Promise<boolean>;
   trialsMax: number;
   /** Throws when there is to be no further decision; see `BudgetSpent`. */
@@ -42,27 +48,47 @@ const unresolvedMax = 3;
 
 export function createOracle(options: OracleOptions): Oracle {
   const known = new Map<string, Decision>();
+  let { mayShow } = options;
+  const decided = (decision: Decision): Decision => {
+    known.set(configurationKey(decision.configuration), decision);
+    options.onDecision?.(decision);
+    return decision;
+  };
+  const isTried = ({ configuration }: Decision) =>
+    [...known.values()].some(
+      ({ how, interesting, configuration: other }) =>
+        how !== "ruled-out" && !interesting && configuration.every((factor) => other.includes(factor)),
+    );
   return {
     get decisions() {
       return [...known.values()];
     },
     async decide(wanted) {
       const configuration = options.normalize(wanted);
-      const key = configurationKey(configuration);
-      const before = known.get(key);
+      const before = known.get(configurationKey(configuration));
       if (before !== undefined) return before;
       options.spend();
-      const decision = await decideByTrials(configuration, options);
-      known.set(key, decision);
-      options.onDecision?.(decision);
-      return decision;
+      if ((await mayShow?.(configuration)) === false)
+        return decided({ configuration, interesting: false, how: "ruled-out", trials: 0, reproduced: 0 });
+      return decided(await decideByTrials(configuration, options));
+    },
+    async confirm() {
+      const ruledOut = [...known.values()].filter(({ how }) => how === "ruled-out");
+      for (const each of ruledOut.toSorted((a, b) => b.configuration.length - a.configuration.length)) {
+        if (isTried(each)) continue;
+        options.spend();
+        const { interesting } = decided(await decideByTrials(each.configuration, options));
+        if (!interesting) continue;
+        mayShow = undefined;
+        for (const [key, { how }] of known) if (how === "ruled-out") known.delete(key);
+        return false;
+      }
+      return true;
     },
   };
 }
 
 async function decideByTrials(configuration: Configuration, options: OracleOptions): Promise<Decision> {
-  if ((await options.mayShow?.(configuration)) === false)
-    return { configuration, interesting: false, how: "ruled-out", trials: 0, reproduced: 0 };
   let reproduced = 0;
   let trials = 0;
   let unresolved = 0;

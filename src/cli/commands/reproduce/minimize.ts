@@ -5,6 +5,7 @@ import { control, reference } from "../../../reproduce/control.ts";
 import { commandOracle } from "../../../reproduce/minimize/command-oracle.ts";
 import { type Minimized, minimize } from "../../../reproduce/minimize/minimize.ts";
 import { BudgetSpent, createOracle, type Decision } from "../../../reproduce/minimize/oracle.ts";
+import { fitsSieve, openSieve, type Sieve } from "../../../reproduce/minimize/sieve.ts";
 import type { Reproduction } from "../../../reproduce/reproduction.ts";
 import { allFactors, normalized } from "../../../reproduce/scenario/configuration.ts";
 import { loadScenario, scenarioOfNames } from "../../../reproduce/scenario/load.ts";
@@ -52,7 +53,8 @@ export async function minimizeCommand(
       : { run: commandOracle(options.oracle, oracleTimeoutMs), besides: options.oracle }),
   });
   try {
-    const { found, decisions } = await search(scenario, reproduction, limits, progress);
+    const sieve = options.oracle === undefined ? await sieveFor(context, scenario, reproduction, progress) : undefined;
+    const { found, decisions } = await search({ scenario, reproduction, limits, progress, sieve });
     progress.end();
     const written = file === undefined ? undefined : await writeMinimal(file, found, options.out);
     tell(context, scenario, { found, decisions, trials: reproduction.log.count(), limits, written });
@@ -80,7 +82,15 @@ export async function minimizeCommand(
 
 type Limits = Readonly<{ error: number; budgetMs: number; decisions: number; trials: number; control: number }>;
 
-async function search(scenario: Scenario, reproduction: Reproduction, limits: Limits, progress: TrialProgress) {
+type Search = Readonly<{
+  scenario: Scenario;
+  reproduction: Reproduction;
+  limits: Limits;
+  progress: TrialProgress;
+  sieve: Sieve | undefined;
+}>;
+
+async function search({ scenario, reproduction, limits, progress, sieve }: Search) {
   progress.about(`control run, ${counted(limits.control, "trial")} without any factor`);
   await control(reproduction.trials, limits.control);
   const all = allFactors(scenario);
@@ -95,6 +105,7 @@ async function search(scenario: Scenario, reproduction: Reproduction, limits: Li
     test,
     trials: reproduction.trials,
     normalize: (configuration) => normalized(scenario, configuration),
+    ...(sieve === undefined ? {} : { mayShow: sieve.mayShow }),
     trialsMax: limits.trials,
     spend() {
       judged += 1;
@@ -105,7 +116,21 @@ async function search(scenario: Scenario, reproduction: Reproduction, limits: Li
   progress.about(
     `which of them matter (a set is dismissed after ${trialsWithoutSymptom(test)} trials without the symptom)`,
   );
-  return { found: await minimize(all, oracle), decisions: oracle.decisions };
+  return { found: await minimize(all, oracle, sieve?.guess), decisions: oracle.decisions };
+}
+
+/** What can be told without a trial; undefined where there is nobody to ask. */
+async function sieveFor(
+  context: CommandContext,
+  scenario: Scenario,
+  reproduction: Reproduction,
+  progress: TrialProgress,
+): Promise<Sieve | undefined> {
+  if (!fitsSieve(scenario)) return undefined;
+  progress.about("a cluster for Pacemaker's scheduler, which can rule out sets without a trial");
+  const sieve = await openSieve(scenario, await reproduction.managerConfiguration(), context.signal);
+  context.defer(() => sieve.close());
+  return sieve;
 }
 
 function neverShows({ trials, unresolved }: { trials: number; unresolved: number }): BlackstartError {
