@@ -64,7 +64,9 @@ function addExplore(reproduce: Command, act: Act): void {
       .description("the faults after which Pacemaker would leave no primary, and the repair (--lab: of that lab)")
       .option("--cib <file>", "what `cibadmin --query` or `crm configure show` prints")
       .option("--faults <count>", "at most so many faults in sequence", "3")
-      .option("--states <count>", "stop after so many states", "20000"),
+      .option("--states <count>", "stop after so many states", "20000")
+      .option("--confirm", "run each finding, and its repair, in labs with a live Pacemaker")
+      .option("--out <folder>", "with --confirm: write the scenarios here (default: with the reproductions)"),
     async (context, options: ExploreOptions) =>
       (await import("./reproduce/explore.ts")).exploreCommand(context, options),
   );

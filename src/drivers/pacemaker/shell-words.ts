@@ -4,8 +4,20 @@ import { join } from "node:path";
 import { BlackstartError } from "../../base/error.ts";
 import { localHost } from "../host/local.ts";
 
+/** Pacemaker's own programs; what begins with anything else is for `crm`. */
+const programs = /^(cibadmin|crm|crm_attribute|crm_node|crm_resource)\s/;
+
 /**
- * The CIB after `crm` was told something about it, in a file of its own: no cluster is touched. What needs a cluster that
+ * What is said to Pacemaker, as a command line for sh: `crm` is the one that is meant where none is named. `-F`: what crm
+ * only warns of is no reason to ask somebody.
+ */
+export function commandLineOf(words: string): string {
+  const line = words.trim();
+  return programs.test(line) ? line.replace(/^crm\s/, "crm -F ") : `crm -F ${line}`;
+}
+
+/**
+ * The CIB after `crm` (or one of Pacemaker's own programs) was told something about it, in a file of its own: no cluster is touched. What needs a cluster that
  * lives (a cleanup, a node's power) changes nothing there.
  * @param words as they follow `crm` on a command line: `configure delete vip-with-primary`, `resource move vip pg3`
  * @returns undefined where `crm` refuses it, or the configuration is the same afterwards
@@ -16,9 +28,9 @@ export async function cibAfterWords(text: string, words: string, signal?: AbortS
   try {
     const file = join(folder, "cib.xml");
     await writeFile(file, text);
-    const script = `command -v crm >/dev/null || exit 127; CIB_file="$1" TERM=dumb exec crm -F ${words} 2>&1`;
+    const script = `export CIB_file="$1" TERM=dumb; exec ${commandLineOf(words)} 2>&1`;
     const { code } = await localHost().run({ script, args: [file], timeoutMs, signal });
-    if (code === 127) throw notInstalled();
+    if (code === 127) throw notInstalled(commandLineOf(words).split(" ", 1)[0] ?? "crm");
     const after = await readFile(file, "utf8");
     return code === 0 && configurationIn(after) !== configurationIn(text) ? after : undefined;
   } finally {
@@ -34,10 +46,10 @@ function configurationIn(text: string): string {
   return text.slice(from, text.indexOf("</configuration>", from)).replaceAll(/>\s+</g, "><");
 }
 
-function notInstalled(): BlackstartError {
+function notInstalled(program: string): BlackstartError {
   return new BlackstartError("PACEMAKER_NOT_FOUND", {
-    what: "crm is not installed.",
-    why: "What is said to Pacemaker in its words is understood by crm alone.",
-    next: "Install it: apt-get install crmsh",
+    what: `${program} is not installed.`,
+    why: "What the scenario says to Pacemaker is for it.",
+    next: "Install it: apt-get install crmsh pacemaker-cli-utils",
   });
 }

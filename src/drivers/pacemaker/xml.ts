@@ -9,6 +9,11 @@ export function xmlText(document: Document): string {
   return new XMLSerializer().serializeToString(document);
 }
 
+/** One element with all that is in it, on one line. */
+export function elementText(element: Element): string {
+  return new XMLSerializer().serializeToString(element).replaceAll(/>\s+</g, "><");
+}
+
 /** The elements directly below, those of one name if it is given. */
 export function childrenOf(element: Element | undefined, ...names: readonly string[]): readonly Element[] {
   const all = element === undefined ? [] : Array.from(element.childNodes).filter(isElement);

@@ -1,3 +1,4 @@
+import { allOrFirstError } from "../../base/all-or-first-error.ts";
 import { BlackstartError } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
 import type { LabOptions, Opinion } from "../lab.ts";
@@ -32,14 +33,6 @@ export async function build(record: LabRecord, options: LabOptions): Promise<Lab
   for (const host of hosts) host.say("manage");
   await takenOver(record);
   return { ...record, nodes: await steady(record) };
-}
-
-/** A failure is told when everything that was begun has ended: what follows clears away, and must not be overtaken. */
-export async function allOrFirstError<const T extends readonly unknown[]>(
-  begun: T,
-): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
-  await Promise.allSettled(begun);
-  return Promise.all(begun);
 }
 
 function addressesAtFirst(record: LabRecord, { name }: NodeRecord): readonly string[] {

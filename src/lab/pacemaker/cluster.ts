@@ -2,6 +2,7 @@ import type { Element } from "@xmldom/xmldom";
 import { BlackstartError } from "../../base/error.ts";
 import { delay, type Instant, pollUntil, systemClock } from "../../base/time.ts";
 import { withConnection } from "../../drivers/postgres/connection.ts";
+import { commandLineOf } from "../../drivers/pacemaker/shell-words.ts";
 import type { LabRecord } from "../record.ts";
 import type { ShapeNode, VirtualAddress } from "./configuration.ts";
 import { hostProcess, mustOnHost, onHost } from "./host.ts";
@@ -83,13 +84,12 @@ async function replaceConstraint(record: LabRecord, id: string, wanted: Element 
 
 const commandTimeoutMs = 60_000;
 
-/** `crm` with these words, a line each, on the host that decides; returns when Pacemaker has nothing left to do. */
+/** `crm` with these words, or one of Pacemaker's own programs, a line each, on the host that decides; returns when Pacemaker has nothing left to do. */
 export async function crm(record: LabRecord, words: string): Promise<string> {
   const lines = words.split("\n").filter((line) => line.trim() !== "");
   let settled = true;
   for (const line of lines) {
-    // -F: what crm only warns of is no reason to ask somebody.
-    await onDecidingHost(record, ["sh", "-c", `exec crm -F ${line}`], "");
+    await onDecidingHost(record, ["sh", "-c", `exec ${commandLineOf(line)}`], "");
     ({ settled } = await waitUntilSettled(record, { timeoutMs: commandTimeoutMs }));
   }
   return `Said to Pacemaker: ${lines.map((line) => line.trim()).join("; ")}${settled ? "" : " (it is still at it)"}.`;

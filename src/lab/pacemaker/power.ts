@@ -1,8 +1,8 @@
+import { allOrFirstError } from "../../base/all-or-first-error.ts";
 import { BlackstartError } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
 import type { LabRecord, NodeRecord } from "../record.ts";
 import { isRunning } from "../servers.ts";
-import { allOrFirstError } from "./build.ts";
 import { bootHost, hostProcess } from "./host.ts";
 import { opinions } from "./opinions.ts";
 import { accepts, isLockedOut } from "./rejoin.ts";

@@ -1,4 +1,5 @@
 import { BlackstartError } from "../../base/error.ts";
+import type { Cib } from "../../drivers/pacemaker/cib.ts";
 import { nodeOf, type Place, resourceOf, type Role } from "../../drivers/pacemaker/cluster-status.ts";
 import type { CrmSimulate } from "../../drivers/pacemaker/crm-simulate.ts";
 import { infinity, scoreOf } from "../../drivers/pacemaker/score.ts";
@@ -29,6 +30,9 @@ export type Report = Readonly<{
   /** Pacemaker's version here, by which was searched, and the cluster's own. */
   version: string;
   clusterVersion: string | undefined;
+  cib: Cib;
+  /** Where the search began. */
+  initial: State;
   nodes: readonly string[];
   clones: readonly string[];
   /** The primitives that can be promoted. */
@@ -96,6 +100,8 @@ export async function explore(options: ExploreOptions): Promise<Report> {
   const report = {
     version,
     clusterVersion: cib.clusterVersion,
+    cib,
+    initial,
     nodes: cib.nodes.map(({ name }) => name),
     clones: clonesOf(model),
     promotables: model.promotables.map(({ id }) => id),

@@ -33,7 +33,7 @@ const actionFields = {
   manage: filled("the words")
     .optional()
     .describe(
-      "What is said to the manager in its own command line, a line each: Pacemaker's `crm`. E.g. `resource move vip pg3`.",
+      "What is said to the manager in its own command line, a line each: Pacemaker's `crm`, or one of its own programs (`cibadmin`, `crm_resource`, `crm_attribute`) by its name. E.g. `resource move vip pg3`.",
     ),
   backup: z.literal(true).optional().describe("A base backup of the primary is taken."),
   archive: z.literal(true).optional().describe("It is waited until all that was written so far is in the archive."),

@@ -7,13 +7,17 @@ import type { WithoutCandidate } from "../../../reproduce/explore/blocking.ts";
 import type { BlockedFinding, Report } from "../../../reproduce/explore/explore.ts";
 import { type Fault, faultText } from "../../../reproduce/explore/faults.ts";
 import type { Repair } from "../../../reproduce/explore/repair.ts";
+import type { Live } from "./confirm.ts";
 import { counted } from "../../output/quantities.ts";
 
+/** What live clusters did, of the findings that were tried in them. */
+export type Lives = ReadonlyMap<BlockedFinding, Live>;
+
 /** What the search has found, the shortest sequences first. */
-export function reportFindings(report: Report): readonly Finding[] {
+export function reportFindings(report: Report, lives: Lives): readonly Finding[] {
   const seenAt = systemClock.now();
   return [
-    ...report.blocked.map((found) => ({ ...blockedFinding(found), seenAt })),
+    ...report.blocked.map((found) => ({ ...blockedFinding(found, lives.get(found)), seenAt })),
     ...report.without.filter(isFromTheBeginning).map((found) => ({ ...withoutFinding(found), seenAt })),
     ...restlessFindings(report).map((found) => ({ ...found, seenAt })),
     ...report.together.map((found) => ({ ...togetherFinding(found, report), seenAt })),
@@ -26,7 +30,7 @@ export function changeText({ of, attribute, from, to }: Change): string {
 }
 
 /** The last line of `--json`. */
-export function reportJson(report: Report): JsonObject {
+export function reportJson(report: Report, lives: Lives): JsonObject {
   const { states, asked, seconds, complete } = report;
   return {
     result: "explore",
@@ -38,7 +42,7 @@ export function reportJson(report: Report): JsonObject {
     statesPerSecond: Math.round(asked / seconds),
     complete,
     assumed: report.assumed,
-    blocked: report.blocked.map(blockedJson),
+    blocked: report.blocked.map((found) => blockedJson(found, lives.get(found))),
     together: report.together.map(togetherJson),
     restless: report.restless.map(({ faults, moving }) => ({ faults: faultsJson(faults), moving })),
     without: report.without.map(({ clone, states }) => ({
@@ -50,7 +54,10 @@ export function reportJson(report: Report): JsonObject {
   };
 }
 
-function blockedFinding({ group, confirmed, repairs }: BlockedFinding): Omit<Finding, "seenAt"> {
+function blockedFinding(
+  { group, confirmed, repairs }: BlockedFinding,
+  live: Live | undefined,
+): Omit<Finding, "seenAt"> {
   const [first] = group.states;
   const [cause, ...otherCauses] = group.causes;
   const candidates = first?.candidates.join(", ") ?? "";
@@ -69,6 +76,7 @@ function blockedFinding({ group, confirmed, repairs }: BlockedFinding): Omit<Fin
       value: `${constraints.join(" and ")} (${promoted.join(", ")} is promoted)`,
     })),
     { label: "proof", value: proofText(confirmed) },
+    ...liveEvidence(live),
     { label: "extent", value: `blocked in ${counted(group.states.length, "state")} of the search` },
   ];
   const [repair, ...alternatives] = repairs.sufficient;
@@ -137,6 +145,21 @@ function proofText(confirmed: boolean): string {
     : "not gone through again step by step";
 }
 
+function liveEvidence(live: Live | undefined): readonly Evidence[] {
+  if (live === undefined) return [];
+  if ("problem" in live) return [{ label: "live", value: `could not be tried in a lab: ${live.problem}` }];
+  const { found, repaired, file } = live;
+  const asFound = found.outage ? "the same in a lab" : "NOT so in a lab";
+  const lines: Evidence[] = [{ label: "live", value: `${asFound}: ${found.words}` }];
+  if (repaired !== undefined)
+    lines.push({
+      label: "repaired",
+      value: `${repaired.outage ? "in a lab it does NOT help" : "in a lab it helps"}: ${repaired.words}`,
+    });
+  lines.push({ label: "again", value: `blackstart reproduce run ${file}` });
+  return lines;
+}
+
 function repairText({ change, states, blockedOtherwise, together }: Repair): string {
   const rest = blockedOtherwise > 0 ? ` but ${blockedOtherwise} that have another cause` : "";
   const holds = `${changeText(change)}; none of the ${counted(states, "state")} blocks${rest}`;
@@ -171,7 +194,7 @@ function sequenceText(faults: readonly Fault[]): string {
   return faults.length === 0 ? "none: the cluster is like this already" : faults.map(faultText).join(", then ");
 }
 
-function blockedJson({ group, confirmed, repairs }: BlockedFinding): JsonObject {
+function blockedJson({ group, confirmed, repairs }: BlockedFinding, live: Live | undefined): JsonObject {
   const [first] = group.states;
   const [repair, ...alternatives] = repairs.sufficient;
   const constraint = group.causes[0]?.constraints.join(", ") ?? null;
@@ -184,6 +207,7 @@ function blockedJson({ group, confirmed, repairs }: BlockedFinding): JsonObject 
     causes: group.causes,
     states: group.states.length,
     confirmed,
+    ...(live === undefined ? {} : { live: live as unknown as JsonObject }),
     repair: repair === undefined ? null : repairJson(repair, constraint),
     alternatives: alternatives.map((each) => repairJson(each, constraint)),
     insufficient: repairs.insufficient.map(({ change, faults, why }) => ({

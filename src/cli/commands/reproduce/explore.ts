@@ -9,9 +9,17 @@ import type { Outcome } from "../../command.ts";
 import type { CommandContext } from "../../context.ts";
 import { labsFolder } from "../../system-file.ts";
 import { counted } from "../../output/quantities.ts";
+import { confirmLive } from "./confirm.ts";
 import { changeText, primaryFindsNoRest, reportFindings, reportJson } from "./explore-report.ts";
 
-export type ExploreOptions = Readonly<{ cib?: string; lab?: string; faults: string; states: string }>;
+export type ExploreOptions = Readonly<{
+  cib?: string;
+  lab?: string;
+  faults: string;
+  states: string;
+  confirm?: boolean;
+  out?: string;
+}>;
 
 /** Every fault more multiplies the states; with more than this nobody would wait for the end. */
 const faultsLimit = 6;
@@ -27,19 +35,22 @@ export async function exploreCommand(context: CommandContext, options: ExploreOp
   const progress = createProgress((line) => out.progress(line));
   const report = await explore({ crm, text, name, faultsMax, statesMax, signal, progress });
 
+  const live = options.confirm
+    ? await confirmLive(context, report, { text, name, folder: options.out })
+    : new Map<never, never>();
   for (const assumed of report.assumed) out.progress(assumed);
   if (report.clusterVersion?.startsWith(report.version) === false)
     out.progress(
       `The cluster runs Pacemaker ${report.clusterVersion}, here is ${report.version}: what follows holds for the latter.`,
     );
-  reportFindings(report).forEach((finding, index) => {
+  reportFindings(report, live).forEach((finding, index) => {
     if (index > 0) out.text("");
     out.finding(finding);
   });
   out.text(...summary(report, faultsMax, signal.aborted));
   return {
     exitCode: exitCodeOf(report),
-    result: { ...reportJson(report), faultsMax, interrupted: signal.aborted },
+    result: { ...reportJson(report, live), faultsMax, interrupted: signal.aborted },
   };
 }
 

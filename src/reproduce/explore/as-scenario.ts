@@ -1,0 +1,82 @@
+import type { Cib } from "../../drivers/pacemaker/cib.ts";
+import type { Edit } from "../../drivers/pacemaker/edit.ts";
+import { wordsOf } from "../../drivers/pacemaker/edit-words.ts";
+import { nodeOf, resourceOf } from "../../drivers/pacemaker/cluster-status.ts";
+import type { WrittenScenario } from "../scenario/schema.ts";
+import { isPgsql } from "./agent.ts";
+import { type Fault, faultText } from "./faults.ts";
+import type { State } from "./state.ts";
+
+/** What was found on paper. */
+export type Sequence = Readonly<{
+  name: string;
+  cib: Cib;
+  /** Where the search began. */
+  initial: State;
+  faults: readonly Fault[];
+  /** Changes of the configuration that are made before the first fault; none: as it was found. */
+  repair: readonly Edit[];
+}>;
+
+type Action = NonNullable<WrittenScenario["before"]>[number];
+
+/** Long enough for the failovers that there are: of those seen in labs none took half of it. */
+const silence = "30s";
+
+/**
+ * A sequence of faults as a scenario for a live cluster, which has everything where the search began, and counts it as the
+ * outage when no write is accepted any more.
+ * @param configuration the CIB's file, as the scenario's file names it
+ */
+export function scenarioOf({ name, cib, initial, faults, repair }: Sequence, configuration: string): WrittenScenario {
+  const words = wordsOf(cib, repair);
+  return {
+    scenario: name,
+    about: `Found by a search of all states within some faults: ${faults.map(faultText).join(", then ")}.${words.length > 0 ? " With the repair: it should not show any more." : ""}`,
+    cluster: { manager: "pacemaker", configuration },
+    before: [...placesOf(cib, initial), ...words.map((line) => ({ manage: line }))],
+    factors: faults.flatMap((fault, index) => [
+      ...(index === 0 ? [] : [{ id: `rest-${index}`, about: "the cluster comes to rest", manage: atRest }]),
+      { id: `fault-${index + 1}`, about: faultText(fault), ...actionOf(cib, fault) },
+    ]),
+    symptom: { "no-write-for": silence },
+  };
+}
+
+const atRest = "crm_resource --wait --timeout 60";
+
+/** The clusters of trials begin with everything wherever Pacemaker put it; the search began with this. */
+function placesOf(cib: Cib, { roles }: State): readonly Action[] {
+  return [...roles.keys()].flatMap((place) => {
+    const primitive = cib.primitives.find(({ id }) => id === resourceOf(place));
+    if (primitive === undefined || primitive.clone !== undefined || primitive.agent.standard === "stonith") return [];
+    return [{ manage: moveWords(primitive.group ?? primitive.id, nodeOf(place)) }];
+  });
+}
+
+function actionOf(cib: Cib, fault: Fault): Action {
+  switch (fault.kind) {
+    case "node-down":
+      return { fault: "power-off", on: fault.node };
+    case "node-back":
+      return { heal: "power-off", on: fault.node };
+    case "moved":
+      return { manage: moveWords(fault.resource, fault.node) };
+    case "score-lost":
+      return {
+        manage: `crm_attribute --node ${fault.node} --name master-${fault.resource} --lifetime reboot --update=-INFINITY`,
+      };
+    case "resource-failed": {
+      const primitive = cib.primitives.find(({ id }) => id === fault.resource);
+      return primitive !== undefined && isPgsql(primitive)
+        ? { fault: "kill", on: `${fault.node}.all` }
+        : { manage: `crm_resource --fail --resource ${fault.resource} --node ${fault.node}` };
+    }
+  }
+}
+
+/** By a rule of its own, which is taken away again; `resource move` refuses what is there already. */
+function moveWords(resource: string, node: string): string {
+  const id = `moved-${resource}`;
+  return `configure location ${id} ${resource} inf: ${node}\nconfigure delete ${id}\n`;
+}
