@@ -15,6 +15,7 @@ const benches: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
   idle: async () => (await import("./idle.ts")).run(),
   wal: async () => (await import("./wal.ts")).run(),
   explore: async () => (await import("./explore.ts")).run(),
+  pacemaker: async () => (await import("./pacemaker.ts")).run(),
 };
 
 const wanted = process.argv.slice(2);

@@ -97,9 +97,15 @@ async function minimized(folder: string): Promise<BenchRow> {
   };
 }
 
-type Line = { trial?: { configuration: string[]; tookMs: number }; minimal?: string[]; trials?: number };
+type Line = {
+  trial?: { configuration: string[]; tookMs: number };
+  minimal?: string[];
+  trials?: number;
+  reproduced?: number;
+};
 
-async function blackstart(home: string, ...words: string[]): Promise<readonly Line[]> {
+/** `blackstart reproduce …`; what it said, line by line. */
+export async function blackstart(home: string, ...words: string[]): Promise<readonly Line[]> {
   const { stdout } = await promisify(execFile)(process.execPath, [program, "reproduce", ...words, "--json"], {
     env: { ...process.env, BLACKSTART_HOME: join(home, "home") },
     maxBuffer: 64 * 2 ** 20,

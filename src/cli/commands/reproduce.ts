@@ -28,7 +28,10 @@ function addTrials(reproduce: Command, act: Act): void {
       .option("--control <count>", "so many trials without any factor, first", "3")
       .option("--only <factors>", "with these factors only, separated by commas")
       .option("--journal <file>", "write the trials as a journal of the Chaos Toolkit, too")
-      .option("--jobs <count>", "so many trials at once", "1")
+      .option(
+        "--jobs <count>",
+        "so many trials at once (default: 1; with Patroni 2, with Pacemaker 3, as memory allows)",
+      )
       .option("--fresh", "begin anew, whatever trials are known"),
     async (context, options: RunOptions, file: string) =>
       (await import("./reproduce/run.ts")).runCommand(context, options, file),
@@ -43,7 +46,10 @@ function addTrials(reproduce: Command, act: Act): void {
       .option("--decisions <count>", "at most so many sets of factors are judged", "64")
       .option("--trials <count>", "at most so many trials for one set", "60")
       .option("--control <count>", "so many trials without any factor, first", "5")
-      .option("--jobs <count>", "so many trials at once", "1")
+      .option(
+        "--jobs <count>",
+        "so many trials at once (default: 1; with Patroni 2, with Pacemaker 3, as memory allows)",
+      )
       .option(
         "--oracle <command>",
         "this command decides: exit code 0 is the symptom; the factors are in BLACKSTART_FACTORS",

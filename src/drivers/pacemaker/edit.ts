@@ -1,7 +1,7 @@
 import type { Document, Element } from "@xmldom/xmldom";
 import { type Cib, readCib } from "./cib.ts";
 import { scoreText } from "./score.ts";
-import { childOf, childrenOf, descendantsOf, parseXml, xmlText } from "./xml.ts";
+import { childOf, childrenOf, descendantsOf, parseXml, setPair, xmlText } from "./xml.ts";
 
 /** One change of the configuration, by the id of what is changed. */
 export type Edit =
@@ -70,22 +70,5 @@ function setMeta(
     (each) => each.getAttribute("id") === resource,
   );
   if (owner === undefined) throw new Error(`there is no resource ${resource}`);
-  const set = childOf(owner, "meta_attributes") ?? created(document, owner, `${resource}-meta_attributes`);
-  const pair = childrenOf(set, "nvpair").find((each) => each.getAttribute("name") === name);
-  if (pair !== undefined) {
-    pair.setAttribute("value", value);
-    return;
-  }
-  const added = document.createElement("nvpair");
-  added.setAttribute("id", `${set.getAttribute("id")}-${name}`);
-  added.setAttribute("name", name);
-  added.setAttribute("value", value);
-  set.appendChild(added);
-}
-
-function created(document: Document, owner: Element, id: string): Element {
-  const set = document.createElement("meta_attributes");
-  set.setAttribute("id", id);
-  owner.insertBefore(set, owner.firstChild);
-  return set;
+  setPair(document, owner, "meta_attributes", name, value);
 }

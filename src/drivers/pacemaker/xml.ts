@@ -32,6 +32,29 @@ export function descendantsOf(element: Element | undefined, ...names: readonly s
   ]);
 }
 
+/** Gives an element an attribute in its set of this kind (`meta_attributes`), or another value to the one that it has. */
+export function setPair(document: Document, owner: Element, kind: string, name: string, value: string): void {
+  const set = childOf(owner, kind) ?? addedSet(document, owner, kind);
+  const pair = childrenOf(set, "nvpair").find((each) => each.getAttribute("name") === name);
+  if (pair !== undefined) {
+    pair.setAttribute("value", value);
+    return;
+  }
+  const added = document.createElement("nvpair");
+  added.setAttribute("id", `${set.getAttribute("id")}-${name}`);
+  added.setAttribute("name", name);
+  added.setAttribute("value", value);
+  set.appendChild(added);
+}
+
+function addedSet(document: Document, owner: Element, kind: string): Element {
+  const set = document.createElement(kind);
+  // An id begins with a letter; those of nodes are numbers.
+  set.setAttribute("id", `${owner.tagName}-${owner.getAttribute("id")}-${kind}`);
+  owner.insertBefore(set, owner.firstChild);
+  return set;
+}
+
 export function escaped(value: string): string {
   return value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 }

@@ -1,7 +1,9 @@
 import type { Cib } from "../../drivers/pacemaker/cib.ts";
 import type { Edit } from "../../drivers/pacemaker/edit.ts";
 import { wordsOf } from "../../drivers/pacemaker/edit-words.ts";
-import { nodeOf, resourceOf } from "../../drivers/pacemaker/cluster-status.ts";
+import { nodeOf, placeOf, resourceOf } from "../../drivers/pacemaker/cluster-status.ts";
+import { scoreOf } from "../../drivers/pacemaker/score.ts";
+import { childOf, childrenOf, parseXml, setPair, xmlText } from "../../drivers/pacemaker/xml.ts";
 import type { WrittenScenario } from "../scenario/schema.ts";
 import { isPgsql } from "./agent.ts";
 import { type Fault, faultText } from "./faults.ts";
@@ -41,6 +43,23 @@ export function scenarioOf({ name, cib, initial, faults, repair }: Sequence, con
     ]),
     symptom: { "no-write-for": silence },
   };
+}
+
+/**
+ * The CIB for the lab: with the roles where the search began. The pgsql agent keeps them in the nodes' attributes, and the
+ * lab goes by those.
+ */
+export function configurationOf(cib: Cib, { roles, scores }: State): string {
+  const document = parseXml(xmlText(cib.document));
+  const nodes = childrenOf(childOf(childOf(document.documentElement ?? undefined, "configuration"), "nodes"), "node");
+  for (const { id } of cib.primitives.filter((each) => each.promotable && isPgsql(each)))
+    for (const node of nodes) {
+      const place = placeOf(id, node.getAttribute("uname") ?? "");
+      const current = (scoreOf(scores.get(place)) ?? -1) >= 0;
+      const data = roles.get(place) === "Promoted" ? "LATEST" : current ? "STREAMING|SYNC" : "STREAMING|ASYNC";
+      setPair(document, node, "instance_attributes", `${id}-data-status`, data);
+    }
+  return xmlText(document);
 }
 
 const atRest = "crm_resource --wait --timeout 60";

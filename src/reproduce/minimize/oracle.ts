@@ -67,9 +67,9 @@ export function createOracle(options: OracleOptions): Oracle {
       const configuration = options.normalize(wanted);
       const before = known.get(configurationKey(configuration));
       if (before !== undefined) return before;
-      options.spend();
       if ((await mayShow?.(configuration)) === false)
         return decided({ configuration, interesting: false, how: "ruled-out", trials: 0, reproduced: 0 });
+      options.spend();
       return decided(await decideByTrials(configuration, options));
     },
     async confirm() {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { allOrFirstError } from "../../../base/all-or-first-error.ts";
 import { BlackstartError, whatAndWhy } from "../../../base/error.ts";
-import { scenarioOf } from "../../../reproduce/explore/as-scenario.ts";
+import { configurationOf, scenarioOf } from "../../../reproduce/explore/as-scenario.ts";
 import type { BlockedFinding, Report } from "../../../reproduce/explore/explore.ts";
 import { control, count } from "../../../reproduce/control.ts";
 import { allFactors } from "../../../reproduce/scenario/configuration.ts";
@@ -33,7 +33,7 @@ export type Seen = Readonly<{ outage: boolean; words: string }>;
 export async function confirmLive(
   context: CommandContext,
   report: Report,
-  given: Readonly<{ text: string; name: string; folder: string | undefined }>,
+  given: Readonly<{ name: string; folder: string | undefined }>,
 ): Promise<ReadonlyMap<BlockedFinding, Live>> {
   const base = `explore-${given.name
     .replace(/\.\w+$/, "")
@@ -41,7 +41,7 @@ export async function confirmLive(
     .replaceAll(/^-+|-+$/g, "")}`;
   const folder = given.folder ?? join(context.home, "reproductions", base);
   await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, `${base}.cib.xml`), given.text);
+  await writeFile(join(folder, `${base}.cib.xml`), configurationOf(report.cib, report.initial));
   const lives = new Map<BlockedFinding, Live>();
   for (const [index, finding] of report.blocked.entries()) {
     const name = `${base}-${index + 1}`;

@@ -36,7 +36,7 @@ export async function exploreCommand(context: CommandContext, options: ExploreOp
   const report = await explore({ crm, text, name, faultsMax, statesMax, signal, progress });
 
   const live = options.confirm
-    ? await confirmLive(context, report, { text, name, folder: options.out })
+    ? await confirmLive(context, report, { name, folder: options.out })
     : new Map<never, never>();
   for (const assumed of report.assumed) out.progress(assumed);
   if (report.clusterVersion?.startsWith(report.version) === false)

@@ -17,7 +17,7 @@ import { durationMs } from "../../../system/duration.ts";
 import type { Outcome } from "../../command.ts";
 import type { CommandContext } from "../../context.ts";
 import { counted } from "../../output/quantities.ts";
-import { countOf, openTrials } from "./open.ts";
+import { countOf, jobsFor, openTrials } from "./open.ts";
 import { decisionText, type TrialProgress, trialProgress } from "./progress.ts";
 
 export type MinimizeOptions = Readonly<{
@@ -26,7 +26,7 @@ export type MinimizeOptions = Readonly<{
   decisions: string;
   trials: string;
   control: string;
-  jobs: string;
+  jobs?: string;
   oracle?: string;
   factors?: string;
   out?: string;
@@ -45,7 +45,7 @@ export async function minimizeCommand(
   const progress = trialProgress(context);
   const { reproduction } = await openTrials(context, scenario, {
     file,
-    jobs: countOf("--jobs", options.jobs, 1),
+    jobs: jobsFor(scenario, options.jobs),
     fresh: options.fresh === true,
     onTrial: progress.trial,
     ...(options.oracle === undefined

@@ -68,6 +68,18 @@ async function automate(lab: Lab): Promise<{ close(): Promise<void> }> {
   };
 }
 
+/** Where a manager does it, a trial mostly waits: for elections, time-outs, silences. Where nobody does, it mostly works. */
+const usualJobs = { streaming: 1, patroni: 2, pacemaker: 3 } as const;
+/** What a cluster with its manager takes at most, of those seen. */
+const bytesPerCluster = 700 * 2 ** 20;
+
+/** @param text how many trials are made at once; undefined: as many as suits the manager and this machine's memory */
+export function jobsFor(scenario: Scenario, text: string | undefined): number {
+  if (text !== undefined) return countOf("--jobs", text, 1);
+  const room = Math.floor(process.availableMemory() / bytesPerCluster);
+  return Math.max(1, Math.min(usualJobs[scenario.cluster.manager], room));
+}
+
 /** A count that was given as text. */
 export function countOf(option: string, text: string, least: number): number {
   const count = Number(text);

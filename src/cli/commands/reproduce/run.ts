@@ -13,14 +13,14 @@ import type { TrialResult } from "../../../reproduce/trial/result.ts";
 import type { Outcome } from "../../command.ts";
 import type { CommandContext } from "../../context.ts";
 import { counted, durationText } from "../../output/quantities.ts";
-import { countOf, openTrials } from "./open.ts";
+import { countOf, jobsFor, openTrials } from "./open.ts";
 import { trialProgress } from "./progress.ts";
 
 export type RunOptions = Readonly<{
   trials: string;
   control: string;
   only?: string;
-  jobs: string;
+  jobs?: string;
   fresh?: boolean;
   journal?: string;
 }>;
@@ -33,7 +33,7 @@ export async function runCommand(context: CommandContext, options: RunOptions, f
   const progress = trialProgress(context);
   const { reproduction, folder } = await openTrials(context, scenario, {
     file,
-    jobs: countOf("--jobs", options.jobs, 1),
+    jobs: jobsFor(scenario, options.jobs),
     fresh: options.fresh === true,
     onTrial: progress.trial,
   });
