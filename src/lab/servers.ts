@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { withConnection } from "../drivers/postgres/connection.ts";
 import { ownPidOf, serverProcessesIn } from "./processes.ts";
 import type { NodeRecord } from "./record.ts";
 
@@ -18,4 +19,14 @@ export function postmasterOf(node: NodeRecord): number | undefined {
   if (!existsSync(file)) return undefined;
   const pid = Number.parseInt(readFileSync(file, "utf8"), 10);
   return serverProcessesIn(node.dataDirectory).find((info) => ownPidOf(info.pid) === pid)?.pid;
+}
+
+/** Whether it answers a query; what keeps it from that, now, is not told. */
+export function answers(node: NodeRecord): Promise<boolean> {
+  return withConnection(node.ownUrl, { timeoutMs: 1000, queryTimeoutMs: 1000 }, (connection) =>
+    connection.query("select 1"),
+  ).then(
+    () => true,
+    () => false,
+  );
 }

@@ -1,7 +1,7 @@
-import type { Document, Element } from "@xmldom/xmldom";
+import type { Element } from "@xmldom/xmldom";
 import { type Cib, readCib } from "./cib.ts";
 import { scoreText } from "./score.ts";
-import { childOf, childrenOf, descendantsOf, parseXml, setPair, xmlText } from "./xml.ts";
+import { childOf, childrenOf, descendantsOf, parseXml, remove, setValue, xmlText } from "./xml.ts";
 
 /** One change of the configuration, by the id of what is changed. */
 export type Edit =
@@ -16,13 +16,13 @@ export type Edit =
 export function edited(cib: Cib, edits: readonly Edit[]): Cib {
   const document = parseXml(xmlText(cib.document));
   const configuration = childOf(document.documentElement ?? undefined, "configuration");
-  for (const edit of edits) apply(document, configuration, edit);
+  for (const edit of edits) apply(configuration, edit);
   return { ...readCib(xmlText(document)), digests: cib.digests };
 }
 
-function apply(document: Document, configuration: Element | undefined, edit: Edit): void {
+function apply(configuration: Element | undefined, edit: Edit): void {
   if (edit.kind === "set-stickiness") {
-    setMeta(document, configuration, edit.resource, "resource-stickiness", scoreText(edit.stickiness));
+    setMeta(configuration, edit.resource, "resource-stickiness", scoreText(edit.stickiness));
     return;
   }
   const element = childrenOf(childOf(configuration, "constraints")).find(
@@ -31,7 +31,7 @@ function apply(document: Document, configuration: Element | undefined, edit: Edi
   if (element === undefined) throw new Error(`there is no constraint ${edit.constraint}`);
   switch (edit.kind) {
     case "remove":
-      element.parentNode?.removeChild(element);
+      remove(element);
       return;
     case "set-score":
       for (const set of childrenOf(element, "resource_set")) set.removeAttribute("score");
@@ -59,16 +59,11 @@ function exchange(element: Element, left: string, right: string): void {
   }
 }
 
-function setMeta(
-  document: Document,
-  configuration: Element | undefined,
-  resource: string,
-  name: string,
-  value: string,
-): void {
-  const owner = descendantsOf(childOf(configuration, "resources"), "primitive", "group", "clone", "master").find(
+function setMeta(configuration: Element | undefined, resource: string, name: string, value: string): void {
+  const resources = childOf(configuration, "resources");
+  const owner = descendantsOf(resources, "primitive", "group", "clone", "master").find(
     (each) => each.getAttribute("id") === resource,
   );
   if (owner === undefined) throw new Error(`there is no resource ${resource}`);
-  setPair(document, owner, "meta_attributes", name, value);
+  setValue(owner, "meta_attributes", name, value);
 }

@@ -4,7 +4,8 @@ import type { Adaptation, Database } from "./adaptation.ts";
 import type { ClusterShape, ShapeNode, VirtualAddress } from "./configuration.ts";
 import { leaveOut } from "./leave-out.ts";
 import { addressNumber, freeAddresses, networksOf, prefixOf } from "./networks.ts";
-import { childrenOf, elementsOf, idOf, parentOf, remove, sectionOf, setValue, valueOf } from "./xml.ts";
+import { childrenOf, descendantsOf, idOf, parentOf, remove, setValue, valueOf } from "../../drivers/pacemaker/xml.ts";
+import { sectionOf } from "./xml.ts";
 
 const kind = "instance_attributes";
 
@@ -17,7 +18,7 @@ export function adaptAddresses(
   database: Database,
   servers: Readonly<{ primaryAddress: string; nodes: readonly Omit<ShapeNode, "addresses">[] }>,
 ): Pick<ClusterShape, "nodes" | "clientAddresses" | "virtualAddresses"> {
-  const virtualAddresses = elementsOf(adaptation.cib, "primitive")
+  const virtualAddresses = descendantsOf(adaptation.cib, "primitive")
     .filter((primitive) => primitive.getAttribute("type") === "IPaddr2")
     .flatMap((primitive) => adaptAddress(adaptation, database, primitive));
   if (!virtualAddresses.some(({ address }) => address === servers.primaryAddress))
@@ -58,7 +59,7 @@ function followsPrimary(cib: Document, primitive: Element, { clone }: Database):
     .filter((constraint) => isPositive(constraint.getAttribute("score") ?? ""))
     .some((constraint) => {
       const pair = [constraint.getAttribute("rsc"), constraint.getAttribute("with-rsc")];
-      const refs = elementsOf(constraint, "resource_ref").map((ref) => ref.getAttribute("id"));
+      const refs = descendantsOf(constraint, "resource_ref").map((ref) => ref.getAttribute("id"));
       const named = [...pair, ...refs];
       return named.includes(idOf(clone)) && names.some((name) => named.includes(name));
     });

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { BlackstartError } from "../../base/error.ts";
 import type { Adaptation, Database } from "./adaptation.ts";
 import { type ClusterShape, hostFolder } from "./configuration.ts";
-import { elementsOf, idOf, setValue, valueOf } from "./xml.ts";
+import { descendantsOf, idOf, setValue, valueOf } from "../../drivers/pacemaker/xml.ts";
 
 const kind = "instance_attributes";
 const nodesMax = 9;
@@ -73,13 +73,13 @@ export function adaptServers({ cib, tell }: Adaptation, { primitive }: Database,
 
 /** The order of node_list; a live cluster's dump says besides who has the newest data, and who is synchronous. */
 function nodesOf(cib: Document, resource: string, list: string | undefined, synchronous: boolean): Servers["nodes"] {
-  const known = elementsOf(cib, "node").map((node) => node.getAttribute("uname") ?? "");
+  const known = descendantsOf(cib, "node").map((node) => node.getAttribute("uname") ?? "");
   const listed = (list ?? "").split(/\s+/).filter(Boolean);
   const names = [...new Set((listed.length > 0 ? listed : known).map((name) => name.toLowerCase()))];
   for (const name of names) if (!/^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/.test(name)) throw badName(name);
   if (names.length < 2 || names.length > nodesMax) throw badCount(resource, names);
   const rank = (name: string) => {
-    const node = elementsOf(cib, "node").find((element) => element.getAttribute("uname")?.toLowerCase() === name);
+    const node = descendantsOf(cib, "node").find((element) => element.getAttribute("uname")?.toLowerCase() === name);
     const status = node === undefined ? undefined : valueOf(node, kind, `${resource}-data-status`);
     return status === "LATEST" ? 0 : status === "STREAMING|SYNC" ? 1 : 2;
   };

@@ -9,16 +9,15 @@ import { leaveOut, leaveOutWhatCannotRun } from "./leave-out.ts";
 import {
   append,
   childrenOf,
-  elementsOf,
-  formatXml,
+  descendantsOf,
   idOf,
   parentOf,
-  parseCib,
   remove,
-  sectionOf,
   setValue,
   valueOf,
-} from "./xml.ts";
+  xmlText,
+} from "../../drivers/pacemaker/xml.ts";
+import { parseCib, sectionOf } from "./xml.ts";
 
 /**
  * Makes a configuration that a lab can run from one that somebody's cluster runs: the same resources, constraints, scores
@@ -40,16 +39,16 @@ export function adaptConfiguration(
   const servers = adaptServers(adaptation, server, lab.binaries);
   const addresses = adaptAddresses(adaptation, server, servers);
   adaptOptions(adaptation);
-  for (const status of elementsOf(cib, "status")) for (const child of childrenOf(status)) remove(child);
+  for (const status of descendantsOf(cib, "status")) for (const child of childrenOf(status)) remove(child);
   // A dump of a newer Pacemaker would be refused for this alone; whoever is elected to decide writes its own in.
   cib.documentElement?.setAttribute("crm_feature_set", "3.1.0");
   const shape = { ...servers, ...addresses, resource: idOf(server.primitive), clone: idOf(server.clone) };
   writeNodes(adaptation, shape);
-  return { cib: formatXml(cib), replacements, shape };
+  return { cib: xmlText(cib), replacements, shape };
 }
 
 function databaseOf(cib: Document, source: string): Database {
-  const found = elementsOf(cib, "primitive").filter(
+  const found = descendantsOf(cib, "primitive").filter(
     ({ attributes }) => attributes.getNamedItem("type")?.value === "pgsql",
   );
   const [primitive] = found;
@@ -107,7 +106,7 @@ function adaptOptions({ cib, tell }: Adaptation): void {
       why,
     });
   }
-  for (const topology of elementsOf(cib, "fencing-topology")) {
+  for (const topology of descendantsOf(cib, "fencing-topology")) {
     if (childrenOf(topology).length > 0)
       tell({ where: "fencing-topology", was: "given", why: "a lab has no fencing device" });
     remove(topology);

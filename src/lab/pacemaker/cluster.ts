@@ -8,7 +8,8 @@ import type { ShapeNode, VirtualAddress } from "./configuration.ts";
 import { hostProcess, mustOnHost, onHost } from "./host.ts";
 import { clientFolder, shapeOf, urlThrough } from "./places.ts";
 import { type ClusterState, clusterState } from "./state.ts";
-import { childrenOf, formatXml, idOf, parseCib, remove, sectionOf } from "./xml.ts";
+import { childrenOf, idOf, remove, xmlText } from "../../drivers/pacemaker/xml.ts";
+import { parseCib, sectionOf } from "./xml.ts";
 
 /*
  * What one asks a running Pacemaker, and tells it. Everything goes through its own tools, on a host of the lab that is
@@ -79,7 +80,7 @@ async function replaceConstraint(record: LabRecord, id: string, wanted: Element 
   for (const known of childrenOf(constraints)) if (idOf(known) === id) remove(known);
   if (wanted !== undefined) constraints.appendChild(cib.importNode(wanted, true));
   const replace = ["cibadmin", "--replace", "--scope", "constraints", "--xml-pipe"];
-  await onDecidingHost(record, replace, formatXml(constraints));
+  await onDecidingHost(record, replace, xmlText(constraints));
 }
 
 const commandTimeoutMs = 60_000;

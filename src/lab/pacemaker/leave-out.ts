@@ -1,6 +1,7 @@
 import type { Element } from "@xmldom/xmldom";
 import type { Adaptation } from "./adaptation.ts";
-import { childrenOf, elementsOf, idOf, parentOf, remove, sectionOf } from "./xml.ts";
+import { childrenOf, descendantsOf, idOf, parentOf, remove } from "../../drivers/pacemaker/xml.ts";
+import { sectionOf } from "./xml.ts";
 
 /**
  * Takes out fencing devices, resources that need systemd, and those whose agent is not on this machine; with them the
@@ -8,7 +9,7 @@ import { childrenOf, elementsOf, idOf, parentOf, remove, sectionOf } from "./xml
  */
 export function leaveOutWhatCannotRun(adaptation: Adaptation, agents: (name: string) => boolean): void {
   const gone: string[] = [];
-  for (const primitive of elementsOf(adaptation.cib, "primitive", "bundle")) {
+  for (const primitive of descendantsOf(adaptation.cib, "primitive", "bundle")) {
     const agent = agentOf(primitive);
     const why = reasonAgainst(agent, agents);
     if (why === undefined) continue;
@@ -51,7 +52,7 @@ function removeUpwards(element: Element, gone: string[]): void {
 export function leaveOut({ cib, tell }: Adaptation, resources: readonly string[], nodes: readonly string[]): void {
   if (resources.length + nodes.length === 0) return;
   for (const constraint of childrenOf(sectionOf(cib, "constraints"))) {
-    const named = [constraint, ...elementsOf(constraint, "resource_ref")].flatMap((element) =>
+    const named = [constraint, ...descendantsOf(constraint, "resource_ref")].flatMap((element) =>
       ["rsc", "with-rsc", "first", "then", ...(element.tagName === "resource_ref" ? ["id"] : [])].map((name) =>
         element.getAttribute(name),
       ),

@@ -14,7 +14,8 @@ import { cibOfShellText } from "../../drivers/pacemaker/shell-text.ts";
 import { assertVerified, upgradedCib } from "./offline-tools.ts";
 import { cibFile, clientFolder, folderOf, socketIn, urlThrough } from "./places.ts";
 import { hasAgent, requirePacemaker } from "./requirements.ts";
-import { formatXml, parseCib, sectionOf, setValue } from "./xml.ts";
+import { setValue, xmlText } from "../../drivers/pacemaker/xml.ts";
+import { parseCib, sectionOf } from "./xml.ts";
 
 const ownSource = "the lab's own configuration";
 
@@ -81,5 +82,5 @@ async function configurationFor(
 function inMaintenance(text: string): string {
   const cib = parseCib(text, ownSource);
   setValue(sectionOf(cib, "crm_config"), "cluster_property_set", "maintenance-mode", "true");
-  return formatXml(cib);
+  return xmlText(cib);
 }

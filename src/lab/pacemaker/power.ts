@@ -2,10 +2,10 @@ import { allOrFirstError } from "../../base/all-or-first-error.ts";
 import { BlackstartError } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
 import type { LabRecord, NodeRecord } from "../record.ts";
-import { isRunning } from "../servers.ts";
+import { answers, isRunning } from "../servers.ts";
 import { bootHost, hostProcess } from "./host.ts";
 import { opinions } from "./opinions.ts";
-import { accepts, isLockedOut } from "./rejoin.ts";
+import { isLockedOut } from "./rejoin.ts";
 
 const powerOnTimeoutMs = 60_000;
 
@@ -19,7 +19,7 @@ export async function powerOn(record: LabRecord, nodes: readonly NodeRecord[]): 
   for (const host of await allOrFirstError(off.map((node) => bootHost(record, node)))) host.say("manage");
   const awaited = down.filter((node) => !isLockedOut(node));
   const answer = await pollUntil(
-    async () => ((await Promise.all(awaited.map(accepts))).every(Boolean) ? true : undefined),
+    async () => ((await Promise.all(awaited.map(answers))).every(Boolean) ? true : undefined),
     { everyMs: 100, timeoutMs: powerOnTimeoutMs },
   );
   if (answer) return down;

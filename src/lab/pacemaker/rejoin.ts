@@ -2,9 +2,8 @@ import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { BlackstartError } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
-import { withConnection } from "../../drivers/postgres/connection.ts";
 import type { LabRecord, NodeRecord } from "../record.ts";
-import { isRunning } from "../servers.ts";
+import { answers, isRunning } from "../servers.ts";
 import { forgetFailures, liveState, waitUntilSettled } from "./cluster.ts";
 import { hostFolder } from "./configuration.ts";
 import { hostProcess, mustOnHost } from "./host.ts";
@@ -77,7 +76,7 @@ async function cloneFromPrimary(record: LabRecord, node: NodeRecord): Promise<vo
 
 async function running(record: LabRecord, nodes: readonly NodeRecord[]): Promise<void> {
   const answer = await pollUntil(
-    async () => ((await Promise.all(nodes.map(accepts))).every(Boolean) ? true : undefined),
+    async () => ((await Promise.all(nodes.map(answers))).every(Boolean) ? true : undefined),
     { everyMs: 100, timeoutMs: rejoinTimeoutMs },
   );
   if (answer) return;
@@ -87,13 +86,4 @@ async function running(record: LabRecord, nodes: readonly NodeRecord[]): Promise
     next: `See crm_mon -1 --failcounts on a host, and ${nodes.flatMap(({ logs }) => logs)[0] ?? "its log"}.`,
     details: { lab: record.name },
   });
-}
-
-export function accepts(node: NodeRecord): Promise<boolean> {
-  return withConnection(node.ownUrl, { timeoutMs: 1000, queryTimeoutMs: 1000 }, (connection) =>
-    connection.query("select 1"),
-  ).then(
-    () => true,
-    () => false, // Not yet.
-  );
 }

@@ -1,5 +1,6 @@
 import type { Element } from "@xmldom/xmldom";
-import { childrenOf, elementsOf, idOf, parseCib } from "./xml.ts";
+import { childrenOf, descendantsOf, idOf } from "../../drivers/pacemaker/xml.ts";
+import { parseCib } from "./xml.ts";
 
 /** What the cluster information base says at one moment. */
 export type ClusterState = Readonly<{
@@ -28,8 +29,8 @@ export type NodeState = Readonly<{
 export function clusterState(text: string, resource: string): ClusterState {
   const cib = parseCib(text, "The lab's own configuration");
   const root = cib.documentElement;
-  const states = elementsOf(cib, "node_state");
-  const nodes = elementsOf(cib, "nodes").flatMap((section) => childrenOf(section));
+  const states = descendantsOf(cib, "node_state");
+  const nodes = descendantsOf(cib, "nodes").flatMap((section) => childrenOf(section));
   return {
     quorum: root?.getAttribute("have-quorum") === "1",
     coordinator:
@@ -39,7 +40,7 @@ export function clusterState(text: string, resource: string): ClusterState {
       const name = node.getAttribute("uname") ?? "";
       const state = states.find((candidate) => candidate.getAttribute("uname") === name);
       const online = state?.getAttribute("crmd") === "online" && state.getAttribute("join") === "member";
-      const attributes = state === undefined || !online ? [] : elementsOf(state, "nvpair");
+      const attributes = state === undefined || !online ? [] : descendantsOf(state, "nvpair");
       const value = (attribute: string) =>
         attributes.find((pair) => pair.getAttribute("name") === attribute)?.getAttribute("value") ?? undefined;
       return {
@@ -47,7 +48,7 @@ export function clusterState(text: string, resource: string): ClusterState {
         online,
         status: value(`${resource}-status`),
         promotionScore: value(`master-${resource}`),
-        known: state === undefined || !online ? [] : elementsOf(state, "lrm_resource").map(nameOf),
+        known: state === undefined || !online ? [] : descendantsOf(state, "lrm_resource").map(nameOf),
         active: state === undefined || !online ? [] : activeIn(state),
       };
     }),
@@ -56,8 +57,8 @@ export function clusterState(text: string, resource: string): ClusterState {
 
 /** By the action with the highest call of each resource: a successful start, promotion or monitor leaves it active. */
 function activeIn(state: Element): readonly string[] {
-  return elementsOf(state, "lrm_resource").flatMap((resource) => {
-    const [last] = elementsOf(resource, "lrm_rsc_op")
+  return descendantsOf(state, "lrm_resource").flatMap((resource) => {
+    const [last] = descendantsOf(resource, "lrm_rsc_op")
       .filter((operation) => operation.getAttribute("operation") !== "notify")
       .toSorted((a, b) => Number(b.getAttribute("call-id")) - Number(a.getAttribute("call-id")));
     const code = last?.getAttribute("rc-code");

@@ -12,7 +12,7 @@ import { proxiedNetwork, proxyProcesses } from "../proxy/proxied.ts";
 import { startProxy } from "../proxy/start.ts";
 import type { LabRecord, NodeRecord, PatroniRecord } from "../record.ts";
 import { rolesNow } from "../roles-now.ts";
-import { isRunning } from "../servers.ts";
+import { answers, isRunning } from "../servers.ts";
 import { endAll } from "../signals.ts";
 import { templateFor } from "../template.ts";
 import { assertTimes, defaultTimes } from "./configuration.ts";
@@ -174,18 +174,9 @@ async function powerOn(_: LabRecord, nodes: readonly NodeRecord[]): Promise<read
     `Not all of ${nodes.map(({ name }) => name).join(", ")} came back`,
     programs,
     startTimeoutMs,
-    async () => ((await Promise.all(down.map(accepts))).every(Boolean) ? true : undefined),
+    async () => ((await Promise.all(down.map(answers))).every(Boolean) ? true : undefined),
   );
   return down;
-}
-
-function accepts(node: NodeRecord): Promise<boolean> {
-  return withConnection(node.ownUrl, { timeoutMs: 1000, queryTimeoutMs: 1000 }, (connection) =>
-    connection.query("select 1"),
-  ).then(
-    () => true,
-    () => false, // Not yet.
-  );
 }
 
 function patroniOf({ manager }: LabRecord): PatroniRecord {

@@ -3,7 +3,7 @@ import type { Edit } from "../../drivers/pacemaker/edit.ts";
 import { wordsOf } from "../../drivers/pacemaker/edit-words.ts";
 import { nodeOf, placeOf, resourceOf } from "../../drivers/pacemaker/cluster-status.ts";
 import { scoreOf } from "../../drivers/pacemaker/score.ts";
-import { childOf, childrenOf, parseXml, setPair, xmlText } from "../../drivers/pacemaker/xml.ts";
+import { childOf, childrenOf, parseXml, setValue, xmlText } from "../../drivers/pacemaker/xml.ts";
 import type { WrittenScenario } from "../scenario/schema.ts";
 import { isPgsql } from "./agent.ts";
 import { type Fault, faultText } from "./faults.ts";
@@ -57,7 +57,7 @@ export function configurationOf(cib: Cib, { roles, scores }: State): string {
       const place = placeOf(id, node.getAttribute("uname") ?? "");
       const current = (scoreOf(scores.get(place)) ?? -1) >= 0;
       const data = roles.get(place) === "Promoted" ? "LATEST" : current ? "STREAMING|SYNC" : "STREAMING|ASYNC";
-      setPair(document, node, "instance_attributes", `${id}-data-status`, data);
+      setValue(node, "instance_attributes", `${id}-data-status`, data);
     }
   return xmlText(document);
 }

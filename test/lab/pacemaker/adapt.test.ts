@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { adaptConfiguration } from "../../../src/lab/pacemaker/adapt.ts";
 import { defaultConfiguration } from "../../../src/lab/pacemaker/default-configuration.ts";
-import { elementsOf, parseCib } from "../../../src/lab/pacemaker/xml.ts";
+import { descendantsOf } from "../../../src/drivers/pacemaker/xml.ts";
+import { parseCib } from "../../../src/lab/pacemaker/xml.ts";
 import { cib, pgsql, virtualAddress } from "./cib.ts";
 
 const binaries = "/opt/pg/bin";
@@ -70,7 +71,7 @@ describe("of the servers", () => {
     const { shape, cib: made } = adapt(text);
     assert.equal(shape.port, 5433);
     assert.equal(shape.conninfoOptions, "keepalives_idle=60");
-    const values = elementsOf(parseCib(made, "it"), "nvpair").map((pair) => pair.getAttribute("value"));
+    const values = descendantsOf(parseCib(made, "it"), "nvpair").map((pair) => pair.getAttribute("value"));
     assert.ok(!values.some((value) => /secret|archive|pgsql/.test(value ?? "")));
   });
 
@@ -187,7 +188,7 @@ test("what cannot run is left out, upwards to the empty clone, with the constrai
     "constraint o1",
     "constraint c1",
   ]);
-  const left = elementsOf(parseCib(adapt(text).cib, "it"), "clone", "group", "primitive", "rsc_colocation");
+  const left = descendantsOf(parseCib(adapt(text).cib, "it"), "clone", "group", "primitive", "rsc_colocation");
   assert.deepEqual(
     left.map((element) => element.getAttribute("id")),
     ["ms", "db", "vip", "dummy", "c2"],
@@ -213,7 +214,10 @@ test("options and attributes that would hold the cluster back go; scores and con
   ])
     assert.equal(replacements.find((one) => one.where === where)?.was, was, where);
   const pairs = Object.fromEntries(
-    elementsOf(parseCib(made, "it"), "nvpair").map((pair) => [pair.getAttribute("name"), pair.getAttribute("value")]),
+    descendantsOf(parseCib(made, "it"), "nvpair").map((pair) => [
+      pair.getAttribute("name"),
+      pair.getAttribute("value"),
+    ]),
   );
   assert.equal(pairs["no-quorum-policy"], "ignore");
   assert.equal(pairs["stonith-enabled"], "false");

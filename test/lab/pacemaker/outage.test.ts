@@ -12,7 +12,8 @@ import {
   waitUntilSettled,
   writeThroughAddress,
 } from "../../../src/lab/pacemaker/cluster.ts";
-import { elementsOf, parseCib } from "../../../src/lab/pacemaker/xml.ts";
+import { descendantsOf } from "../../../src/drivers/pacemaker/xml.ts";
+import { parseCib } from "../../../src/lab/pacemaker/xml.ts";
 import { type LabRecord, readRecord } from "../../../src/lab/record.ts";
 import { withLab } from "../../support/lab.ts";
 import { missingFor } from "../../support/managers.ts";
@@ -78,7 +79,7 @@ test(
       assert.ok(blocked.settled);
       assert.ok(!blocked.state?.nodes.some(({ status }) => status === "PRI"));
       assert.equal((await writeThroughAddress(record)).ok, false);
-      const wanted = elementsOf(parseCib(await liveCib(record), "it"), "rsc_colocation").map((one) =>
+      const wanted = descendantsOf(parseCib(await liveCib(record), "it"), "rsc_colocation").map((one) =>
         one.getAttribute("id"),
       );
       assert.deepEqual(wanted.sort(), ["apart", "vip-with-primary"]);
