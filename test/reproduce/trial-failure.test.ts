@@ -29,13 +29,19 @@ const failing = (error: unknown) => ({ makeLab: () => Promise.reject(error) });
 const systemError = (code: string) =>
   Object.assign(new Error(`${code}: no luck, mkdir '/x'`), { code, syscall: "mkdir" });
 
-/** Its clients are led nowhere: a trial with it ends as soon as it has begun. */
+const noAddress = new BlackstartError("NOT_POSSIBLE_NOW", {
+  what: "There is no address.",
+  why: "Nobody has it.",
+  next: "",
+});
+
+/** A trial with it ends as soon as it asks where the clients are led. */
 function labThat(down: Lab["down"]): Lab {
   return {
     name: "lab-1",
     directory: "/labs/lab-1",
     nodes: [],
-    clientUrl: async () => undefined,
+    clientUrl: () => Promise.reject(noAddress),
     down,
   } as unknown as Lab;
 }
@@ -80,6 +86,14 @@ describe("a trial that fails", () => {
     const { outcome, leftBehind } = await trial({ makeLab: async () => lab });
     assert.equal(outcome, "unresolved");
     assert.equal(leftBehind, "lab-1 in /labs/lab-1: it hangs in the kernel");
+  });
+
+  it("waits for the clients' address, for a manager may be a moment without a leader", async () => {
+    let looks = 0;
+    const clientUrl = async () => (++looks < 3 ? undefined : Promise.reject(noAddress));
+    const { moments } = await trial({ makeLab: async () => ({ ...labThat(async () => undefined), clientUrl }) });
+    assert.equal(looks, 3);
+    assert.match(moments.at(-1)?.what ?? "", /There is no address/);
   });
 
   it("keeps what it showed where its logs cannot be kept", async () => {

@@ -84,7 +84,7 @@ type Stage = Readonly<{
 
 async function inLab(stage: Stage): Promise<{ shown: boolean; seen: string }> {
   const { scenario, means, lab, spec, say, signal } = stage;
-  await setUp(scenario, lab);
+  await setUp(scenario, lab, signal);
   // What is begun here ends when this block does, the last first: so every promise in it is awaited here.
   await using begun = new AsyncDisposableStack();
   if (spec.cluster.automation === "blackstart") {
@@ -149,8 +149,9 @@ async function surroundings({ means, lab, spec }: Stage, begun: AsyncDisposableS
   return { ...told, BLACKSTART_REDIS_URL: redis.url };
 }
 
-async function setUp({ workload }: Scenario, lab: Lab): Promise<void> {
-  const url = await lab.clientUrl();
+async function setUp({ workload }: Scenario, lab: Lab, signal: AbortSignal): Promise<void> {
+  // A manager on a busy machine may be a moment without a leader.
+  const url = await pollUntil(() => lab.clientUrl(), { everyMs: 20, timeoutMs: setupTimeoutMs, signal });
   if (url === undefined) throw noWrites("the clients are led nowhere");
   const statements = [workload.write === undefined ? usualSetup : "", workload.setup ?? ""].filter((one) => one !== "");
   if (statements.length === 0) return;
