@@ -75,7 +75,8 @@ async function clusterByHandMs(binaries: string): Promise<number> {
     promisify(execFile)(join(binaries, program), args, spawnAs(account));
   const place = (name: string) => ({ name, binaries, dataDirectory: join(folder, name) });
   const limit = { timeoutMs: 30_000, signal: AbortSignal.timeout(60_000) };
-  const settings = (port: number | undefined) => `\nport = ${port}\nunix_socket_directories = ''\n`;
+  const settings = (port: number | undefined) =>
+    `\nport = ${port}\nunix_socket_directories = ''\ndynamic_shared_memory_type = mmap\n`;
   try {
     const start = performance.now();
     await run("initdb", "-D", join(folder, "pg1"), "-A", "trust", "-U", "blackstart");

@@ -39,7 +39,7 @@ export interface Lab {
    * clients are led there unless the manager leads them. `furthest`: the one that has received most.
    */
   promote(which: string): Promise<{ done: string }>;
-  /** Says something to the manager in its own command line (`crm …`); returns when it has nothing left to do. */
+  /** Says something to the manager in its own command line (`crm …`, `patronictl …`); returns when it has nothing left to do. */
   manage(words: string): Promise<{ done: string }>;
   /** What the manager is configured to, and what it knows, as it stands now: of Pacemaker the CIB. */
   configuration(): Promise<string>;

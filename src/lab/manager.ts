@@ -56,7 +56,7 @@ export type LabManager = Readonly<{
    */
   afterHeal?(record: LabRecord, nodes: readonly NodeRecord[]): Promise<string | undefined>;
   /**
-   * Runs the manager's own command line (`crm …`) with these words, where the manager runs, and returns when it has nothing
+   * Runs the manager's own command line (`crm …`, `patronictl …`) with these words, where the manager runs, and returns when it has nothing
    * left to do. Managers without one have none.
    */
   command?(record: LabRecord, words: string): Promise<string>;

@@ -78,21 +78,21 @@ export function labOf(record: LabRecord): Lab {
 
 async function manage(record: LabRecord, words: string): Promise<{ done: string }> {
   const { command } = managerOf(record);
-  if (command === undefined) throw withoutPacemaker(record, "has no command line of its own");
+  if (command === undefined) throw without(record, "has no command line of its own", "patroni or pacemaker");
   return { done: await command(record, words) };
 }
 
 async function configurationOf(record: LabRecord): Promise<string> {
   const { configuration } = managerOf(record);
-  if (configuration === undefined) throw withoutPacemaker(record, "has no configuration of its own");
+  if (configuration === undefined) throw without(record, "has no configuration of its own", "pacemaker");
   return configuration(record);
 }
 
-function withoutPacemaker(record: LabRecord, why: string): BlackstartError {
+function without(record: LabRecord, why: string, managers: string): BlackstartError {
   return new BlackstartError("NOT_POSSIBLE_NOW", {
-    what: `The lab ${record.name} is not managed by Pacemaker.`,
-    why: `A lab with ${record.manager.kind} ${why}.`,
-    next: "Make one that is: `blackstart lab up --manager pacemaker`.",
+    what: `The manager of the lab ${record.name} ${why}.`,
+    why: `Nobody fails over there by commands or by a configuration: it is a lab with ${record.manager.kind}.`,
+    next: `Make one with ${managers}: \`blackstart lab up --manager …\`.`,
   });
 }
 

@@ -3,15 +3,15 @@ import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { findBinaries } from "../lab/binaries.ts";
-import type { Lab } from "../lab/lab.ts";
 import type { Timeline } from "../timeline/timeline.ts";
-import { type Configuration, trialSpec } from "./scenario/configuration.ts";
+import { allFactors, type Configuration, trialSpec } from "./scenario/configuration.ts";
 import type { Scenario } from "./scenario/schema.ts";
+import { clearHalves, configurationFolder, keepLogs } from "./trial/kept-logs.ts";
 import { openTrialLog, type TrialLog } from "./trial/log.ts";
 import type { TrialResult } from "./trial/result.ts";
 import { type RunTrial, series } from "./trial/series.ts";
 import { runTrial } from "./trial/trial.ts";
-import { clearTrialFolder, copyLogs, makeTrialLab, trialFolder } from "./trial/trial-lab.ts";
+import { clearTrialFolder, makeTrialLab, trialFolder } from "./trial/trial-lab.ts";
 import type { Means } from "./trial/world.ts";
 
 /** The trials of one scenario, known and to come. */
@@ -52,11 +52,15 @@ export async function openReproduction(options: ReproductionOptions): Promise<Re
   const log = await openTrialLog(timeline, `reproduction/${key}`);
   const labs = await trialFolder(scenario.cluster, join(options.folder, "labs"));
   await clearTrialFolder(labs);
+  const kept = join(options.folder, key);
+  await clearHalves(kept);
+  const all = allFactors(scenario);
   const means: Means = {
     scenarioFolder: options.scenarioFolder,
     makeLab: (spec) => makeTrialLab(spec, labs, options.scenarioFolder),
     automate: options.automate,
-    keepLogs: (lab, outcome) => keepOne(lab, join(options.folder, key, outcome)),
+    keepLogs: (lab, { configuration, outcome }) =>
+      keepLogs(lab, join(kept, configurationFolder(configuration, all), outcome)),
   };
   const run: RunTrial = options.run ?? ((configuration) => runTrial(scenario, configuration, means, signal));
   return {
@@ -82,9 +86,4 @@ async function filesOf({ scenario, scenarioFolder }: ReproductionOptions): Promi
     ...programs.toSorted(),
   ];
   return files.filter((file) => existsSync(file));
-}
-
-/** One of each outcome is enough to compare them. */
-async function keepOne(lab: Lab, folder: string): Promise<string | undefined> {
-  return existsSync(folder) ? undefined : copyLogs(lab, folder);
 }

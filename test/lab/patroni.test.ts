@@ -70,6 +70,23 @@ describe("a lab with Patroni", { skip }, () => {
       },
     ));
 
+  test("is told what to do in the words of its own command line", () =>
+    withLab({ manager: "patroni", standbys: [], patroni: times }, async (lab) => {
+      const { done } = await lab.manage("pause\nedit-config --force --quiet --pg work_mem=9MB");
+      assert.match(done, /Said to Patroni: pause; edit-config .*work_mem=9MB\.$/);
+      const [node] = lab.nodes as readonly [LabNode];
+      const [row] = await withConnection(node.url, {}, (connection) =>
+        connection.query<{ work_mem: string }>("show work_mem"),
+      );
+      assert.equal(row?.work_mem, "9MB");
+      await assert.rejects(lab.manage('restart "$BLACKSTART_LAB" nobody --force'), {
+        code: "HOST_COMMAND_FAILED",
+        why: /^Error: /,
+      });
+      await lab.break("power-off", "pg1");
+      await assert.rejects(lab.manage("resume"), { code: "NOT_POSSIBLE_NOW" });
+    }));
+
   test("that is given settings nobody understands is not made, and cleared away", () =>
     withFolder(async (folder) => {
       chmodSync(folder, 0o755);

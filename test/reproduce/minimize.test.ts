@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { createBudget } from "../../src/reproduce/minimize/budget.ts";
 import { minimalSet } from "../../src/reproduce/minimize/minimal-set.ts";
 import { minimize } from "../../src/reproduce/minimize/minimize.ts";
 import { BudgetSpent, createOracle, type OracleOptions } from "../../src/reproduce/minimize/oracle.ts";
@@ -105,6 +106,40 @@ describe("minimize", () => {
     assert.deepEqual(found.minimal, ["a", "b"]);
     assert.equal(found.complete, false);
     assert.deepEqual(found.redHerrings, []);
+  });
+
+  it("ends within a decision when its time is spent, and takes what was cut short for none", async () => {
+    let nowMs = 0;
+    const budget = createBudget({ decisions: 100, timeMs: 50 }, () => nowMs);
+    const made: TrialResult[] = [];
+    const { oracle } = oracleFor((configuration) => holds(["a", "b"], configuration), {
+      spend: budget.spend,
+      trials: (configuration) =>
+        budget.within(
+          (async function* () {
+            for (;;) {
+              nowMs += 3;
+              made.push(trial(configuration, holds(["a", "b"], configuration) ? "reproduced" : "not-reproduced"));
+              yield made.at(-1) as TrialResult;
+            }
+          })(),
+        ),
+    });
+    const { complete, redHerrings } = await minimize(names, oracle);
+    assert.deepEqual([complete, redHerrings], [false, []]);
+    // 17 trials are begun within 50 ms; the last of them decides nothing.
+    assert.equal(made.length, 17);
+    assert.equal(
+      oracle.decisions.reduce((sum, { trials }) => sum + trials, 0),
+      16,
+    );
+  });
+
+  it("makes so many decisions, and no more", async () => {
+    const { spend } = createBudget({ decisions: 7, timeMs: 1 }, () => 0);
+    const { oracle } = oracleFor((configuration) => holds(["a", "b"], configuration), { spend });
+    assert.equal((await minimize(names, oracle)).complete, false);
+    assert.equal(oracle.decisions.length, 7);
   });
 
   it("lets a failure through that is not its budget", async () => {

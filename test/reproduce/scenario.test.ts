@@ -59,6 +59,34 @@ describe("a scenario's file", () => {
       story.replace("promote: furthest", "promote: furthest\n    on: pg2"),
       /means something only beside/,
     ],
+    [
+      "a node that no trial has",
+      story.replace("nodes: [pg1]", "nodes: [pg1, pg4]"),
+      /factors\[0\]\.nodes\[1\]: “pg4” is no node of this cluster: pg1, pg2, pg3\. Did you mean/,
+    ],
+    [
+      "a node to promote that no trial has",
+      story.replace("promote: furthest", "promote: pg5"),
+      /promote: “pg5” is no node/,
+    ],
+    ["a role that is none", story.replace("after: 100ms", "on: primry"), /“primry” is neither.*Did you mean “primary”/],
+    [
+      "a process that no server has",
+      story.replace("after: 100ms", "on: pg1.checkpoint"),
+      /“checkpoint” is no process.*Did you mean “checkpointer”/,
+    ],
+    [
+      "a process where a node is meant",
+      story.replace("kill-primary, after: 100ms", "power-off, on: primary.checkpointer"),
+      /names a process: power-off is done to a node/,
+    ],
+    ["a fault that is done nowhere", story.replace("kill-primary, after: 100ms", "kill"), /say to which in `on`/],
+    ["a statement on a role", story.replace("on: pg2", "on: primary"), /\.on: “primary” is no node of this cluster/],
+    [
+      "a symptom on a node that no trial has",
+      story.replace("lost-writes: true", "log: x, on: pg8"),
+      /symptom\.on: “pg8” is no node/,
+    ],
     ["a setting's name", story.replace("work_mem: 8MB", "'work mem': 8MB"), /is no name of a setting/],
   ];
   for (const [what, text, says] of wrong)
@@ -73,6 +101,18 @@ describe("a scenario's file", () => {
         },
       );
     });
+
+  it("may name what is there in some trials only, or what nobody knows before: a node of the user's own configuration", () => {
+    const wide = "[asynchronous, asynchronous]";
+    const late = story.replace("on: pg2", "on: pg3");
+    parseScenario(late, { path: "story.yaml" });
+    assert.throws(() => parseScenario(late.replace(wide, "[]"), { path: "story.yaml" }), /“pg3” is no node/);
+    const own = late
+      .replace("standbys: [asynchronous],", "manager: pacemaker, configuration: cib.xml,")
+      .replace("on: pg3", "on: db-a")
+      .replace("after: 100ms", "on: db.example.checkpointer");
+    parseScenario(own, { path: "story.yaml" });
+  });
 
   it("may have factors that are mere names, where an oracle knows them", () => {
     assert.deepEqual(

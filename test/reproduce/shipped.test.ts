@@ -4,10 +4,8 @@ import { basename, join } from "node:path";
 import { describe, it } from "node:test";
 import { allFactors, trialSpec } from "../../src/reproduce/scenario/configuration.ts";
 import { loadScenario } from "../../src/reproduce/scenario/load.ts";
-import { commandLine } from "../cli/command-line.ts";
-import { withFolder } from "../support/folder.ts";
+import { reproducedOnce, scenarios as folder } from "./once.ts";
 
-const folder = join(import.meta.dirname, "..", "..", "scenarios");
 const shipped = globSync("*.yaml", { cwd: folder }).filter((file) => !file.endsWith(".minimal.yaml"));
 
 describe("the scenarios that are shipped", () => {
@@ -24,14 +22,7 @@ describe("the scenarios that are shipped", () => {
       assert.ok(trialSpec(scenario, allFactors(scenario)).actions.length > 0);
     });
 
-  // The others take minutes, need what is not everywhere, or show their symptom only sometimes.
+  // The others have files of their own, take minutes, need what is not everywhere, or show their symptom only sometimes.
   for (const name of ["corrupted-table", "damaged-archive"])
-    it(`${name} is reproduced with one command`, () =>
-      withFolder(async (home) => {
-        const { code, result, stderr } = await commandLine(home).run(
-          ...["reproduce", "run", join(folder, `${name}.yaml`), "--trials", "1", "--control", "1", "--json"],
-        );
-        assert.equal(code, 0, stderr);
-        assert.deepEqual([result.trials, result.reproduced, result.control.reproduced], [1, 1, 0]);
-      }));
+    it(`${name} is reproduced with one command`, () => reproducedOnce(name));
 });

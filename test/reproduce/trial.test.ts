@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { parseScenario } from "../../src/reproduce/scenario/load.ts";
 import { allFactors } from "../../src/reproduce/scenario/configuration.ts";
-import { copyLogs, makeTrialLab } from "../../src/reproduce/trial/trial-lab.ts";
+import { keepLogs } from "../../src/reproduce/trial/kept-logs.ts";
+import { makeTrialLab } from "../../src/reproduce/trial/trial-lab.ts";
 import { runTrial } from "../../src/reproduce/trial/trial.ts";
 import type { TrialResult } from "../../src/reproduce/trial/result.ts";
 import type { Means } from "../../src/reproduce/trial/world.ts";
@@ -20,7 +21,7 @@ async function both(text: string): Promise<Record<"all" | "none", Omit<TrialResu
       scenarioFolder: folder,
       makeLab: (spec) => makeTrialLab(spec, folder, folder),
       automate: () => assert.fail("no scenario here asks for it"),
-      keepLogs: async (lab, outcome) => copyLogs(lab, join(folder, "logs", outcome)),
+      keepLogs: async (lab, { configuration }) => keepLogs(lab, join(folder, "logs", `of-${configuration.length}`)),
     };
     const { signal } = new AbortController();
     const all = await runTrial(scenario, allFactors(scenario), means, signal);

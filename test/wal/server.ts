@@ -61,6 +61,8 @@ export async function withServer(
     listen_addresses: "127.0.0.1",
     unix_socket_directories: "",
     fsync: "off",
+    // Others would outlive a kill.
+    dynamic_shared_memory_type: "mmap",
     ...settings,
   };
   let child: ChildProcess | undefined;

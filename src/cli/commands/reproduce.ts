@@ -42,7 +42,7 @@ function addTrials(reproduce: Command, act: Act): void {
       .argument("[scenario]", "the scenario's file")
       .description("the least that causes it, what else would, and what plays no part")
       .option("--error <rate>", "the probability that any of its decisions is wrong", "0.01")
-      .option("--budget <duration>", "no new decision after this long: 10m, 1h", "1h")
+      .option("--budget <duration>", "it ends after this long, with what it knows then: 10m, 1h", "1h")
       .option("--decisions <count>", "at most so many sets of factors are judged", "64")
       .option("--trials <count>", "at most so many trials for one set", "60")
       .option("--control <count>", "so many trials without any factor, first", "5")

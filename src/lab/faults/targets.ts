@@ -26,13 +26,16 @@ const selectors: Readonly<Record<string, Selector>> = {
   every: (lab) => lab.nodes.filter(isRunning),
 };
 
+/** The names by which a node can be aimed at for what it is now. */
+export const roles: readonly string[] = Object.keys(selectors);
+
 export async function aimAt(lab: LabRecord, fault: Fault, said: string | undefined): Promise<Aim> {
   const expression = said ?? fault.on;
   const nodes = namesOf(lab.nodes);
   if (expression === undefined)
     throw new BlackstartError("USAGE", {
       what: `Where is the fault ${fault.name} to be done?`,
-      why: `It can be done to any node (${nodes}), by its name or by its role now: ${Object.keys(selectors).join(", ")}.`,
+      why: `It can be done to any node (${nodes}), by its name or by its role now: ${roles.join(", ")}.`,
       next: `Say it: --on ${fault.kind === "process" ? "primary.checkpointer" : "primary"}`,
     });
   const [place, process] = parts(lab, expression);
@@ -60,10 +63,10 @@ async function nodesOf(lab: LabRecord, place: string): Promise<readonly NodeReco
   if (named.length > 0) return named;
   const select = Object.hasOwn(selectors, place) ? selectors[place] : undefined;
   if (select !== undefined) return select(lab);
-  const candidates = [...lab.nodes.map(({ name }) => name), ...Object.keys(selectors)];
+  const candidates = [...lab.nodes.map(({ name }) => name), ...roles];
   throw new BlackstartError("UNKNOWN_NAME", {
     what: `There is no node “${place}” in the lab ${lab.name}.${didYouMean(place, candidates)}`,
-    why: `There are ${namesOf(lab.nodes)}; and by their role now: ${Object.keys(selectors).join(", ")}.`,
+    why: `There are ${namesOf(lab.nodes)}; and by their role now: ${roles.join(", ")}.`,
     next: "Name one of them.",
     details: { name: place, candidates },
   });

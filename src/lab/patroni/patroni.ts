@@ -16,6 +16,7 @@ import { answers, isRunning } from "../servers.ts";
 import { endAll } from "../signals.ts";
 import { templateFor } from "../template.ts";
 import { assertTimes, defaultTimes } from "./configuration.ts";
+import { patronictl } from "./patronictl.ts";
 import { etcdProcesses, memberProcesses, patroniLogOf, patroniRuns } from "./processes.ts";
 import { etcdAnswers, leaderOf, membersSaid } from "./rest.ts";
 import { neverStarts, type Started, startEtcd, startMember, waitFor, writeConfiguration } from "./start.ts";
@@ -42,6 +43,7 @@ export const patroni: LabManager = {
   },
   powerOn,
   ...proxiedNetwork,
+  command: (record, words) => patronictl(record, patroniOf(record), words),
   clear: async () => undefined,
 };
 

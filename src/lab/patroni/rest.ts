@@ -39,6 +39,12 @@ function roleOf({ role, state, timeline }: Member, leader: Member | undefined): 
   return role === "sync_standby" ? "synchronous" : "asynchronous";
 }
 
+/** When a member last looked into etcd, in whole seconds since 1970; undefined: it does not answer. */
+export async function lastLookOf(restServer: number | undefined): Promise<number | undefined> {
+  const answer = await ask(restServer, "patroni");
+  return (answer?.body as { dcs_last_seen?: number } | undefined)?.dcs_last_seen;
+}
+
 /** Patroni that finds no etcd waits 5 s before it looks again. */
 export async function etcdAnswers({ etcd }: PatroniRecord): Promise<true | undefined> {
   return (await ask(etcd.client, "health"))?.status === 200 ? true : undefined;

@@ -2,6 +2,7 @@ import { nearest } from "../../base/nearest.ts";
 import { faults } from "../../lab/faults/faults.ts";
 import { list, type Mapping, mapping, text } from "../../system/loose.ts";
 import type { Path, Report } from "../../system/problem.ts";
+import { checkPlaces, nodesOf } from "./places.ts";
 import { actionKinds, factorKinds, symptomKinds } from "./schema.ts";
 
 /**
@@ -11,6 +12,7 @@ import { actionKinds, factorKinds, symptomKinds } from "./schema.ts";
  */
 export function checkScenario(data: Mapping, report: Report, opaque: boolean): void {
   const factors = list(data.factors).map(mapping);
+  const nodes = nodesOf(data);
   const ids = factors.map(({ id }) => text(id));
   for (const [index, factor] of factors.entries()) {
     const path = ["factors", index];
@@ -19,15 +21,19 @@ export function checkScenario(data: Mapping, report: Report, opaque: boolean): v
     exactlyOne(factor, factorKinds, path, report, opaque);
     onlyWith(factor, "nodes", ["settings"], path, report);
     checkAction(factor, path, report);
+    checkPlaces(factor, nodes, path, report);
     checkNeeds(factor, ids, path, report);
   }
   for (const part of ["before", "afterwards"] as const)
     for (const [index, action] of list(data[part]).map(mapping).entries()) {
       exactlyOne(action, actionKinds, [part, index], report);
       checkAction(action, [part, index], report);
+      checkPlaces(action, nodes, [part, index], report);
       checkNeeds(action, ids, [part, index], report);
     }
-  if (data.symptom !== undefined || !opaque) checkSymptom(data, report);
+  if (data.symptom === undefined && opaque) return;
+  checkSymptom(data, report);
+  checkPlaces({ on: mapping(data.symptom).on }, nodes, ["symptom"], report);
 }
 
 function checkAction(action: Mapping, path: Path, report: Report): void {

@@ -33,7 +33,7 @@ const actionFields = {
   manage: filled("the words")
     .optional()
     .describe(
-      "What is said to the manager in its own command line, a line each: Pacemaker's `crm`, or one of its own programs (`cibadmin`, `crm_resource`, `crm_attribute`) by its name. E.g. `resource move vip pg3`.",
+      "What is said to the manager in its own command line, a line each: Pacemaker's `crm` (`resource move vip pg3`) or one of its own programs by its name (`cibadmin …`, `crm_resource …`), Patroni's `patronictl` (`edit-config --force --set synchronous_mode=true`).",
     ),
   backup: z.literal(true).optional().describe("A base backup of the primary is taken."),
   archive: z.literal(true).optional().describe("It is waited until all that was written so far is in the archive."),
@@ -55,6 +55,12 @@ const automation = z
   .enum(["none", "blackstart"])
   .describe("Who acts by itself besides the manager: `blackstart` watches and fails over where that is safe.");
 
+const patroni = z.strictObject({
+  ttl: z.int().min(1).optional(),
+  loop_wait: z.int().min(1).optional(),
+  retry_timeout: z.int().min(1).optional(),
+});
+
 const cluster = z.strictObject({
   manager: z
     .enum(["streaming", "patroni", "pacemaker"])
@@ -68,6 +74,7 @@ const cluster = z.strictObject({
     .describe(
       "Pacemaker: the file with its configuration, as `cibadmin --query` or `crm configure show` prints it, from the scenario's folder. Default: that of the outage of 2017, in a form that fails over.",
     ),
+  patroni: patroni.optional().describe("Patroni's times, in seconds. Default: 20, 1 and 3."),
   proxied: z.boolean().default(false).describe("A TCP proxy before each node, so that its network can be cut."),
   archive: z.boolean().default(false).describe("The primary archives its write-ahead log."),
   disks: z.boolean().default(false).describe("Disks of its own for each node, so that they can fail. Needs root."),
@@ -122,14 +129,7 @@ const factor = z.strictObject({
     .strictObject({ standbys: standbys.optional(), automation: automation.optional() })
     .optional()
     .describe("A difference of topology: what takes the place of the cluster's own."),
-  patroni: z
-    .strictObject({
-      ttl: z.int().min(1).optional(),
-      loop_wait: z.int().min(1).optional(),
-      retry_timeout: z.int().min(1).optional(),
-    })
-    .optional()
-    .describe("A difference of configuration: Patroni's times, in seconds."),
+  patroni: patroni.optional().describe("A difference of configuration: Patroni's times, in seconds."),
   needs: z
     .array(name)
     .default([])

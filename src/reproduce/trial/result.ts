@@ -18,6 +18,8 @@ export type TrialResult = Readonly<{
   at: Instant;
   /** Where its logs are kept, if they are. */
   logs?: string;
+  /** The lab that could not be taken down, and why. */
+  leftBehind?: string;
 }>;
 
 /** Two configurations that hold the same factors have the same key. */

@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
-import { access, copyFile, lstat, mkdir, readFile, rmdir, statfs } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { access, lstat, mkdir, readFile, rmdir, statfs } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { userInfo } from "node:os";
 import { createLab } from "../../lab/create.ts";
 import { BlackstartError, messageOf } from "../../base/error.ts";
@@ -73,15 +73,4 @@ async function configurationIn(file: string): Promise<PacemakerConfiguration> {
 export async function clearTrialFolder(folder: string): Promise<void> {
   for (const { name, abandoned } of await listLabs(folder)) if (abandoned) await (await openLab(name, folder)).down();
   await rmdir(folder).catch(() => undefined /* Not there, or somebody else's trials are in it. */);
-}
-
-/** Copies the logs of every node, before the cluster is taken down. */
-export async function copyLogs(lab: Lab, folder: string): Promise<string> {
-  await mkdir(folder, { recursive: true });
-  for (const { name, logs } of lab.nodes)
-    for (const log of logs)
-      await copyFile(log, join(folder, `${name}-${basename(log)}`)).catch((error) => {
-        if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error; // A server that never started wrote none.
-      });
-  return folder;
 }

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { BlackstartError, whatAndWhy } from "../../base/error.ts";
+import { BlackstartError, messageOf } from "../../base/error.ts";
 import { pollUntil, systemClock } from "../../base/time.ts";
 import { withConnection } from "../../drivers/postgres/connection.ts";
 import type { Lab } from "../../lab/lab.ts";
@@ -8,6 +8,7 @@ import { type Configuration, type TrialSpec, trialSpec } from "../scenario/confi
 import type { Scenario } from "../scenario/schema.ts";
 import { act } from "./act.ts";
 import { startClients, usualSetup } from "./clients.ts";
+import { whyUnresolved } from "./failure.ts";
 import { startPrograms } from "./programs.ts";
 import type { Moment, TrialResult } from "./result.ts";
 import { observe } from "./symptom.ts";
@@ -15,16 +16,6 @@ import type { Means, World } from "./world.ts";
 
 const setupTimeoutMs = 10_000;
 const firstWriteTimeoutMs = 10_000;
-
-/** What this machine lacks, and what the scenario names wrongly: no further trial would go better. */
-const endsAll: ReadonlySet<string> = new Set([
-  "INTERNAL",
-  "LAB_UNSUPPORTED",
-  "POSTGRES_NOT_FOUND",
-  "REFUSED",
-  "UNKNOWN_NAME",
-  "USAGE",
-]);
 
 /**
  * One trial: a fresh cluster, its clients, the factors in their order, the look for the symptom, and everything taken down
@@ -41,32 +32,45 @@ export async function runTrial(
   const startedMs = performance.now();
   const at = systemClock.now();
   const moments: Moment[] = [];
-  const say = (what: string) => void moments.push({ atMs: Math.round(performance.now() - startedMs), what });
-  const result = (outcome: TrialResult["outcome"], logs?: string): Omit<TrialResult, "sequence"> => ({
-    configuration,
-    outcome,
-    tookMs: Math.round(performance.now() - startedMs),
-    moments,
-    at,
-    ...(logs === undefined ? {} : { logs }),
-  });
+  const passedMs = () => Math.round(performance.now() - startedMs);
+  const say = (what: string) => void moments.push({ atMs: passedMs(), what });
   let lab: Lab | undefined;
-  try {
+  const carriedOut = async () => {
+    const { outcome, seen } = await story().catch((error: unknown) => {
+      signal.throwIfAborted();
+      const why = whyUnresolved(error, lab === undefined);
+      return { outcome: "unresolved" as const, seen: `could not be carried out: ${why}` };
+    });
+    const logs = lab && (await means.keepLogs(lab, { configuration, outcome }).catch(notKept(say)));
+    say(seen);
+    return { configuration, outcome, tookMs: passedMs(), moments, at, ...(logs === undefined ? {} : { logs }) };
+  };
+  const story = async () => {
     lab = await means.makeLab(spec, signal);
     say("the cluster is up");
     const { shown, seen } = await inLab({ scenario, means, lab, spec, say, signal });
-    say(seen);
-    const outcome = shown ? "reproduced" : "not-reproduced";
-    const logs = await means.keepLogs(lab, outcome);
-    return result(outcome, logs);
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!(error instanceof BlackstartError) || endsAll.has(error.code)) throw error;
-    say(`could not be carried out: ${whatAndWhy(error)}`);
-    return result("unresolved", lab && (await means.keepLogs(lab, "unresolved")));
-  } finally {
-    await lab?.down();
-  }
+    return { outcome: shown ? ("reproduced" as const) : ("not-reproduced" as const), seen };
+  };
+  const [ended] = await Promise.allSettled([carriedOut()]);
+  const leftBehind = lab && (await takeDown(lab));
+  // Then a lab that is left behind is told of by `lab status`, and taken away by the next search.
+  if (ended.status === "rejected") throw ended.reason;
+  return { ...ended.value, ...(leftBehind === undefined ? {} : { leftBehind }) };
+}
+
+/** Answers what is left of it: what was seen was seen, and is not lost with it. */
+async function takeDown(lab: Lab): Promise<string | undefined> {
+  return lab.down().then(
+    () => undefined,
+    (error: unknown) => `${lab.name} in ${lab.directory}: ${messageOf(error)}`,
+  );
+}
+
+function notKept(say: World["say"]) {
+  return (error: unknown) => {
+    say(`its logs could not be kept: ${messageOf(error)}`);
+    return undefined;
+  };
 }
 
 type Stage = Readonly<{
@@ -80,7 +84,7 @@ type Stage = Readonly<{
 
 async function inLab(stage: Stage): Promise<{ shown: boolean; seen: string }> {
   const { scenario, means, lab, spec, say, signal } = stage;
-  await setUp(scenario, lab);
+  await setUp(scenario, lab, signal);
   // What is begun here ends when this block does, the last first: so every promise in it is awaited here.
   await using begun = new AsyncDisposableStack();
   if (spec.cluster.automation === "blackstart") {
@@ -145,8 +149,9 @@ async function surroundings({ means, lab, spec }: Stage, begun: AsyncDisposableS
   return { ...told, BLACKSTART_REDIS_URL: redis.url };
 }
 
-async function setUp({ workload }: Scenario, lab: Lab): Promise<void> {
-  const url = await lab.clientUrl();
+async function setUp({ workload }: Scenario, lab: Lab, signal: AbortSignal): Promise<void> {
+  // A manager on a busy machine may be a moment without a leader.
+  const url = await pollUntil(() => lab.clientUrl(), { everyMs: 20, timeoutMs: setupTimeoutMs, signal });
   if (url === undefined) throw noWrites("the clients are led nowhere");
   const statements = [workload.write === undefined ? usualSetup : "", workload.setup ?? ""].filter((one) => one !== "");
   if (statements.length === 0) return;

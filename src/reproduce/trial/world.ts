@@ -1,6 +1,7 @@
 import type { Lab } from "../../lab/lab.ts";
 import type { TrialSpec } from "../scenario/configuration.ts";
 import type { Clients } from "./clients.ts";
+import type { TrialResult } from "./result.ts";
 
 /** What a trial is carried out with. Composed by the one who starts it: a trial knows no manager and no automation. */
 export type Means = Readonly<{
@@ -11,7 +12,7 @@ export type Means = Readonly<{
   /** Lets Blackstart act in the lab by itself; for scenarios with `automation: blackstart`. */
   automate(lab: Lab): Promise<{ close(): Promise<void> }>;
   /** Keeps the logs of a trial that ended so; answers where, or undefined when enough are kept. */
-  keepLogs(lab: Lab, outcome: "reproduced" | "not-reproduced" | "unresolved"): Promise<string | undefined>;
+  keepLogs(lab: Lab, ended: Pick<TrialResult, "configuration" | "outcome">): Promise<string | undefined>;
 }>;
 
 /** A trial while it runs. */

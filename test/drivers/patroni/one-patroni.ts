@@ -70,7 +70,8 @@ async function configuration(of: { port: number; rest: number; client: number; d
       pgpass: `${of.dataDirectory}.pgpass`,
       bin_dir: (await findBinaries()).directory,
       pg_hba: ["host all all 127.0.0.1/32 trust"],
-      parameters: { unix_socket_directories: "", fsync: "off" },
+      // Its shared memory must not outlive it.
+      parameters: { unix_socket_directories: "", fsync: "off", dynamic_shared_memory_type: "mmap" },
       authentication: {
         superuser: { username: "postgres", password: "geheim" },
         replication: { username: "replicator", password: "geheim" },

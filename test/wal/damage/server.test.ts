@@ -56,6 +56,7 @@ for (const [version, binaries] of installedBinaries())
         listen_addresses: "127.0.0.1",
         unix_socket_directories: "",
         fsync: "off",
+        dynamic_shared_memory_type: "mmap",
         restore_command: `cp '${archive}'/%f %p`,
         wal_retrieve_retry_interval: "50ms",
       };

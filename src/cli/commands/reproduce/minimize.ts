@@ -1,15 +1,13 @@
-import { readFile, writeFile } from "node:fs/promises";
-import { basename, resolve } from "node:path";
 import { BlackstartError } from "../../../base/error.ts";
 import { control, reference } from "../../../reproduce/control.ts";
+import { createBudget } from "../../../reproduce/minimize/budget.ts";
 import { commandOracle } from "../../../reproduce/minimize/command-oracle.ts";
 import { type Minimized, minimize } from "../../../reproduce/minimize/minimize.ts";
-import { BudgetSpent, createOracle, type Decision } from "../../../reproduce/minimize/oracle.ts";
+import { createOracle, type Decision } from "../../../reproduce/minimize/oracle.ts";
 import { fitsSieve, openSieve, type Sieve } from "../../../reproduce/minimize/sieve.ts";
 import type { Reproduction } from "../../../reproduce/reproduction.ts";
 import { allFactors, normalized } from "../../../reproduce/scenario/configuration.ts";
 import { loadScenario, scenarioOfNames } from "../../../reproduce/scenario/load.ts";
-import { reducedText } from "../../../reproduce/scenario/reduced.ts";
 import type { Scenario } from "../../../reproduce/scenario/schema.ts";
 import { wilsonInterval } from "../../../reproduce/statistics/interval.ts";
 import { testFor, trialsWithoutSymptom } from "../../../reproduce/statistics/sequential.ts";
@@ -17,6 +15,7 @@ import { durationMs } from "../../../system/duration.ts";
 import type { Outcome } from "../../command.ts";
 import type { CommandContext } from "../../context.ts";
 import { counted } from "../../output/quantities.ts";
+import { minimalFileFor, writeMinimal } from "./minimal-file.ts";
 import { countOf, jobsFor, openTrials } from "./open.ts";
 import { decisionText, type TrialProgress, trialProgress } from "./progress.ts";
 
@@ -42,6 +41,7 @@ export async function minimizeCommand(
 ): Promise<Outcome> {
   const limits = limitsOf(options);
   const scenario = await scenarioOf(options, file);
+  const into = file === undefined ? undefined : await minimalFileFor(file, options.out);
   const progress = trialProgress(context);
   const { reproduction } = await openTrials(context, scenario, {
     file,
@@ -56,7 +56,8 @@ export async function minimizeCommand(
     const sieve = options.oracle === undefined ? await sieveFor(context, scenario, reproduction, progress) : undefined;
     const { found, decisions } = await search({ scenario, reproduction, limits, progress, sieve });
     progress.end();
-    const written = file === undefined ? undefined : await writeMinimal(file, found, options.out);
+    const written = found.minimal === undefined ? undefined : into;
+    if (file !== undefined && written !== undefined) await writeMinimal(written, file, found.minimal ?? []);
     tell(context, scenario, { found, decisions, trials: reproduction.log.count(), limits, written });
     const { minimal, alternatives, redHerrings, onlyWith, complete } = found;
     return {
@@ -99,18 +100,14 @@ async function search({ scenario, reproduction, limits, progress, sieve }: Searc
   const whole = await reference(reproduction.trials(all), low);
   if (whole.reproduced === 0) throw neverShows(whole);
   const test = testFor(low(whole), limits.decisions, limits.error);
-  const startedMs = performance.now();
-  let judged = 0;
+  const budget = createBudget({ decisions: limits.decisions, timeMs: limits.budgetMs }, () => performance.now());
   const oracle = createOracle({
     test,
-    trials: reproduction.trials,
+    trials: (configuration) => budget.within(reproduction.trials(configuration)),
     normalize: (configuration) => normalized(scenario, configuration),
     ...(sieve === undefined ? {} : { mayShow: sieve.mayShow }),
     trialsMax: limits.trials,
-    spend() {
-      judged += 1;
-      if (judged > limits.decisions || performance.now() - startedMs > limits.budgetMs) throw new BudgetSpent();
-    },
+    spend: budget.spend,
     onDecision: progress.decision,
   });
   progress.about(
@@ -177,22 +174,6 @@ function wrong(option: string, given: string, wanted: string): BlackstartError {
     why: `It takes ${wanted}.`,
     next: "See `blackstart reproduce minimize --help`.",
   });
-}
-
-/** A scenario of its own that runs with one command, and can be kept as a regression test. */
-async function writeMinimal(
-  file: string,
-  { minimal }: Minimized,
-  out: string | undefined,
-): Promise<string | undefined> {
-  if (minimal === undefined) return undefined;
-  const path = resolve(out ?? file.replace(/(\.ya?ml)?$/, ".minimal.yaml"));
-  const text = reducedText(await readFile(file, "utf8"), minimal);
-  await writeFile(
-    path,
-    `# The least of ${basename(file)} that shows the symptom. Run it:\n#   blackstart reproduce run ${basename(path)}\n${text}`,
-  );
-  return path;
 }
 
 type Told = Readonly<{

@@ -27,11 +27,12 @@ export function trialProgress({ out }: CommandContext): TrialProgress {
       line.say(`  ${what}`);
       show();
     },
-    trial({ outcome, tookMs, moments }) {
+    trial({ outcome, tookMs, moments, leftBehind }) {
       trials += 1;
       lastMs = tookMs;
       if (outcome === "reproduced") reproduced += 1;
       if (outcome === "unresolved") line.say(`  ? ${moments.at(-1)?.what ?? "a trial could not be carried out"}`);
+      if (leftBehind !== undefined) line.say(`  ! a lab could not be taken down: ${leftBehind}`);
       show();
     },
     decision: (decision) => line.say(`  ${decision.interesting ? "●" : "○"} ${decisionText(decision)}`),
