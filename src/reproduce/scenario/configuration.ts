@@ -39,7 +39,7 @@ export function trialSpec(scenario: Scenario, configuration: Configuration): Tri
     cluster: present.reduce((cluster, { topology }) => ({ ...cluster, ...defined(topology) }), scenario.cluster),
     settings: settingsOf(scenario, present),
     environment: present.reduce((all, factor) => ({ ...all, ...factor.environment }), scenario.workload.environment),
-    patroni: present.reduce((times, factor) => ({ ...times, ...factor.patroni }), {}),
+    patroni: present.reduce((times, factor) => ({ ...times, ...factor.patroni }), scenario.cluster.patroni ?? {}),
     actions: [
       ...scenario.before.filter(isNeeded),
       ...present.filter(isAction),

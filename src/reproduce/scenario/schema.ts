@@ -49,11 +49,22 @@ const actionFields = {
       "A shell command, run here. It is told of the lab in BLACKSTART_LAB, BLACKSTART_LAB_FOLDER, BLACKSTART_CLIENT_URL and BLACKSTART_URL_PG1, …, and of the scenario's folder in BLACKSTART_SCENARIO_FOLDER.",
     ),
   after: duration.optional().describe("So long after the action before it has taken effect. Default: at once."),
+  settled: duration
+    .optional()
+    .describe(
+      "Only when the cluster has come to rest after the action before it: writes are accepted and nobody's role changes any more, or no write has been accepted for so long.",
+    ),
 } as const;
 
 const automation = z
   .enum(["none", "blackstart"])
   .describe("Who acts by itself besides the manager: `blackstart` watches and fails over where that is safe.");
+
+const patroniTimes = z.strictObject({
+  ttl: z.int().min(1).optional(),
+  loop_wait: z.int().min(1).optional(),
+  retry_timeout: z.int().min(1).optional(),
+});
 
 const cluster = z.strictObject({
   manager: z
@@ -68,6 +79,7 @@ const cluster = z.strictObject({
     .describe(
       "Pacemaker: the file with its configuration, as `cibadmin --query` or `crm configure show` prints it, from the scenario's folder. Default: that of the outage of 2017, in a form that fails over.",
     ),
+  patroni: patroniTimes.optional().describe("Patroni's times, in seconds."),
   proxied: z.boolean().default(false).describe("A TCP proxy before each node, so that its network can be cut."),
   archive: z.boolean().default(false).describe("The primary archives its write-ahead log."),
   disks: z.boolean().default(false).describe("Disks of its own for each node, so that they can fail. Needs root."),
@@ -122,12 +134,7 @@ const factor = z.strictObject({
     .strictObject({ standbys: standbys.optional(), automation: automation.optional() })
     .optional()
     .describe("A difference of topology: what takes the place of the cluster's own."),
-  patroni: z
-    .strictObject({
-      ttl: z.int().min(1).optional(),
-      loop_wait: z.int().min(1).optional(),
-      retry_timeout: z.int().min(1).optional(),
-    })
+  patroni: patroniTimes
     .optional()
     .describe("A difference of configuration: Patroni's times, in seconds."),
   needs: z
@@ -144,6 +151,13 @@ const action = z.strictObject({
 const symptom = z.strictObject({
   "no-write-for": duration.optional().describe("No write is accepted through the clients' path for so long."),
   "lost-writes": z.literal(true).optional().describe("A write that was acknowledged is not there afterwards."),
+  "at-rest": z
+    .array(z.enum(["blocked", "two-primaries", "lost-writes"]))
+    .min(1)
+    .optional()
+    .describe(
+      "When the cluster has come to rest, one of these is the case. `blocked`: no write is accepted, although the server of a node answers whose network is open. `two-primaries`: two nodes accept writes. `lost-writes`: as below.",
+    ),
   log: filled("the expression").optional().describe("A line of a node's log matches this regular expression."),
   violated: sql.optional().describe("This query answers with rows, through the clients' path or on the node in `on`."),
   fails: sql.optional().describe("This statement ends with an error, of the class in `sqlstate` where that is given."),
@@ -158,7 +172,7 @@ const symptom = z.strictObject({
   within: duration
     .optional()
     .describe(
-      "So long after the last action the symptom may begin. Default: at once for no-write-for, 5s for lost-writes (within which a write must be accepted again), otherwise 2s.",
+      "So long after the last action the symptom may begin. Default: at once for no-write-for, 5s for lost-writes (within which a write must be accepted again), otherwise 2s. With at-rest it is how long no write must be accepted before that is called a rest; default: 30s.",
     ),
 });
 
@@ -197,4 +211,4 @@ export const actionKinds = [
   "command",
 ] as const;
 export const factorKinds = [...actionKinds, "settings", "environment", "topology", "patroni"] as const;
-export const symptomKinds = ["no-write-for", "lost-writes", "log", "violated", "fails", "command"] as const;
+export const symptomKinds = ["no-write-for", "lost-writes", "at-rest", "log", "violated", "fails", "command"] as const;

@@ -9,8 +9,9 @@ import type { Scenario } from "../scenario/schema.ts";
 import { act } from "./act.ts";
 import { startClients, usualSetup } from "./clients.ts";
 import { startPrograms } from "./programs.ts";
+import type { Rest } from "./rest.ts";
 import type { Moment, TrialResult } from "./result.ts";
-import { observe } from "./symptom.ts";
+import { observe, type Seen } from "./symptom.ts";
 import type { Means, World } from "./world.ts";
 
 const setupTimeoutMs = 10_000;
@@ -42,23 +43,24 @@ export async function runTrial(
   const at = systemClock.now();
   const moments: Moment[] = [];
   const say = (what: string) => void moments.push({ atMs: Math.round(performance.now() - startedMs), what });
-  const result = (outcome: TrialResult["outcome"], logs?: string): Omit<TrialResult, "sequence"> => ({
+  const result = (outcome: TrialResult["outcome"], logs?: string, rest?: Rest): Omit<TrialResult, "sequence"> => ({
     configuration,
     outcome,
     tookMs: Math.round(performance.now() - startedMs),
     moments,
     at,
+    ...(rest === undefined ? {} : { rest }),
     ...(logs === undefined ? {} : { logs }),
   });
   let lab: Lab | undefined;
   try {
     lab = await means.makeLab(spec, signal);
     say("the cluster is up");
-    const { shown, seen } = await inLab({ scenario, means, lab, spec, say, signal });
+    const { shown, seen, rest } = await inLab({ scenario, means, lab, spec, say, signal });
     say(seen);
     const outcome = shown ? "reproduced" : "not-reproduced";
     const logs = await means.keepLogs(lab, outcome);
-    return result(outcome, logs);
+    return result(outcome, logs, rest);
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof BlackstartError) || endsAll.has(error.code)) throw error;
@@ -78,21 +80,19 @@ type Stage = Readonly<{
   signal: AbortSignal;
 }>;
 
-async function inLab(stage: Stage): Promise<{ shown: boolean; seen: string }> {
+async function inLab(stage: Stage): Promise<Seen> {
   const { scenario, means, lab, spec, say, signal } = stage;
   await setUp(scenario, lab);
   // What is begun here ends when this block does, the last first: so every promise in it is awaited here.
   await using begun = new AsyncDisposableStack();
-  if (spec.cluster.automation === "blackstart") {
-    const automation = await means.automate(lab);
-    begun.defer(() => automation.close());
-  }
+  const automation = spec.cluster.automation === "blackstart" ? await means.automate(lab) : undefined;
+  begun.defer(async () => automation?.close());
   const environment = { ...spec.environment, ...(await surroundings(stage, begun)) };
   const programs = await startPrograms(scenario.workload.programs, environment, begun, signal);
   const clients = startClients(scenario.workload, () => lab.clientUrl(), signal);
   begun.defer(() => clients.stop());
 
-  const world: World = { lab, clients, environment, begun, signal, say };
+  const world: World = { lab, clients, automation, environment, begun, signal, say };
   const first = await pollUntil(async () => clients.lastAcceptedMs(), {
     everyMs: 2,
     timeoutMs: Math.max(firstWriteTimeoutMs, scenario.symptom["no-write-for"] ?? 0),

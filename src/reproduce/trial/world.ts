@@ -9,15 +9,23 @@ export type Means = Readonly<{
   /** Makes the cluster of a trial. */
   makeLab(spec: TrialSpec, signal: AbortSignal): Promise<Lab>;
   /** Lets Blackstart act in the lab by itself; for scenarios with `automation: blackstart`. */
-  automate(lab: Lab): Promise<{ close(): Promise<void> }>;
+  automate(lab: Lab): Promise<Automation>;
   /** Keeps the logs of a trial that ended so; answers where, or undefined when enough are kept. */
   keepLogs(lab: Lab, outcome: "reproduced" | "not-reproduced" | "unresolved"): Promise<string | undefined>;
 }>;
+
+/** Who acts by himself besides the manager. */
+export interface Automation {
+  /** What it said last of why it does not act; undefined: nothing. */
+  said(): Promise<string | undefined>;
+  close(): Promise<void>;
+}
 
 /** A trial while it runs. */
 export type World = Readonly<{
   lab: Lab;
   clients: Clients;
+  automation: Automation | undefined;
   /** For the programs and commands of the scenario. */
   environment: Readonly<Record<string, string>>;
   /** What ends with the trial is put here. */
