@@ -77,7 +77,10 @@ function checkSymptom(data: Mapping, report: Report): void {
   const workload = mapping(data.workload);
   const counts = symptom["lost-writes"] !== undefined || list(symptom["at-rest"]).includes("lost-writes");
   if (counts && workload.write !== undefined && workload.present === undefined)
-    report(["symptom", symptom["lost-writes"] === undefined ? "at-rest" : "lost-writes"], "needs `workload.present`, the query that tells which writes are there");
+    report(
+      ["symptom", symptom["lost-writes"] === undefined ? "at-rest" : "lost-writes"],
+      "needs `workload.present`, the query that tells which writes are there",
+    );
 }
 
 function exactlyOne(given: Mapping, kinds: readonly string[], path: Path, report: Report, orNone = false): void {

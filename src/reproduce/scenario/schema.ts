@@ -134,9 +134,7 @@ const factor = z.strictObject({
     .strictObject({ standbys: standbys.optional(), automation: automation.optional() })
     .optional()
     .describe("A difference of topology: what takes the place of the cluster's own."),
-  patroni: patroniTimes
-    .optional()
-    .describe("A difference of configuration: Patroni's times, in seconds."),
+  patroni: patroniTimes.optional().describe("A difference of configuration: Patroni's times, in seconds."),
   needs: z
     .array(name)
     .default([])

@@ -23,11 +23,7 @@ export type StoryTimes = Readonly<{ storyBeganMs: number; lastActionMs: number }
 export type Seen = Readonly<{ shown: boolean; seen: string; rest?: Rest }>;
 
 /** Looks for the symptom after the last action; answers what was seen, in words, and whether that is the symptom. */
-export async function observe(
-  scenario: Scenario,
-  world: World,
-  times: StoryTimes,
-): Promise<Seen> {
+export async function observe(scenario: Scenario, world: World, times: StoryTimes): Promise<Seen> {
   const { symptom } = scenario;
   if (symptom["no-write-for"] !== undefined) return silence(symptom, symptom["no-write-for"], world, times);
   if (symptom["lost-writes"] !== undefined) return lostWrites(scenario, world, times.lastActionMs);

@@ -9,17 +9,20 @@ import type { Outcome } from "../../command.ts";
 import type { CommandContext } from "../../context.ts";
 import { labsFolder } from "../../system-file.ts";
 import { counted } from "../../output/quantities.ts";
+import { exploreLiveCommand, liveClusterOf, type LiveExploreOptions } from "./explore-live.ts";
 import { changeText, primaryFindsNoRest, reportFindings, reportJson } from "./explore-report.ts";
 
-export type ExploreOptions = Readonly<{ cib?: string; lab?: string; faults: string; states: string }>;
+export type ExploreOptions = LiveExploreOptions;
 
 /** Every fault more multiplies the states; with more than this nobody would wait for the end. */
 const faultsLimit = 6;
 
 export async function exploreCommand(context: CommandContext, options: ExploreOptions): Promise<Outcome> {
+  const live = await liveClusterOf(context, options);
+  if (live !== undefined) return exploreLiveCommand(context, options, live);
   const { out, signal } = context;
-  const faultsMax = count(options.faults, "--faults", faultsLimit);
-  const statesMax = count(options.states, "--states", 1_000_000);
+  const faultsMax = count(options.faults ?? "3", "--faults", faultsLimit);
+  const statesMax = count(options.states ?? "20000", "--states", 1_000_000);
   const { name, given } = await givenBy(context, options);
   const crm = await openCrmSimulate({ signal });
   context.defer(() => crm.close());

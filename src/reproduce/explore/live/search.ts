@@ -1,0 +1,101 @@
+import { type Rest, troublesOf } from "../../trial/rest.ts";
+import { type Step, stepsFrom, type Tried } from "./faults.ts";
+import { stateKey } from "./state.ts";
+
+/** A state at rest, and the shortest sequence of faults that led to it. */
+export type Reached = Readonly<{ rest: Rest; faults: readonly Step[] }>;
+
+/** A sequence that could not be carried out, and why. */
+export type Failed = Readonly<{ faults: readonly Step[]; why: string }>;
+
+export type LiveExploration = Readonly<{
+  reached: readonly Reached[];
+  failed: readonly Failed[];
+  trials: number;
+  /** So many of the faults were searched to the end. */
+  depth: number;
+  /** Why it ended before its time. */
+  ended?: "interrupted" | "states" | "trials";
+}>;
+
+export type LiveSearchOptions = Readonly<{
+  tried: Tried;
+  /** Carries out a sequence on a fresh cluster. Throws when it is aborted. */
+  tryOut(faults: readonly Step[]): Promise<Readonly<{ rest: Rest }> | Readonly<{ why: string }>>;
+  faultsMax: number;
+  statesMax: number;
+  trialsMax: number;
+  /** So many trials at once. */
+  jobs: number;
+  signal: AbortSignal;
+  /** Told of each sequence when it is begun, and of each new state. */
+  onBegin?(faults: readonly Step[], level: Readonly<{ done: number; of: number }>): void;
+  onReached?(reached: Reached): void;
+}>;
+
+/**
+ * All states that at most `faultsMax` faults lead to, breadth first. Of sequences that lead to the same state the first is
+ * extended, and a state that is in trouble is not: what follows it follows an outage.
+ */
+export async function searchLive(options: LiveSearchOptions): Promise<LiveExploration> {
+  const { tried, faultsMax, statesMax, trialsMax, signal } = options;
+  const known = new Set<string>();
+  const reached: Reached[] = [];
+  const failed: Failed[] = [];
+  let trials = 0;
+  let level: readonly (readonly Step[])[] = [[]];
+  for (let depth = 0; ; depth += 1) {
+    const room = level.slice(0, trialsMax - trials);
+    const results = await inParallel(room, options);
+    const frontier: Reached[] = [];
+    for (const [index, faults] of room.entries()) {
+      const result = results[index];
+      if (result === undefined) continue;
+      trials += 1;
+      if ("why" in result) {
+        failed.push({ faults, why: result.why });
+        continue;
+      }
+      const key = stateKey(result.rest, tried.manager);
+      if (known.has(key)) continue;
+      known.add(key);
+      const state = { rest: result.rest, faults };
+      reached.push(state);
+      options.onReached?.(state);
+      if (troublesOf(result.rest).length === 0) frontier.push(state);
+    }
+    const found = { reached, failed, trials, depth };
+    if (signal.aborted) return { ...found, ended: "interrupted" };
+    if (room.length < level.length) return { ...found, ended: "trials" };
+    if (depth === faultsMax || frontier.length === 0) return { ...found, depth: faultsMax };
+    if (reached.length >= statesMax) return { ...found, ended: "states" };
+    level = frontier.flatMap(({ rest, faults }) => stepsFrom(rest, tried).map((step) => [...faults, step]));
+  }
+}
+
+type Result = Awaited<ReturnType<LiveSearchOptions["tryOut"]>>;
+
+/** In the order of the sequences; undefined where there was no time left. Returns when nothing is under way. */
+async function inParallel(
+  sequences: readonly (readonly Step[])[],
+  { tryOut, jobs, signal, onBegin }: LiveSearchOptions,
+): Promise<readonly (Result | undefined)[]> {
+  const results: (Result | undefined)[] = sequences.map(() => undefined);
+  const problems: unknown[] = [];
+  let next = 0;
+  const worker = async () => {
+    while (next < sequences.length && !signal.aborted && problems.length === 0) {
+      const index = next++;
+      const faults = sequences[index] ?? [];
+      onBegin?.(faults, { done: index, of: sequences.length });
+      try {
+        results[index] = await tryOut(faults);
+      } catch (error) {
+        problems.push(error);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, worker));
+  if (problems.length > 0 && !signal.aborted) throw problems[0];
+  return results;
+}
