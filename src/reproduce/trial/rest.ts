@@ -46,19 +46,23 @@ const probeTimeoutMs = 1000;
  * Waits until the cluster is at rest: the roles, and what the manager says of them, stay the same, and writes are accepted; or
  * none has been accepted for `withinMs`. What never comes to rest is given up after three times as long.
  */
-export async function settle({ lab, clients, signal }: World, withinMs: number): Promise<Settled> {
+export async function settle(world: World, withinMs: number): Promise<Settled> {
+  const { lab, clients, automation, signal, say } = world;
   const beganMs = performance.now();
   let [sinceMs, shape, changedMs] = [beganMs, "", beganMs];
   for (;;) {
     const { nodes } = await lab.status();
     const nowMs = performance.now();
-    const shapeNow = JSON.stringify(nodes.map(atRest));
-    if (shapeNow !== shape) [shape, changedMs] = [shapeNow, nowMs];
+    const shapeNow = nodes.map(nodeText).join("; ");
+    if (shapeNow !== shape) {
+      [shape, changedMs] = [shapeNow, nowMs];
+      say(shape);
+    }
     const acceptedMs = clients.lastAcceptedMs() ?? 0;
     const accepted = acceptedMs >= sinceMs && nowMs - acceptedMs < recentMs;
     const found = { nodes: nodes.map(atRest), accepted };
     const isStill = nowMs - changedMs >= withinMs * stillPart && (!nodes.some(isNews) || nowMs - beganMs >= withinMs);
-    if (accepted && isStill) return { ...found, settled: true };
+    if (accepted && isStill && (await automation?.isBusy()) !== true) return { ...found, settled: true };
     if (nowMs - Math.max(acceptedMs, sinceMs) >= withinMs) return { ...found, accepted: false, settled: true };
     if (nowMs - beganMs >= withinMs * restlessTimes) return { ...found, settled: false };
     await delay(everyMs, signal);
@@ -102,9 +106,13 @@ export function restText(rest: Rest): string {
 }
 
 export function settledText({ nodes, accepted, settled }: Settled): string {
-  const each = nodes.map(({ name, role, network }) => `${name} ${role}${network === undefined ? "" : ", cut off"}`);
   const writes = accepted ? "writes are accepted" : "no write is accepted";
-  return `${settled ? "at rest" : "finds no rest"}: ${each.join("; ")}; ${writes}`;
+  return `${settled ? "at rest" : "finds no rest"}: ${nodes.map(nodeText).join("; ")}; ${writes}`;
+}
+
+function nodeText({ name, role, network, manager }: NodeAtRest): string {
+  const cut = network === undefined ? "" : `, its network ${typeof network === "string" ? network : "slow"}`;
+  return `${name} ${role}${cut}${manager === undefined ? "" : ` (${manager.words})`}`;
 }
 
 function atRest({ name, madeAs, role, manager, network }: NodeStatus): NodeAtRest {

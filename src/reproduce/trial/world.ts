@@ -16,6 +16,8 @@ export type Means = Readonly<{
 
 /** Who acts by himself besides the manager. */
 export interface Automation {
+  /** Whether it is in the middle of something. */
+  isBusy(): Promise<boolean>;
   /** What it said last of why it does not act; undefined: nothing. */
   said(): Promise<string | undefined>;
   close(): Promise<void>;

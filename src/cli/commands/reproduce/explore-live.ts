@@ -151,7 +151,7 @@ function liveProgress({ out }: CommandContext, quietForMs: number) {
       `  … ${durationText(performance.now() - startedMs)}  ${counted(trials, "trial")} begun, ${counted(states, "state")}; now: ${now}`,
     );
   return {
-    onBegin(faults: Reached["faults"], { of }: Readonly<{ of: number }>) {
+    onBegin(faults: Reached["faults"], of: number) {
       if (faults.length > levelSaid) {
         levelSaid = faults.length;
         if (levelSaid > 0) line.say(`  ${counted(of, "sequence")} of ${counted(levelSaid, "fault")}`);

@@ -1,21 +1,14 @@
-import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { BlackstartError } from "../../../base/error.ts";
 import type { JsonObject } from "../../../base/json.ts";
-import type { Lab } from "../../../lab/lab.ts";
 import { openReproduction, type Reproduction } from "../../../reproduce/reproduction.ts";
 import type { Scenario } from "../../../reproduce/scenario/schema.ts";
-import type { Automation } from "../../../reproduce/trial/world.ts";
 import type { TrialResult } from "../../../reproduce/trial/result.ts";
 import type { RunTrial } from "../../../reproduce/trial/series.ts";
-import { startUp } from "../../../server/up.ts";
-import { loadSystem } from "../../../system/load.ts";
-import type { IncidentEvent } from "../../../timeline/incident.ts";
-import { readAll } from "../../../timeline/read-all.ts";
 import { openSqliteTimeline } from "../../../timeline/sqlite/store.ts";
-import type { Event } from "../../../timeline/timeline.ts";
 import type { CommandContext } from "../../context.ts";
+import { automate } from "./automate.ts";
 
 export type Opened = Readonly<{ reproduction: Reproduction; folder: string }>;
 
@@ -56,34 +49,6 @@ export async function openTrials(
   context.defer(() => reproduction.close());
   if (options.fresh) await reproduction.log.forget();
   return { reproduction, folder };
-}
-
-/** Blackstart itself, watching the lab and failing over where that is safe. */
-async function automate(lab: Lab): Promise<Automation> {
-  const loaded = await loadSystem(lab.systemFile);
-  const system = { ...loaded, mitigation: { ...loaded.mitigation, failover: "auto" as const } };
-  const timeline = await openSqliteTimeline(join(lab.directory, "timeline.db"));
-  const up = await startUp({ system, timeline, home: lab.directory, port: 0, token: randomUUID() });
-  return {
-    said: async () => lastWords(await readAll(timeline, {})),
-    async close() {
-      await up.close();
-      await timeline.close();
-    },
-  };
-}
-
-/** Why it left something to people, or how its last plan ended where that stopped. */
-function lastWords(events: readonly Event[]): string | undefined {
-  const said = events.filter(({ kind }) => kind.startsWith("incident.")).flatMap(wordsOf);
-  return said.at(-1);
-}
-
-function wordsOf(event: Event): readonly string[] {
-  const { kind, data } = event as unknown as IncidentEvent;
-  if (kind === "incident.noted") return [data.text];
-  if (kind === "incident.plan-proposed") return [`${data.title}: proposed`];
-  return kind === "incident.plan-ended" ? [`${data.planKind} ended: ${data.outcome}, ${data.state}`] : [];
 }
 
 /** A count that was given as text. */

@@ -1,7 +1,8 @@
 import type { Reproduction } from "../../reproduction.ts";
-import { type Trouble, troublesOf } from "../../trial/rest.ts";
+import { type Rest, type Trouble, troublesOf } from "../../trial/rest.ts";
 import type { TrialResult } from "../../trial/result.ts";
 import type { Step } from "./faults.ts";
+import { inParallel } from "./pool.ts";
 import { configurationOf } from "./scenario.ts";
 import { type LiveExploration, type LiveSearchOptions, type Reached, searchLive } from "./search.ts";
 
@@ -23,7 +24,7 @@ const attempts = 2;
 
 /** Searches, each sequence a trial, and repeats what it found: a state that shows once in three times is told as that. */
 export async function exploreLive(options: LiveOptions): Promise<LiveReport> {
-  const { trials, repeats, signal } = options;
+  const { trials, repeats, onRepeat } = options;
   const startedMs = performance.now();
   const firstOf = async (faults: readonly Step[]) => {
     let why = "";
@@ -34,27 +35,24 @@ export async function exploreLive(options: LiveOptions): Promise<LiveReport> {
     return { why };
   };
   const exploration = await searchLive({ ...options, tryOut: firstOf });
-  const findings: LiveFinding[] = [];
-  for (const state of exploration.reached)
-    for (const trouble of troublesOf(state.rest)) {
-      if (!signal.aborted) options.onRepeat?.(state.faults);
-      findings.push({ ...state, trouble, ...(await countOf(trouble, state.faults)) });
-    }
+  const troubled = exploration.reached.filter(({ rest }) => troublesOf(rest).length > 0);
+  const repeated = await inParallel(troubled, options, async ({ faults }) => {
+    onRepeat?.(faults);
+    const rests: Rest[] = [];
+    for await (const { rest } of limited(trials(configurationOf(faults)), repeats))
+      if (rest !== undefined) rests.push(rest);
+    return rests;
+  });
+  const findings = troubled.flatMap((state, index) =>
+    // Ended before it was repeated, it was seen once all the same.
+    troublesOf(state.rest).map((trouble) => findingOf(state, trouble, repeated[index] ?? [state.rest])),
+  );
   return { ...exploration, findings, seconds: (performance.now() - startedMs) / 1000 };
+}
 
-  async function countOf(trouble: Trouble, faults: readonly Step[]): Promise<{ seen: number; trials: number }> {
-    let [seen, count] = [0, 0];
-    try {
-      for await (const { rest } of limited(trials(configurationOf(faults)), repeats)) {
-        if (rest === undefined) continue;
-        count += 1;
-        if (troublesOf(rest).includes(trouble)) seen += 1;
-      }
-    } catch (error) {
-      if (!signal.aborted) throw error; // Asked to end: it was seen once, or more often.
-    }
-    return { seen, trials: count };
-  }
+function findingOf(state: Reached, trouble: Trouble, rests: readonly Rest[]): LiveFinding {
+  const seen = rests.filter((rest) => troublesOf(rest).includes(trouble)).length;
+  return { ...state, trouble, seen, trials: rests.length };
 }
 
 async function* limited(results: AsyncGenerator<TrialResult>, count: number): AsyncGenerator<TrialResult> {

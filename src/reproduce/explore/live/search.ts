@@ -1,5 +1,6 @@
 import { type Rest, troublesOf } from "../../trial/rest.ts";
 import { type Step, stepsFrom, type Tried } from "./faults.ts";
+import { inParallel } from "./pool.ts";
 import { stateKey } from "./state.ts";
 
 /** A state at rest, and the shortest sequence of faults that led to it. */
@@ -28,8 +29,8 @@ export type LiveSearchOptions = Readonly<{
   /** So many trials at once. */
   jobs: number;
   signal: AbortSignal;
-  /** Told of each sequence when it is begun, and of each new state. */
-  onBegin?(faults: readonly Step[], level: Readonly<{ done: number; of: number }>): void;
+  /** Told of each sequence when it is begun, and how many there are of its length; and of each new state. */
+  onBegin?(faults: readonly Step[], of: number): void;
   onReached?(reached: Reached): void;
 }>;
 
@@ -38,7 +39,7 @@ export type LiveSearchOptions = Readonly<{
  * extended, and a state that is in trouble is not: what follows it follows an outage.
  */
 export async function searchLive(options: LiveSearchOptions): Promise<LiveExploration> {
-  const { tried, faultsMax, statesMax, trialsMax, signal } = options;
+  const { tried, tryOut, onBegin, faultsMax, statesMax, trialsMax, signal } = options;
   const known = new Set<string>();
   const reached: Reached[] = [];
   const failed: Failed[] = [];
@@ -46,7 +47,10 @@ export async function searchLive(options: LiveSearchOptions): Promise<LiveExplor
   let level: readonly (readonly Step[])[] = [[]];
   for (let depth = 0; ; depth += 1) {
     const room = level.slice(0, trialsMax - trials);
-    const results = await inParallel(room, options);
+    const results = await inParallel(room, options, (faults) => {
+      onBegin?.(faults, room.length);
+      return tryOut(faults);
+    });
     const frontier: Reached[] = [];
     for (const [index, faults] of room.entries()) {
       const result = results[index];
@@ -71,31 +75,4 @@ export async function searchLive(options: LiveSearchOptions): Promise<LiveExplor
     if (reached.length >= statesMax) return { ...found, ended: "states" };
     level = frontier.flatMap(({ rest, faults }) => stepsFrom(rest, tried).map((step) => [...faults, step]));
   }
-}
-
-type Result = Awaited<ReturnType<LiveSearchOptions["tryOut"]>>;
-
-/** In the order of the sequences; undefined where there was no time left. Returns when nothing is under way. */
-async function inParallel(
-  sequences: readonly (readonly Step[])[],
-  { tryOut, jobs, signal, onBegin }: LiveSearchOptions,
-): Promise<readonly (Result | undefined)[]> {
-  const results: (Result | undefined)[] = sequences.map(() => undefined);
-  const problems: unknown[] = [];
-  let next = 0;
-  const worker = async () => {
-    while (next < sequences.length && !signal.aborted && problems.length === 0) {
-      const index = next++;
-      const faults = sequences[index] ?? [];
-      onBegin?.(faults, { done: index, of: sequences.length });
-      try {
-        results[index] = await tryOut(faults);
-      } catch (error) {
-        problems.push(error);
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: jobs }, worker));
-  if (problems.length > 0 && !signal.aborted) throw problems[0];
-  return results;
 }
