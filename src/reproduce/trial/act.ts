@@ -11,7 +11,11 @@ const queryTimeoutMs = 30_000;
 /** Does one thing to the cluster; returns when it has taken effect. */
 export async function act(action: Action, world: World): Promise<void> {
   const { lab, say, signal } = world;
-  if (action.settled !== undefined) say(settledText(await settle(world, action.settled)));
+  if (action.settled !== undefined) {
+    const settled = await settle(world, action.settled);
+    world.rested(settled);
+    say(settledText(settled));
+  }
   if (action.after !== undefined) await delay(action.after, signal);
   if (action.fault !== undefined) say((await lab.break(action.fault, action.on, action.with)).done);
   if (action.heal !== undefined) say((await lab.heal(action.heal, action.on)).done);

@@ -7,15 +7,18 @@ import type { World } from "./world.ts";
 
 export type NodeAtRest = Pick<NodeStatus, "name" | "madeAs" | "role" | "manager" | "network">;
 
-type Settled = Readonly<{
+/** A cluster in which nothing happens by itself any more. */
+export type Settled = Readonly<{
   nodes: readonly NodeAtRest[];
   /** Whether writes are accepted through the clients' path. */
   accepted: boolean;
   /** False: writes are accepted, and somebody's role changes again and again. */
   settled: boolean;
+  /** What the clients were told last instead of an acknowledgement, where none comes. */
+  refusal?: string;
 }>;
 
-/** A cluster in which nothing happens by itself any more. */
+/** The same, with what only a closer look tells. */
 export type Rest = Settled &
   Readonly<{
     /** The nodes that accept a write from whoever comes to them over the network. */
@@ -23,8 +26,6 @@ export type Rest = Settled &
     /** So many writes were acknowledged, and so many of them are not there; none where nobody can be asked. */
     acknowledged: number;
     lost: number;
-    /** What the clients were told last instead of an acknowledgement. */
-    refusal?: string;
     /** What the automation said of why it does not act. */
     automation?: string;
   }>;
@@ -62,9 +63,12 @@ export async function settle(world: World, withinMs: number): Promise<Settled> {
     const accepted = acceptedMs >= sinceMs && nowMs - acceptedMs < recentMs;
     const found = { nodes: nodes.map(atRest), accepted };
     const isStill = nowMs - changedMs >= withinMs * stillPart && (!nodes.some(isNews) || nowMs - beganMs >= withinMs);
-    if (accepted && isStill && (await automation?.isBusy()) !== true) return { ...found, settled: true };
-    if (nowMs - Math.max(acceptedMs, sinceMs) >= withinMs) return { ...found, accepted: false, settled: true };
-    if (nowMs - beganMs >= withinMs * restlessTimes) return { ...found, settled: false };
+    const isSilent = nowMs - Math.max(acceptedMs, sinceMs) >= withinMs;
+    const isOver = nowMs - beganMs >= withinMs * restlessTimes;
+    if (isOver || (((accepted && isStill) || isSilent) && (await automation?.isBusy()) !== true))
+      return accepted || !isSilent
+        ? { ...found, settled: !isOver }
+        : { ...found, settled: true, refusal: clients.lastRefusal() ?? "no answer" };
     await delay(everyMs, signal);
     if (performance.now() - nowMs > everyMs + haltedMs) [sinceMs, changedMs] = [performance.now(), performance.now()];
   }
@@ -73,13 +77,11 @@ export async function settle(world: World, withinMs: number): Promise<Settled> {
 /** Waits for the rest, and looks at what cannot be seen from outside: who takes writes, and whether any were lost. */
 export async function lookAtRest(workload: Workload, world: World, withinMs: number): Promise<Rest> {
   const settled = await settle(world, withinMs);
-  const refusal = settled.accepted ? undefined : world.clients.lastRefusal();
   const automation = settled.accepted ? undefined : await world.automation?.said();
   return {
     ...settled,
     takeWrites: await takingWrites(settled.nodes, world),
     ...(await lostOf(workload, world, settled)),
-    ...(refusal === undefined ? {} : { refusal }),
     ...(automation === undefined ? {} : { automation }),
   };
 }
@@ -87,10 +89,15 @@ export async function lookAtRest(workload: Workload, world: World, withinMs: num
 /** What is wrong with it. Pure. */
 export function troublesOf(rest: Rest): readonly Trouble[] {
   return [
-    ...(!rest.accepted && candidatesOf(rest).length > 0 ? (["blocked"] as const) : []),
+    ...(isBlocked(rest) ? (["blocked"] as const) : []),
     ...(rest.takeWrites.length > 1 ? (["two-primaries"] as const) : []),
     ...(rest.lost > 0 ? (["lost-writes"] as const) : []),
   ];
+}
+
+/** Nobody takes writes, although somebody could. Pure. */
+export function isBlocked(settled: Settled): boolean {
+  return !settled.accepted && candidatesOf(settled).length > 0;
 }
 
 /** The nodes that nothing is wrong with: they could take writes, or be made to. Pure. */
@@ -101,12 +108,11 @@ export function candidatesOf({ nodes }: Settled): readonly NodeAtRest[] {
 export function restText(rest: Rest): string {
   const lost = rest.lost === 0 ? "" : `; ${rest.lost} of ${rest.acknowledged} acknowledged writes are not there`;
   const both = rest.takeWrites.length < 2 ? "" : `; ${rest.takeWrites.join(" and ")} both take writes`;
-  const refusal = rest.refusal === undefined ? "" : `: ${rest.refusal}`;
-  return `${settledText(rest)}${refusal}${both}${lost}`;
+  return `${settledText(rest)}${both}${lost}`;
 }
 
-export function settledText({ nodes, accepted, settled }: Settled): string {
-  const writes = accepted ? "writes are accepted" : "no write is accepted";
+export function settledText({ nodes, accepted, settled, refusal }: Settled): string {
+  const writes = accepted ? "writes are accepted" : `no write is accepted: ${refusal ?? "no answer"}`;
   return `${settled ? "at rest" : "finds no rest"}: ${nodes.map(nodeText).join("; ")}; ${writes}`;
 }
 

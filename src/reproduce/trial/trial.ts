@@ -9,7 +9,7 @@ import type { Scenario } from "../scenario/schema.ts";
 import { act } from "./act.ts";
 import { startClients, usualSetup } from "./clients.ts";
 import { startPrograms } from "./programs.ts";
-import type { Rest } from "./rest.ts";
+import type { Rest, Settled } from "./rest.ts";
 import type { Moment, TrialResult } from "./result.ts";
 import { observe, type Seen } from "./symptom.ts";
 import type { Means, World } from "./world.ts";
@@ -42,6 +42,7 @@ export async function runTrial(
   const startedMs = performance.now();
   const at = systemClock.now();
   const moments: Moment[] = [];
+  const passed: Settled[] = [];
   const say = (what: string) => void moments.push({ atMs: Math.round(performance.now() - startedMs), what });
   const result = (outcome: TrialResult["outcome"], logs?: string, rest?: Rest): Omit<TrialResult, "sequence"> => ({
     configuration,
@@ -49,6 +50,7 @@ export async function runTrial(
     tookMs: Math.round(performance.now() - startedMs),
     moments,
     at,
+    ...(passed.length === 0 ? {} : { passed }),
     ...(rest === undefined ? {} : { rest }),
     ...(logs === undefined ? {} : { logs }),
   });
@@ -56,7 +58,15 @@ export async function runTrial(
   try {
     lab = await means.makeLab(spec, signal);
     say("the cluster is up");
-    const { shown, seen, rest } = await inLab({ scenario, means, lab, spec, say, signal });
+    const { shown, seen, rest } = await inLab({
+      scenario,
+      means,
+      lab,
+      spec,
+      say,
+      rested: (settled) => passed.push(settled),
+      signal,
+    });
     say(seen);
     const outcome = shown ? "reproduced" : "not-reproduced";
     const logs = await means.keepLogs(lab, outcome);
@@ -77,11 +87,12 @@ type Stage = Readonly<{
   lab: Lab;
   spec: TrialSpec;
   say: World["say"];
+  rested: World["rested"];
   signal: AbortSignal;
 }>;
 
 async function inLab(stage: Stage): Promise<Seen> {
-  const { scenario, means, lab, spec, say, signal } = stage;
+  const { scenario, means, lab, spec, say, rested, signal } = stage;
   await setUp(scenario, lab);
   // What is begun here ends when this block does, the last first: so every promise in it is awaited here.
   await using begun = new AsyncDisposableStack();
@@ -92,7 +103,7 @@ async function inLab(stage: Stage): Promise<Seen> {
   const clients = startClients(scenario.workload, () => lab.clientUrl(), signal);
   begun.defer(() => clients.stop());
 
-  const world: World = { lab, clients, automation, environment, begun, signal, say };
+  const world: World = { lab, clients, automation, environment, begun, signal, say, rested };
   const first = await pollUntil(async () => clients.lastAcceptedMs(), {
     everyMs: 2,
     timeoutMs: Math.max(firstWriteTimeoutMs, scenario.symptom["no-write-for"] ?? 0),

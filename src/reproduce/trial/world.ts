@@ -1,6 +1,7 @@
 import type { Lab } from "../../lab/lab.ts";
 import type { TrialSpec } from "../scenario/configuration.ts";
 import type { Clients } from "./clients.ts";
+import type { Settled } from "./rest.ts";
 
 /** What a trial is carried out with. Composed by the one who starts it: a trial knows no manager and no automation. */
 export type Means = Readonly<{
@@ -33,6 +34,8 @@ export type World = Readonly<{
   /** What ends with the trial is put here. */
   begun: AsyncDisposableStack;
   signal: AbortSignal;
+  /** Records how the cluster was between two actions, where that was waited for. */
+  rested(settled: Settled): void;
   /** Records what happened. */
   say(what: string): void;
 }>;

@@ -30,6 +30,6 @@ export async function automate(lab: Lab): Promise<Automation> {
 function wordsOf(event: Event): readonly string[] {
   const { kind, data } = event as unknown as IncidentEvent;
   if (kind === "incident.noted") return [data.text];
-  if (kind === "incident.plan-proposed") return [`proposed to a person: ${data.title}`];
+  if (kind === "incident.plan-proposed") return [`proposed: ${data.title}`];
   return kind === "incident.plan-ended" ? [`${data.planKind}: ${data.outcome}. ${data.state}`] : [];
 }

@@ -14,7 +14,7 @@ export function liveFinding(
   quietForMs: number,
   file: string | undefined,
 ): Finding {
-  const { rest, faults, trouble, seen, trials } = found;
+  const { rest, faults, trouble, seen, trials, more } = found;
   const evidence: Evidence[] = [{ label: "faults", value: sequenceText(faults) }];
   if (trouble === "blocked")
     for (const node of candidatesOf(rest)) evidence.push({ label: "candidate", value: candidateText(node, cluster) });
@@ -26,6 +26,8 @@ export function liveFinding(
   if (rest.automation !== undefined) evidence.push({ label: "Blackstart", value: rest.automation });
   evidence.push({ label: "state", value: restText(rest) });
   evidence.push({ label: "seen", value: `in ${seen} of ${counted(trials, "trial")} of this sequence` });
+  if (more > 0)
+    evidence.push({ label: "extent", value: `and in ${counted(more, "state")} that these and other faults lead to` });
   if (file !== undefined) evidence.push({ label: "run", value: `blackstart reproduce run ${file}` });
   return {
     code: codes[trouble],
@@ -94,7 +96,7 @@ export function liveJson(
 }
 
 function findingJson({ found, file }: Readonly<{ found: LiveFinding; file: string | null }>): JsonObject {
-  const { rest, faults, seen, trials } = found;
+  const { rest, faults, seen, trials, more } = found;
   const candidates = candidatesOf(rest).map(({ name, role, manager }) => ({
     name,
     role,
@@ -107,6 +109,7 @@ function findingJson({ found, file }: Readonly<{ found: LiveFinding; file: strin
     state: rest as unknown as JsonObject,
     seen,
     trials,
+    more,
     scenario: file,
   };
 }

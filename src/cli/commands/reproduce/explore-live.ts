@@ -40,7 +40,7 @@ const usual = { faults: "1", states: "1000", repeats: 3, standbys: ["synchronous
 
 /** The shortest with which Patroni works (see its rule in the lab): the question is where it ends, not how fast. */
 const shortTimes = { ttl: 7, loopWait: 1, retryTimeout: 3 };
-const streamingQuietMs = 15_000;
+const streamingQuietMs = 20_000;
 
 /** The clusters that the lab itself has to be asked about; undefined: there is a scheduler that can be asked. */
 export async function liveClusterOf(

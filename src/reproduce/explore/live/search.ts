@@ -19,10 +19,13 @@ export type LiveExploration = Readonly<{
   ended?: "interrupted" | "states" | "trials";
 }>;
 
+/** What came of a sequence; `after`: it was blocked already when it had come so far. */
+export type TriedOut = Readonly<{ rest: Rest; after?: number }> | Readonly<{ why: string }>;
+
 export type LiveSearchOptions = Readonly<{
   tried: Tried;
   /** Carries out a sequence on a fresh cluster. Throws when it is aborted. */
-  tryOut(faults: readonly Step[]): Promise<Readonly<{ rest: Rest }> | Readonly<{ why: string }>>;
+  tryOut(faults: readonly Step[]): Promise<TriedOut>;
   faultsMax: number;
   statesMax: number;
   trialsMax: number;
@@ -63,7 +66,7 @@ export async function searchLive(options: LiveSearchOptions): Promise<LiveExplor
       const key = stateKey(result.rest, tried.manager);
       if (known.has(key)) continue;
       known.add(key);
-      const state = { rest: result.rest, faults };
+      const state = { rest: result.rest, faults: faults.slice(0, result.after) };
       reached.push(state);
       options.onReached?.(state);
       if (troublesOf(result.rest).length === 0) frontier.push(state);

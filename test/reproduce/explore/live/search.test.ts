@@ -1,0 +1,204 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { RoleNow } from "../../../../src/lab/lab.ts";
+import { sequenceText, type Step, stepsFrom, type Tried } from "../../../../src/reproduce/explore/live/faults.ts";
+import { type LiveSearchOptions, searchLive } from "../../../../src/reproduce/explore/live/search.ts";
+import { stateKey } from "../../../../src/reproduce/explore/live/state.ts";
+import { candidatesOf, type Rest, troublesOf } from "../../../../src/reproduce/trial/rest.ts";
+import { restOf } from "./resting.ts";
+
+const streaming: Tried = { manager: "streaming", proxied: false };
+const patroni: Tried = { manager: "patroni", proxied: false };
+
+describe("what is wrong with a cluster at rest", () => {
+  const table: readonly [rest: Rest, troubles: readonly string[], candidates: readonly string[]][] = [
+    [restOf(["primary", "asynchronous"]), [], ["pg1", "pg2"]],
+    [restOf(["down", "standby"]), ["blocked"], ["pg2"]],
+    [restOf(["primary", "silent"], { accepted: false }), ["blocked"], ["pg1"]],
+    [restOf(["down", "silent"]), [], []],
+    [restOf(["primary", "primary"]), ["two-primaries"], ["pg1", "pg2"]],
+    [restOf(["primary", "primary"], { takeWrites: ["pg2"] }), [], ["pg1", "pg2"]],
+    [restOf(["down", "primary"], { lost: 3 }), ["lost-writes"], ["pg2"]],
+  ];
+  for (const [rest, troubles, candidates] of table)
+    it(`${rest.nodes.map(({ role }) => role).join(", ")}: ${troubles.join() || "nothing"}`, () => {
+      assert.deepEqual(troublesOf(rest), troubles);
+      assert.deepEqual(
+        candidatesOf(rest).map(({ name }) => name),
+        candidates,
+      );
+    });
+
+  it("a node whose network is cut could not take anybody's writes", () => {
+    const rest = restOf(["down", "standby"]);
+    const cut = { ...rest, nodes: rest.nodes.map((node) => ({ ...node, network: "cut" as const })) };
+    assert.deepEqual(troublesOf(cut), []);
+  });
+});
+
+describe("what may happen next", () => {
+  const texts = (rest: Rest, tried: Tried) => stepsFrom(rest, tried).map((step) => sequenceText([step]));
+
+  it("anything to a node that is well, and of nodes that are alike to one", () => {
+    assert.deepEqual(texts(restOf(["primary", "asynchronous", "asynchronous"]), streaming), [
+      "pg1 is killed",
+      "pg1 hangs",
+      "pg2 is killed",
+      "pg2 hangs",
+    ]);
+  });
+
+  it("to one that is broken only that it is mended", () => {
+    assert.deepEqual(texts(restOf(["down", "silent"]), streaming), ["pg1 is started again", "pg2 goes on"]);
+    assert.deepEqual(texts(restOf(["down"]), patroni), ["pg1 is switched on again"]);
+  });
+
+  it("the network only where there is a proxy", () => {
+    assert.deepEqual(texts(restOf(["primary"]), { ...patroni, proxied: true }), [
+      "pg1 is switched off",
+      "pg1 is killed",
+      "pg1 hangs",
+      "pg1 is cut off",
+      "pg1 is in a black hole",
+    ]);
+    const rest = restOf(["primary"]);
+    const hole = { ...rest, nodes: rest.nodes.map((node) => ({ ...node, network: "black-hole" as const })) };
+    assert.deepEqual(texts(hole, { ...patroni, proxied: true }), ["pg1 is out of the black hole"]);
+  });
+});
+
+describe("one state or two", () => {
+  const same = (one: Rest, other: Rest, { manager }: Tried) => stateKey(one, manager) === stateKey(other, manager);
+
+  it("nodes that were made alike may change places", () => {
+    const [one, other] = [restOf(["primary", "down", "asynchronous"]), restOf(["primary", "asynchronous", "down"])];
+    assert.ok(same(one, other, streaming));
+  });
+
+  it("the node that was made the primary is like no standby, but for Patroni", () => {
+    const [one, other] = [restOf(["down", "primary"]), restOf(["primary", "down"])];
+    assert.ok(!same(one, other, streaming));
+    assert.ok(same(one, other, patroni));
+  });
+
+  it("what clients, manager and network make of it tells them apart", () => {
+    const rest = restOf(["primary", "down"]);
+    const differing: readonly Rest[] = [
+      { ...rest, accepted: false },
+      { ...rest, lost: 1 },
+      { ...rest, nodes: rest.nodes.map((node) => ({ ...node, network: "cut" })) },
+      { ...rest, nodes: rest.nodes.map((node) => ({ ...node, manager: { role: "primary", words: "leader" } })) },
+    ];
+    for (const other of differing) assert.ok(!same(rest, other, patroni), JSON.stringify(other));
+  });
+});
+
+/** A cluster of three that fails over to the next node that is up; with `stuck`, never when that is the last. */
+function model(faults: readonly Step[], stuck: boolean): Rest {
+  const off = new Set<string>();
+  for (const { kind, node } of faults) kind === "break" ? off.add(node) : off.delete(node);
+  const up = ["pg1", "pg2", "pg3"].filter((name) => !off.has(name));
+  const [primary] = stuck && up.length === 1 ? [] : up;
+  const roles = ["pg1", "pg2", "pg3"].map(
+    (name): RoleNow => (off.has(name) ? "down" : name === primary ? "primary" : "standby"),
+  );
+  return restOf(roles);
+}
+
+function searching(given: Partial<LiveSearchOptions> & { stuck?: boolean } = {}) {
+  const tried: string[] = [];
+  const options: LiveSearchOptions = {
+    tried: patroni,
+    tryOut: async (faults) => {
+      tried.push(sequenceText(faults));
+      return { rest: model(faults, given.stuck === true) };
+    },
+    faultsMax: 3,
+    statesMax: 100,
+    trialsMax: 1000,
+    jobs: 2,
+    signal: new AbortController().signal,
+    ...given,
+  };
+  return { tried, found: searchLive(options) };
+}
+
+describe("the search", () => {
+  it("finds every state, each by a shortest sequence, and extends none twice", async () => {
+    const { found, tried } = searching();
+    const { reached, trials, ended, depth } = await found;
+    // All up, one off, two off, all off: who is who does not matter.
+    assert.deepEqual(
+      reached.map(({ faults }) => faults.length),
+      [0, 1, 2, 3],
+    );
+    assert.equal(new Set(tried).size, tried.length, "no sequence is tried twice");
+    assert.equal(trials, tried.length);
+    assert.deepEqual([ended, depth], [undefined, 3]);
+  });
+
+  it("shows the shortest sequence into trouble, and does not go on from there", async () => {
+    const { found, tried } = searching({ stuck: true });
+    const { reached } = await found;
+    const blocked = reached.filter(({ rest }) => troublesOf(rest).includes("blocked"));
+    assert.deepEqual(
+      blocked.map(({ faults }) => faults.map(({ kind }) => kind)),
+      [["break", "break"]],
+    );
+    const [first] = blocked;
+    const into = sequenceText(first?.faults ?? []);
+    assert.ok(tried.includes(into));
+    assert.deepEqual(
+      tried.filter((text) => text.startsWith(`${into}, then`)),
+      [],
+    );
+  });
+
+  it("ends at its limits, and says which", async () => {
+    const few = await searching({ trialsMax: 3 }).found;
+    assert.deepEqual([few.ended, few.trials], ["trials", 3]);
+    const small = await searching({ statesMax: 2 }).found;
+    assert.deepEqual([small.ended, small.reached.length], ["states", 2]);
+  });
+
+  it("tells what it had when it is interrupted", async () => {
+    const abort = new AbortController();
+    const { found } = searching({
+      jobs: 1,
+      signal: abort.signal,
+      tryOut: async (faults) => {
+        if (faults.length === 2) abort.abort(new Error("Ctrl-C"));
+        abort.signal.throwIfAborted();
+        return { rest: model(faults, false) };
+      },
+    });
+    const { reached, ended } = await found;
+    assert.deepEqual([reached.length, ended], [2, "interrupted"]);
+  });
+
+  it("tells of a sequence that could not be carried out, and goes on with the others", async () => {
+    const { found } = searching({
+      faultsMax: 1,
+      tryOut: async (faults) =>
+        faults[0]?.fault === "stop" ? { why: "no such process" } : { rest: model(faults, false) },
+    });
+    const { failed, reached } = await found;
+    assert.deepEqual(
+      failed.map(({ faults, why }) => [sequenceText(faults), why]),
+      [
+        ["pg1 hangs", "no such process"],
+        ["pg2 hangs", "no such process"],
+      ],
+    );
+    assert.equal(reached.length, 2);
+  });
+
+  it("ends with an error that is not of the abort", async () => {
+    const { found } = searching({
+      tryOut: async () => {
+        throw new Error("no PostgreSQL");
+      },
+    });
+    await assert.rejects(found, /no PostgreSQL/);
+  });
+});
