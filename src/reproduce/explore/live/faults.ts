@@ -1,8 +1,8 @@
 import type { NodeAtRest, Rest } from "../../trial/rest.ts";
 import { nodeKey } from "./state.ts";
 
-/** One fault that is done to a node, or taken back. */
-export type Step = Readonly<{ kind: "break" | "heal"; fault: string; node: string }>;
+/** One fault that is done, or taken back. `on` as in a scenario; undefined: on every node where there is something to mend. */
+export type Step = Readonly<{ kind: "break" | "heal"; fault: string; on?: string }>;
 
 /** The clusters in which the lab itself is asked. */
 export type LiveManager = "streaming" | "patroni";
@@ -80,15 +80,20 @@ export function stepsFrom(rest: Rest, tried: Tried): readonly Step[] {
 /** Every step that there can be, for the scenario that all trials are part of. Pure. */
 export function allSteps(nodes: readonly string[], tried: Tried): readonly Step[] {
   const faults = triedFaults(tried);
-  return nodes.flatMap((node) =>
-    faults.flatMap(({ fault }) => (["break", "heal"] as const).map((kind) => ({ kind, fault, node }))),
-  );
+  const places = tried.manager === "patroni" ? Object.keys(rolesInWords) : nodes;
+  return [
+    ...places.flatMap((on) => faults.map(({ fault }): Step => ({ kind: "break", fault, on }))),
+    ...faults.flatMap(({ fault }): readonly Step[] =>
+      tried.manager === "patroni" ? [{ kind: "heal", fault }] : nodes.map((on) => ({ kind: "heal", fault, on })),
+    ),
+  ];
 }
 
-/** `pg1 is switched off` */
-export function stepText({ kind, fault, node }: Step): string {
+/** `pg1 hangs`, `the primary is switched off` */
+export function stepText({ kind, fault, on }: Step): string {
   const words = table.find((each) => each.fault === fault);
-  return `${node} ${(kind === "break" ? words?.done : words?.undone) ?? `${kind} ${fault}`}`;
+  const who = on === undefined ? `whoever ${words?.done}` : (rolesInWords[on] ?? on);
+  return `${who} ${(kind === "break" ? words?.done : words?.undone) ?? `${kind} ${fault}`}`;
 }
 
 export function sequenceText(steps: readonly Step[]): string {
@@ -98,9 +103,28 @@ export function sequenceText(steps: readonly Step[]): string {
 function stepsOn(node: NodeAtRest, tried: Tried): readonly Step[] {
   const faults = triedFaults(tried);
   const condition = conditionOf(node);
-  if (condition === "well") return faults.map(({ fault }) => ({ kind: "break", fault, node: node.name }));
+  const on = placeOf(node, tried.manager);
+  if (condition === "well")
+    return on === undefined ? [] : faults.map(({ fault }): Step => ({ kind: "break", fault, on }));
   const mended = faults.find(({ leaves }) => leaves === condition);
-  return mended === undefined ? [] : [{ kind: "heal", fault: mended.fault, node: node.name }];
+  if (mended === undefined) return [];
+  return [{ kind: "heal", fault: mended.fault, ...(tried.manager === "patroni" ? {} : { on: node.name }) }];
+}
+
+const rolesInWords: Readonly<Record<string, string>> = {
+  "one-primary": "the primary",
+  "one-synchronous": "a synchronous standby",
+  "one-asynchronous": "an asynchronous standby",
+};
+
+/**
+ * How a node is named so that the same is meant in every trial. Patroni chooses anew each time who of the standbys is
+ * synchronous: there it is the role that counts.
+ */
+function placeOf({ name, role }: NodeAtRest, manager: LiveManager): string | undefined {
+  if (manager !== "patroni") return name;
+  const place = `one-${role}`;
+  return place in rolesInWords ? place : undefined;
 }
 
 function triedFaults({ manager, proxied }: Tried): readonly Explored[] {

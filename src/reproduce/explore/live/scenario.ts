@@ -80,7 +80,12 @@ function written(
     factors: faults.map((step, index) => {
       const { fault, heal, on, settled, id } = factorOf(step, index + 1, quietForMs);
       const what = fault === undefined ? { heal } : { fault };
-      return { id, ...what, on, ...(settled === undefined ? {} : { settled: durationText(settled) }) };
+      return {
+        id,
+        ...what,
+        ...(on === undefined ? {} : { on }),
+        ...(settled === undefined ? {} : { settled: durationText(settled) }),
+      };
     }),
     symptom: { "at-rest": [...troubles], within: durationText(quietForMs) },
   };
@@ -88,16 +93,16 @@ function written(
 
 /** Before the first one the cluster is as it was made: that was at rest. */
 function factorOf(step: Step, place: number, quietForMs: number): Factor {
-  const { kind, fault, node } = step;
+  const { kind, fault, on } = step;
   return {
     id: idOf(step, place),
     ...(kind === "break" ? { fault } : { heal: fault }),
-    on: node,
+    ...(on === undefined ? {} : { on }),
     ...(place === 1 ? {} : { settled: quietForMs }),
     needs: [],
   };
 }
 
-function idOf({ kind, fault, node }: Step, place: number): string {
-  return `${place}-${kind === "break" ? "" : "heal-"}${fault}-${node}`;
+function idOf({ kind, fault, on }: Step, place: number): string {
+  return [place, ...(kind === "break" ? [] : ["heal"]), fault, ...(on === undefined ? [] : [on])].join("-");
 }

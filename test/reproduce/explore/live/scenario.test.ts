@@ -23,9 +23,9 @@ const clusters: readonly LiveCluster[] = [
 ];
 
 const sequence: readonly Step[] = [
-  { kind: "break", fault: "kill", node: "pg2" },
-  { kind: "break", fault: "stop", node: "pg1" },
-  { kind: "heal", fault: "stop", node: "pg1" },
+  { kind: "break", fault: "kill", on: "pg2" },
+  { kind: "break", fault: "stop", on: "pg1" },
+  { kind: "heal", fault: "stop", on: "pg1" },
 ];
 
 describe("a sequence of faults as a scenario", () => {

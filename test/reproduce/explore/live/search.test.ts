@@ -50,20 +50,22 @@ describe("what may happen next", () => {
 
   it("to one that is broken only that it is mended", () => {
     assert.deepEqual(texts(restOf(["down", "silent"]), streaming), ["pg1 is started again", "pg2 goes on"]);
-    assert.deepEqual(texts(restOf(["down"]), patroni), ["pg1 is switched on again"]);
+    assert.deepEqual(texts(restOf(["down", "down"]), patroni), ["whoever is switched off is switched on again"]);
   });
 
   it("the network only where there is a proxy", () => {
     assert.deepEqual(texts(restOf(["primary"]), { ...patroni, proxied: true }), [
-      "pg1 is switched off",
-      "pg1 is killed",
-      "pg1 hangs",
-      "pg1 is cut off",
-      "pg1 is in a black hole",
+      "the primary is switched off",
+      "the primary is killed",
+      "the primary hangs",
+      "the primary is cut off",
+      "the primary is in a black hole",
     ]);
     const rest = restOf(["primary"]);
     const hole = { ...rest, nodes: rest.nodes.map((node) => ({ ...node, network: "black-hole" as const })) };
-    assert.deepEqual(texts(hole, { ...patroni, proxied: true }), ["pg1 is out of the black hole"]);
+    assert.deepEqual(texts(hole, { ...patroni, proxied: true }), [
+      "whoever is in a black hole is out of the black hole",
+    ]);
   });
 });
 
@@ -95,14 +97,20 @@ describe("one state or two", () => {
 
 /** A cluster of three that fails over to the next node that is up; with `stuck`, never when that is the last. */
 function model(faults: readonly Step[], stuck: boolean): Rest {
+  const names = ["pg1", "pg2", "pg3"];
   const off = new Set<string>();
-  for (const { kind, node } of faults) kind === "break" ? off.add(node) : off.delete(node);
-  const up = ["pg1", "pg2", "pg3"].filter((name) => !off.has(name));
-  const [primary] = stuck && up.length === 1 ? [] : up;
-  const roles = ["pg1", "pg2", "pg3"].map(
-    (name): RoleNow => (off.has(name) ? "down" : name === primary ? "primary" : "standby"),
-  );
-  return restOf(roles);
+  const rest = () => {
+    const up = names.filter((name) => !off.has(name));
+    const [primary] = stuck && up.length === 1 ? [] : up;
+    const standby = primary === undefined ? "standby" : "asynchronous";
+    return restOf(names.map((name): RoleNow => (off.has(name) ? "down" : name === primary ? "primary" : standby)));
+  };
+  for (const { kind, on } of faults) {
+    const hit = rest().nodes.find(({ role }) => on === `one-${role}`);
+    if (kind === "heal") off.clear();
+    else if (hit !== undefined) off.add(hit.name);
+  }
+  return rest();
 }
 
 function searching(given: Partial<LiveSearchOptions> & { stuck?: boolean } = {}) {
@@ -186,8 +194,8 @@ describe("the search", () => {
     assert.deepEqual(
       failed.map(({ faults, why }) => [sequenceText(faults), why]),
       [
-        ["pg1 hangs", "no such process"],
-        ["pg2 hangs", "no such process"],
+        ["the primary hangs", "no such process"],
+        ["an asynchronous standby hangs", "no such process"],
       ],
     );
     assert.equal(reached.length, 2);
