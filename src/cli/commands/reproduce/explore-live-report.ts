@@ -39,7 +39,8 @@ export function liveFinding(
   };
 }
 
-export function liveSummary(report: LiveReport, faultsMax: number): readonly string[] {
+/** @param interrupted also where only the repeating of what was found was */
+export function liveSummary(report: LiveReport, faultsMax: number, interrupted: boolean): readonly string[] {
   const { reached, trials, seconds, findings, failed, ended } = report;
   const rate = `${counted(trials, "trial")} in ${durationText(seconds * 1000)}, ${perSecond(report)} states a second`;
   const reach = `${counted(reached.length, "state")} within ${counted(faultsMax, "fault")}; ${rate}.`;
@@ -51,10 +52,9 @@ export function liveSummary(report: LiveReport, faultsMax: number): readonly str
     );
   for (const { faults } of unsettled) lines.push(`Roles keep changing after: ${sequenceText(faults)}.`);
   for (const { faults, why } of failed) lines.push(`Could not be carried out: ${sequenceText(faults)}. ${why}`);
-  if (ended !== undefined)
-    lines.push(
-      `${ended === "interrupted" ? "Interrupted" : `Stopped early: --${ended} was reached`}. What is not listed was not ruled out; what was tried is remembered.`,
-    );
+  const why = interrupted ? "Interrupted" : `Stopped early: --${ended} was reached`;
+  const left = ended === undefined ? "Not all that was found was repeated" : "What is not listed was not ruled out";
+  if (interrupted || ended !== undefined) lines.push(`${why}. ${left}; the trials are kept, and not made again.`);
   return lines;
 }
 

@@ -80,7 +80,7 @@ export async function exploreLiveCommand(
   });
   if (options.lab !== undefined && options.manager === undefined)
     out.progress(`The lab ${options.lab} is not touched: clusters made like it are, one for each sequence of faults.`);
-  const progress = liveProgress(context, quietForMs);
+  const progress = liveProgress(context);
   const report = await exploreLive({
     tried: cluster,
     trials: (configuration) => reproduction.trials(configuration),
@@ -100,7 +100,7 @@ export async function exploreLiveCommand(
     if (index > 0) out.text("");
     out.finding(liveFinding(found, cluster, quietForMs, files[index]));
   }
-  out.text(...liveSummary(report, faultsMax));
+  out.text(...liveSummary(report, faultsMax, signal.aborted));
   const isWhole = report.ended === undefined && report.failed.length === 0;
   return {
     exitCode: report.findings.length > 0 ? 1 : isWhole ? 0 : 4,
@@ -142,29 +142,24 @@ function usualQuietMs({ times }: LiveCluster): number {
   return 2 * 1000 * (times.ttl + times.loopWait + times.retryTimeout);
 }
 
-function liveProgress({ out }: CommandContext, quietForMs: number) {
+/** What is under way, in a line that is written over; what stays are the troubles, as they are found. */
+function liveProgress({ out }: CommandContext) {
   const line = out.liveLine();
   const startedMs = performance.now();
-  let [trials, states, levelSaid] = [0, 0, -1];
-  const show = (now: string) =>
-    line.show(
-      `  … ${durationText(performance.now() - startedMs)}  ${counted(trials, "trial")} begun, ${counted(states, "state")}; now: ${now}`,
-    );
+  let [begun, level, states] = [0, -1, 0];
+  const show = (what: string) =>
+    line.show(`  … ${durationText(performance.now() - startedMs)}  ${counted(states, "state")}; ${what}`);
   return {
     onBegin(faults: Reached["faults"], of: number) {
-      if (faults.length > levelSaid) {
-        levelSaid = faults.length;
-        if (levelSaid > 0) line.say(`  ${counted(of, "sequence")} of ${counted(levelSaid, "fault")}`);
-      }
-      trials += 1;
-      show(faults.length === 0 ? "no fault at all" : sequenceText(faults));
+      if (faults.length > level) [begun, level] = [0, faults.length];
+      begun += 1;
+      show(`${begun} of ${of} with ${counted(level, "fault")}: ${level === 0 ? "none" : sequenceText(faults)}`);
     },
     onReached({ rest, faults }: Reached) {
       states += 1;
       for (const trouble of troublesOf(rest)) line.say(`  ● ${trouble} after: ${sequenceText(faults)}`);
     },
-    onRepeat: (faults: Reached["faults"]) =>
-      show(`once more (no write for ${durationText(quietForMs)}): ${sequenceText(faults)}`),
+    onRepeat: (faults: Reached["faults"]) => show(`once more: ${sequenceText(faults)}`),
     end: () => line.end(),
   };
 }

@@ -11,25 +11,41 @@ import {
 import { allFactors, trialSpec } from "../../../../src/reproduce/scenario/configuration.ts";
 import { parseScenario } from "../../../../src/reproduce/scenario/load.ts";
 
-const clusters: readonly LiveCluster[] = [
-  { manager: "streaming", standbys: ["synchronous", "asynchronous"], proxied: true, automation: "blackstart" },
-  {
-    manager: "patroni",
-    standbys: ["asynchronous"],
-    proxied: false,
-    automation: "none",
-    times: { ttl: 7, loopWait: 1, retryTimeout: 3 },
-  },
-];
+const streaming: LiveCluster = {
+  manager: "streaming",
+  standbys: ["synchronous", "asynchronous"],
+  proxied: true,
+  automation: "blackstart",
+};
+const patroni: LiveCluster = {
+  manager: "patroni",
+  standbys: ["asynchronous"],
+  proxied: false,
+  automation: "none",
+  times: { ttl: 7, loopWait: 1, retryTimeout: 3 },
+};
 
-const sequence: readonly Step[] = [
-  { kind: "break", fault: "kill", on: "pg2" },
-  { kind: "break", fault: "stop", on: "pg1" },
-  { kind: "heal", fault: "stop", on: "pg1" },
+const sequences: readonly (readonly [LiveCluster, readonly Step[]])[] = [
+  [
+    streaming,
+    [
+      { kind: "break", fault: "kill", on: "pg2" },
+      { kind: "break", fault: "stop", on: "pg1" },
+      { kind: "heal", fault: "stop", on: "pg1" },
+    ],
+  ],
+  [
+    patroni,
+    [
+      { kind: "break", fault: "kill", on: "one-synchronous" },
+      { kind: "break", fault: "stop", on: "one-primary" },
+      { kind: "heal", fault: "stop" },
+    ],
+  ],
 ];
 
 describe("a sequence of faults as a scenario", () => {
-  for (const cluster of clusters) {
+  for (const [cluster, sequence] of sequences) {
     it(`that is written to a file is the trial that found it: ${cluster.manager}`, () => {
       const all = liveScenario(cluster, 22_000);
       const text = sequenceScenario(cluster, 22_000, sequence, "blocked", "Found.");
@@ -64,7 +80,6 @@ describe("a sequence of faults as a scenario", () => {
   }
 
   it("of another quiet time or another cluster is another scenario: its trials are not mistaken for these", () => {
-    const [streaming, patroni] = clusters as [LiveCluster, LiveCluster];
     const texts = [
       liveScenario(streaming, 1000),
       liveScenario(streaming, 2000),
