@@ -63,6 +63,7 @@ describe("a sequence of faults as a scenario", () => {
         ],
       );
       assert.deepEqual([written.cluster, written.patroni], [tried.cluster, tried.patroni]);
+      assert.deepEqual(tried.patroni, cluster.times === undefined ? {} : { ttl: 7, loop_wait: 1, retry_timeout: 3 });
       assert.deepEqual(alone.symptom, { "at-rest": ["blocked"], within: 22_000 });
     });
 

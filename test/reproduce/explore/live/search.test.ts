@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { RoleNow } from "../../../../src/lab/lab.ts";
+import { groupsOf } from "../../../../src/reproduce/explore/live/explore.ts";
 import { sequenceText, type Step, stepsFrom, type Tried } from "../../../../src/reproduce/explore/live/faults.ts";
 import { type LiveSearchOptions, searchLive } from "../../../../src/reproduce/explore/live/search.ts";
 import { stateKey } from "../../../../src/reproduce/explore/live/state.ts";
@@ -201,6 +202,22 @@ describe("the search", () => {
     assert.equal(reached.length, 2);
   });
 
+  it("takes what was blocked on its way for the state that it is, of the faults so far", async () => {
+    const { found } = searching({
+      faultsMax: 2,
+      tryOut: async (faults) =>
+        faults.length === 2
+          ? { rest: restOf(["standby", "standby", "down"]), after: 1 }
+          : { rest: model(faults, false) },
+    });
+    const { reached } = await found;
+    const blocked = reached.filter(({ rest }) => troublesOf(rest).length > 0);
+    assert.deepEqual(
+      blocked.map(({ faults }) => faults.length),
+      [1],
+    );
+  });
+
   it("ends with an error that is not of the abort", async () => {
     const { found } = searching({
       tryOut: async () => {
@@ -208,5 +225,51 @@ describe("the search", () => {
       },
     });
     await assert.rejects(found, /no PostgreSQL/);
+  });
+});
+
+describe("what is told of the states in trouble", () => {
+  const [kill, stop, other]: readonly Step[] = [
+    { kind: "break", fault: "kill", on: "pg1" },
+    { kind: "break", fault: "stop", on: "pg2" },
+    { kind: "break", fault: "stop", on: "pg3" },
+  ];
+  const blocked = restOf(["down", "standby"]);
+  const lost = restOf(["primary", "asynchronous"], { lost: 1 });
+  const sequences = (reached: readonly (readonly [Rest, ...(Step | undefined)[]])[]) =>
+    groupsOf(reached.map(([rest, ...faults]) => ({ rest, faults: faults.filter((step) => step !== undefined) }))).map(
+      ({ trouble, state: { faults }, more }) => [trouble, faults.length, more],
+    );
+
+  it("nothing of those that are well", () => {
+    assert.deepEqual(sequences([[restOf(["primary"]), kill]]), []);
+  });
+
+  it("the same faults with others between them once, by the shortest", () => {
+    assert.deepEqual(
+      sequences([
+        [blocked, kill, stop],
+        [blocked, kill, other, stop],
+        [blocked, other, kill, stop],
+      ]),
+      [["blocked", 2, 2]],
+    );
+  });
+
+  it("another order, other faults and another trouble for themselves", () => {
+    assert.deepEqual(
+      sequences([
+        [blocked, kill, stop],
+        [blocked, stop, kill],
+        [blocked, kill, other],
+        [lost, kill, other, stop],
+      ]),
+      [
+        ["blocked", 2, 0],
+        ["blocked", 2, 0],
+        ["blocked", 2, 0],
+        ["lost-writes", 3, 0],
+      ],
+    );
   });
 });
