@@ -1,4 +1,5 @@
 import type { Instant } from "../base/time.ts";
+import type { NetworkState } from "./proxy/network.ts";
 
 /** What manages failover in a lab; `streaming`: nobody. */
 export type ManagerName = "streaming" | "patroni" | "pacemaker";
@@ -105,6 +106,8 @@ export type NodeStatus = Readonly<{
   role: RoleNow;
   /** Left out where the manager says nothing, or there is none. */
   manager?: Opinion;
+  /** Left out where it is open. */
+  network?: NetworkState;
   /** The command line that leads into its own machine, where it has one that is on. */
   inside?: string;
   /** Of every process of the node, the manager's too. */

@@ -35,12 +35,14 @@ async function nodesOf(record: LabRecord): Promise<readonly NodeStatus[]> {
   return record.nodes.map((node) => {
     const opinion = opinions[node.name];
     const inside = ways[node.name];
+    const network = manager.networkOf(record, node) ?? "open";
     return {
       name: node.name,
       port: node.port,
       madeAs: node.role,
       role: roles[node.name] ?? "down",
       ...(opinion === undefined ? {} : { manager: opinion }),
+      ...(network === "open" ? {} : { network }),
       ...(inside === undefined ? {} : { inside }),
       pids: manager.processesOf(record, node).map(({ pid }) => pid),
     };

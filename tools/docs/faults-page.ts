@@ -14,7 +14,7 @@ does not show within ten seconds is an error. \`blackstart lab heal <fault>\` ta
 Without a fault, each lists those there are.
 
 \`--on\` says where: a node by its name (\`pg2\`), or by what it is now: \`primary\`, \`sync\`, \`async\`, \`standby\` (all of them),
-\`one-standby\`, \`every\`. Behind a dot stands a process, by the role that PostgreSQL shows in \`ps\`: \`primary.checkpointer\`,
+\`one-standby\`, \`every\`; \`one-primary\`, \`one-synchronous\`, \`one-asynchronous\`: the first whose server answers as that. Behind a dot stands a process, by the role that PostgreSQL shows in \`ps\`: \`primary.checkpointer\`,
 \`async.walreceiver\`, \`pg2.startup\`, \`primary.all\`. Roles: ${processRoles.map((role) => `\`${role}\``).join(", ")}.
 A role of which there are several (\`walsender\`, \`client-backend\`) means all of them.
 

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { Act } from "../command.ts";
 import type { CaptureOptions } from "./reproduce/capture.ts";
 import type { ExchangeOptions } from "./reproduce/chaos-toolkit.ts";
@@ -67,12 +67,33 @@ function addExplore(reproduce: Command, act: Act): void {
   act(
     reproduce
       .command("explore")
-      .description("the faults after which Pacemaker would leave no primary, and the repair (--lab: of that lab)")
+      .description("the faults after which nobody would take writes; of Pacemaker with the repair (--lab: of that lab)")
       .option("--cib <file>", "what `cibadmin --query` or `crm configure show` prints")
-      .option("--faults <count>", "at most so many faults in sequence", "3")
-      .option("--states <count>", "stop after so many states", "20000")
-      .option("--confirm", "run each finding, and its repair, in labs with a live Pacemaker")
-      .option("--out <folder>", "with --confirm: write the scenarios here (default: with the reproductions)"),
+      .option("--faults <count>", "at most so many faults in sequence (default: 3; by trials: 1)")
+      .option("--states <count>", "stop after so many states (default: 20000; by trials: 1000)")
+      .addOption(
+        new Option("--manager <manager>", "by trials, each on a fresh cluster with this manager").choices([
+          "streaming",
+          "patroni",
+          "pacemaker",
+        ]),
+      )
+      .addOption(
+        new Option(
+          "--automation <who>",
+          "by trials: who acts besides the manager (default: blackstart where nobody else fails over)",
+        ).choices(["none", "blackstart"]),
+      )
+      .option("--proxied", "by trials: cut the network of nodes, too")
+      .option(
+        "--quiet-for <duration>",
+        "by trials: so long without a write is an outage (default: by the manager's times)",
+      )
+      .option("--trials <count>", "by trials: stop after so many", "500")
+      .option("--jobs <count>", "by trials: so many at once", "1")
+      .option("--confirm", "run each finding in Pacemaker's scheduler, and its repair, in labs with a live Pacemaker")
+      .option("--out <folder>", "with --confirm and by trials: write the scenarios of the findings here")
+      .option("--fresh", "by trials: begin anew, whatever trials are known"),
     async (context, options: ExploreOptions) =>
       (await import("./reproduce/explore.ts")).exploreCommand(context, options),
   );

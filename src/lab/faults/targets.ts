@@ -1,6 +1,8 @@
 import { BlackstartError } from "../../base/error.ts";
 import { didYouMean } from "../../base/nearest.ts";
+import type { RoleNow } from "../lab.ts";
 import type { LabRecord, NodeRecord } from "../record.ts";
+import { rolesNow } from "../roles-now.ts";
 import { isRunning, isStandby } from "../servers.ts";
 import type { Fault } from "./fault.ts";
 import { primariesOf, standbysOf } from "./roles.ts";
@@ -20,6 +22,9 @@ const selectors: Readonly<Record<string, Selector>> = {
   synchronous: (lab) => standbysOf(lab, "synchronous"),
   async: (lab) => standbysOf(lab, "asynchronous"),
   asynchronous: (lab) => standbysOf(lab, "asynchronous"),
+  "one-primary": oneThatAnswersAs("primary"),
+  "one-synchronous": oneThatAnswersAs("synchronous"),
+  "one-asynchronous": oneThatAnswersAs("asynchronous"),
   standby: (lab) => lab.nodes.filter((node) => isRunning(node) && isStandby(node)),
   "one-standby": async (lab) =>
     [...(await standbysOf(lab, "asynchronous")), ...(await standbysOf(lab, "synchronous"))].slice(0, 1),
@@ -28,6 +33,14 @@ const selectors: Readonly<Record<string, Selector>> = {
 
 /** The names by which a node can be aimed at for what it is now. */
 export const roles: readonly string[] = Object.keys(selectors);
+
+/** Not one that hangs: another may have become in the meantime what it was. */
+function oneThatAnswersAs(role: RoleNow): Selector {
+  return async (lab) => {
+    const roles = await rolesNow(lab);
+    return lab.nodes.filter(({ name }) => roles[name] === role).slice(0, 1);
+  };
+}
 
 export async function aimAt(lab: LabRecord, fault: Fault, said: string | undefined): Promise<Aim> {
   const expression = said ?? fault.on;

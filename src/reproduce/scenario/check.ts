@@ -40,6 +40,7 @@ function checkAction(action: Mapping, path: Path, report: Report): void {
   onlyWith(action, "on", ["fault", "heal", "sql"], path, report);
   onlyWith(action, "with", ["fault"], path, report);
   onlyWith(action, "after", actionKinds, path, report);
+  onlyWith(action, "settled", actionKinds, path, report);
   for (const key of ["fault", "heal"] as const) {
     const name = text(action[key]);
     const names = faults.filter((fault) => key === "fault" || fault.heal !== undefined).map((fault) => fault.name);
@@ -80,8 +81,12 @@ function checkSymptom(data: Mapping, report: Report): void {
     if (problem !== undefined) report(["symptom", "log"], `is no regular expression: ${problem}`);
   }
   const workload = mapping(data.workload);
-  if (symptom["lost-writes"] !== undefined && workload.write !== undefined && workload.present === undefined)
-    report(["symptom", "lost-writes"], "needs `workload.present`, the query that tells which writes are there");
+  const counts = symptom["lost-writes"] !== undefined || list(symptom["at-rest"]).includes("lost-writes");
+  if (counts && workload.write !== undefined && workload.present === undefined)
+    report(
+      ["symptom", symptom["lost-writes"] === undefined ? "at-rest" : "lost-writes"],
+      "needs `workload.present`, the query that tells which writes are there",
+    );
 }
 
 function exactlyOne(given: Mapping, kinds: readonly string[], path: Path, report: Report, orNone = false): void {

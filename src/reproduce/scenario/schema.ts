@@ -49,6 +49,11 @@ const actionFields = {
       "A shell command, run here. It is told of the lab in BLACKSTART_LAB, BLACKSTART_LAB_FOLDER, BLACKSTART_CLIENT_URL and BLACKSTART_URL_PG1, …, and of the scenario's folder in BLACKSTART_SCENARIO_FOLDER.",
     ),
   after: duration.optional().describe("So long after the action before it has taken effect. Default: at once."),
+  settled: duration
+    .optional()
+    .describe(
+      "Only when the cluster has come to rest after the action before it: writes are accepted and nobody's role changes any more, or no write has been accepted for so long.",
+    ),
 } as const;
 
 const automation = z
@@ -144,6 +149,13 @@ const action = z.strictObject({
 const symptom = z.strictObject({
   "no-write-for": duration.optional().describe("No write is accepted through the clients' path for so long."),
   "lost-writes": z.literal(true).optional().describe("A write that was acknowledged is not there afterwards."),
+  "at-rest": z
+    .array(z.enum(["blocked", "two-primaries", "lost-writes"]))
+    .min(1)
+    .optional()
+    .describe(
+      "When the cluster has come to rest, one of these is the case. `blocked`: no write is accepted, although the server of a node answers whose network is open. `two-primaries`: two nodes accept writes. `lost-writes`: as below.",
+    ),
   log: filled("the expression").optional().describe("A line of a node's log matches this regular expression."),
   violated: sql.optional().describe("This query answers with rows, through the clients' path or on the node in `on`."),
   fails: sql.optional().describe("This statement ends with an error, of the class in `sqlstate` where that is given."),
@@ -158,7 +170,7 @@ const symptom = z.strictObject({
   within: duration
     .optional()
     .describe(
-      "So long after the last action the symptom may begin. Default: at once for no-write-for, 5s for lost-writes (within which a write must be accepted again), otherwise 2s.",
+      "So long after the last action the symptom may begin. Default: at once for no-write-for, 5s for lost-writes (within which a write must be accepted again), otherwise 2s. With at-rest it is how long no write must be accepted before that is called a rest; default: 30s.",
     ),
 });
 
@@ -197,4 +209,4 @@ export const actionKinds = [
   "command",
 ] as const;
 export const factorKinds = [...actionKinds, "settings", "environment", "topology", "patroni"] as const;
-export const symptomKinds = ["no-write-for", "lost-writes", "log", "violated", "fails", "command"] as const;
+export const symptomKinds = ["no-write-for", "lost-writes", "at-rest", "log", "violated", "fails", "command"] as const;

@@ -3,6 +3,7 @@ import { delay } from "../../base/time.ts";
 import { withConnection } from "../../drivers/postgres/connection.ts";
 import type { Action } from "../scenario/schema.ts";
 import { runCommand } from "./command.ts";
+import { settle, settledText } from "./rest.ts";
 import type { World } from "./world.ts";
 
 const queryTimeoutMs = 30_000;
@@ -10,6 +11,11 @@ const queryTimeoutMs = 30_000;
 /** Does one thing to the cluster; returns when it has taken effect. */
 export async function act(action: Action, world: World): Promise<void> {
   const { lab, say, signal } = world;
+  if (action.settled !== undefined) {
+    const settled = await settle(world, action.settled);
+    world.rested(settled);
+    say(settledText(settled));
+  }
   if (action.after !== undefined) await delay(action.after, signal);
   if (action.fault !== undefined) say((await lab.break(action.fault, action.on, action.with)).done);
   if (action.heal !== undefined) say((await lab.heal(action.heal, action.on)).done);

@@ -1,5 +1,6 @@
 import type { Instant } from "../../base/time.ts";
 import type { Configuration } from "../scenario/configuration.ts";
+import type { Rest, Settled } from "./rest.ts";
 
 /** Something that happened in a trial, so many milliseconds after its cluster was there. */
 export type Moment = Readonly<{ atMs: number; what: string }>;
@@ -16,6 +17,10 @@ export type TrialResult = Readonly<{
   tookMs: number;
   moments: readonly Moment[];
   at: Instant;
+  /** How the cluster was at rest between its actions, where that was waited for. */
+  passed?: readonly Settled[];
+  /** How the cluster was at rest in the end, where that was looked at. */
+  rest?: Rest;
   /** Where its logs are kept, if they are. */
   logs?: string;
   /** The lab that could not be taken down, and why. */

@@ -5,12 +5,14 @@ import { type Connection, withConnection } from "../../drivers/postgres/connecti
 import type { Scenario, Symptom } from "../scenario/schema.ts";
 import { usualPresent } from "./clients.ts";
 import { runCommand } from "./command.ts";
+import { lookAtRest, type Rest, restText, type Trouble, troublesOf } from "./rest.ts";
 import type { World } from "./world.ts";
 
 const everyMs = 5;
 /** A pause between two looks that is longer than this was none of the event loop's own. */
 const haltedMs = 250;
 const usualWithinMs = 2000;
+const usualRestMs = 30_000;
 const queryTimeoutMs = 5000;
 /** Writes can be counted as lost when one is accepted again. */
 const acceptedAgainMs = 5000;
@@ -18,15 +20,14 @@ const acceptedAgainMs = 5000;
 /** When (monotonic, in milliseconds) the story began, and when its last action had taken effect. */
 export type StoryTimes = Readonly<{ storyBeganMs: number; lastActionMs: number }>;
 
+export type Seen = Readonly<{ shown: boolean; seen: string; rest?: Rest }>;
+
 /** Looks for the symptom after the last action; answers what was seen, in words, and whether that is the symptom. */
-export async function observe(
-  scenario: Scenario,
-  world: World,
-  times: StoryTimes,
-): Promise<{ shown: boolean; seen: string }> {
+export async function observe(scenario: Scenario, world: World, times: StoryTimes): Promise<Seen> {
   const { symptom } = scenario;
   if (symptom["no-write-for"] !== undefined) return silence(symptom, symptom["no-write-for"], world, times);
   if (symptom["lost-writes"] !== undefined) return lostWrites(scenario, world, times.lastActionMs);
+  if (symptom["at-rest"] !== undefined) return restWith(symptom["at-rest"], scenario, world);
   const withinMs = symptom.within ?? usualWithinMs;
   const look = notYet(lookFor(symptom, world));
   const seen = await pollUntil(look.look, { everyMs, timeoutMs: withinMs, signal: world.signal });
@@ -80,6 +81,12 @@ async function silence(symptom: Symptom, forMs: number, world: World, { storyBeg
       return { shown: false, seen: `writes are accepted; the longest silence was ${Math.round(silentMs)} ms` };
     await delay(everyMs, signal);
   }
+}
+
+async function restWith(wanted: readonly Trouble[], { symptom, workload }: Scenario, world: World): Promise<Seen> {
+  const rest = await lookAtRest(workload, world, symptom.within ?? usualRestMs);
+  const shown = troublesOf(rest).some((trouble) => wanted.includes(trouble));
+  return { shown, seen: restText(rest), rest };
 }
 
 async function lostWrites({ symptom, workload }: Scenario, world: World, sinceMs: number) {

@@ -10,8 +10,9 @@ import { act } from "./act.ts";
 import { startClients, usualSetup } from "./clients.ts";
 import { whyUnresolved } from "./failure.ts";
 import { startPrograms } from "./programs.ts";
+import type { Settled } from "./rest.ts";
 import type { Moment, TrialResult } from "./result.ts";
-import { observe } from "./symptom.ts";
+import { observe, type Seen } from "./symptom.ts";
 import type { Means, World } from "./world.ts";
 
 const setupTimeoutMs = 10_000;
@@ -33,23 +34,34 @@ export async function runTrial(
   const at = systemClock.now();
   const moments: Moment[] = [];
   const passedMs = () => Math.round(performance.now() - startedMs);
+  const passed: Settled[] = [];
   const say = (what: string) => void moments.push({ atMs: passedMs(), what });
   let lab: Lab | undefined;
   const carriedOut = async () => {
-    const { outcome, seen } = await story().catch((error: unknown) => {
+    const { outcome, seen, rest } = await story().catch((error: unknown) => {
       signal.throwIfAborted();
       const why = whyUnresolved(error, lab === undefined);
-      return { outcome: "unresolved" as const, seen: `could not be carried out: ${why}` };
+      return { outcome: "unresolved" as const, seen: `could not be carried out: ${why}`, rest: undefined };
     });
     const logs = lab && (await means.keepLogs(lab, { configuration, outcome }).catch(notKept(say)));
     say(seen);
-    return { configuration, outcome, tookMs: passedMs(), moments, at, ...(logs === undefined ? {} : { logs }) };
+    return {
+      configuration,
+      outcome,
+      tookMs: passedMs(),
+      moments,
+      at,
+      ...(passed.length === 0 ? {} : { passed }),
+      ...(rest === undefined ? {} : { rest }),
+      ...(logs === undefined ? {} : { logs }),
+    };
   };
   const story = async () => {
     lab = await means.makeLab(spec, signal);
     say("the cluster is up");
-    const { shown, seen } = await inLab({ scenario, means, lab, spec, say, signal });
-    return { outcome: shown ? ("reproduced" as const) : ("not-reproduced" as const), seen };
+    const stage = { scenario, means, lab, spec, say, rested: (settled: Settled) => void passed.push(settled), signal };
+    const { shown, seen, rest } = await inLab(stage);
+    return { outcome: shown ? ("reproduced" as const) : ("not-reproduced" as const), seen, rest };
   };
   const [ended] = await Promise.allSettled([carriedOut()]);
   const leftBehind = lab && (await takeDown(lab));
@@ -79,24 +91,23 @@ type Stage = Readonly<{
   lab: Lab;
   spec: TrialSpec;
   say: World["say"];
+  rested: World["rested"];
   signal: AbortSignal;
 }>;
 
-async function inLab(stage: Stage): Promise<{ shown: boolean; seen: string }> {
-  const { scenario, means, lab, spec, say, signal } = stage;
+async function inLab(stage: Stage): Promise<Seen> {
+  const { scenario, means, lab, spec, say, rested, signal } = stage;
   await setUp(scenario, lab, signal);
   // What is begun here ends when this block does, the last first: so every promise in it is awaited here.
   await using begun = new AsyncDisposableStack();
-  if (spec.cluster.automation === "blackstart") {
-    const automation = await means.automate(lab);
-    begun.defer(() => automation.close());
-  }
+  const automation = spec.cluster.automation === "blackstart" ? await means.automate(lab) : undefined;
+  begun.defer(async () => automation?.close());
   const environment = { ...spec.environment, ...(await surroundings(stage, begun)) };
   const programs = await startPrograms(scenario.workload.programs, environment, begun, signal);
   const clients = startClients(scenario.workload, () => lab.clientUrl(), signal);
   begun.defer(() => clients.stop());
 
-  const world: World = { lab, clients, environment, begun, signal, say };
+  const world: World = { lab, clients, automation, environment, begun, signal, say, rested };
   const first = await pollUntil(async () => clients.lastAcceptedMs(), {
     everyMs: 2,
     timeoutMs: Math.max(firstWriteTimeoutMs, scenario.symptom["no-write-for"] ?? 0),

@@ -10,24 +10,20 @@ import type { CommandContext } from "../../context.ts";
 import { labsFolder } from "../../system-file.ts";
 import { counted } from "../../output/quantities.ts";
 import { confirmLive } from "./confirm.ts";
-import { changeText, primaryFindsNoRest, reportFindings, reportJson } from "./explore-report.ts";
+import { exploreLiveCommand, liveClusterOf, type LiveExploreOptions } from "./explore-live.ts";
+import { changeText, type Lives, primaryFindsNoRest, reportFindings, reportJson } from "./explore-report.ts";
 
-export type ExploreOptions = Readonly<{
-  cib?: string;
-  lab?: string;
-  faults: string;
-  states: string;
-  confirm?: boolean;
-  out?: string;
-}>;
+export type ExploreOptions = LiveExploreOptions & Readonly<{ confirm?: boolean }>;
 
 /** Every fault more multiplies the states; with more than this nobody would wait for the end. */
 const faultsLimit = 6;
 
 export async function exploreCommand(context: CommandContext, options: ExploreOptions): Promise<Outcome> {
+  const cluster = await liveClusterOf(context, options);
+  if (cluster !== undefined) return exploreLiveCommand(context, options, cluster);
   const { out, signal } = context;
-  const faultsMax = count(options.faults, "--faults", faultsLimit);
-  const statesMax = count(options.states, "--states", 1_000_000);
+  const faultsMax = count(options.faults ?? "3", "--faults", faultsLimit);
+  const statesMax = count(options.states ?? "20000", "--states", 1_000_000);
   const { name, given } = await givenBy(context, options);
   const crm = await openCrmSimulate({ signal });
   context.defer(() => crm.close());
@@ -35,22 +31,20 @@ export async function exploreCommand(context: CommandContext, options: ExploreOp
   const progress = createProgress((line) => out.progress(line));
   const report = await explore({ crm, text, name, faultsMax, statesMax, signal, progress });
 
-  const live = options.confirm
-    ? await confirmLive(context, report, { name, folder: options.out })
-    : new Map<never, never>();
+  const lives: Lives = options.confirm ? await confirmLive(context, report, { name, folder: options.out }) : new Map();
   for (const assumed of report.assumed) out.progress(assumed);
   if (report.clusterVersion?.startsWith(report.version) === false)
     out.progress(
       `The cluster runs Pacemaker ${report.clusterVersion}, here is ${report.version}: what follows holds for the latter.`,
     );
-  reportFindings(report, live).forEach((finding, index) => {
+  reportFindings(report, lives).forEach((finding, index) => {
     if (index > 0) out.text("");
     out.finding(finding);
   });
   out.text(...summary(report, faultsMax, signal.aborted));
   return {
     exitCode: exitCodeOf(report),
-    result: { ...reportJson(report, live), faultsMax, interrupted: signal.aborted },
+    result: { ...reportJson(report, lives), faultsMax, interrupted: signal.aborted },
   };
 }
 

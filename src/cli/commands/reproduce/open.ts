@@ -1,17 +1,14 @@
-import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { BlackstartError } from "../../../base/error.ts";
 import type { JsonObject } from "../../../base/json.ts";
-import type { Lab } from "../../../lab/lab.ts";
 import { openReproduction, type Reproduction } from "../../../reproduce/reproduction.ts";
 import type { Scenario } from "../../../reproduce/scenario/schema.ts";
 import type { TrialResult } from "../../../reproduce/trial/result.ts";
 import type { RunTrial } from "../../../reproduce/trial/series.ts";
-import { startUp } from "../../../server/up.ts";
-import { loadSystem } from "../../../system/load.ts";
 import { openSqliteTimeline } from "../../../timeline/sqlite/store.ts";
 import type { CommandContext } from "../../context.ts";
+import { automate } from "./automate.ts";
 
 export type Opened = Readonly<{ reproduction: Reproduction; folder: string }>;
 
@@ -52,20 +49,6 @@ export async function openTrials(
   context.defer(() => reproduction.close());
   if (options.fresh) await reproduction.log.forget();
   return { reproduction, folder };
-}
-
-/** Blackstart itself, watching the lab and failing over where that is safe. */
-async function automate(lab: Lab): Promise<{ close(): Promise<void> }> {
-  const loaded = await loadSystem(lab.systemFile);
-  const system = { ...loaded, mitigation: { ...loaded.mitigation, failover: "auto" as const } };
-  const timeline = await openSqliteTimeline(join(lab.directory, "timeline.db"));
-  const up = await startUp({ system, timeline, home: lab.directory, port: 0, token: randomUUID() });
-  return {
-    async close() {
-      await up.close();
-      await timeline.close();
-    },
-  };
 }
 
 /** Where a manager does it, a trial mostly waits: for elections, time-outs, silences. Where nobody does, it mostly works. */
