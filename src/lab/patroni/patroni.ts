@@ -54,7 +54,7 @@ async function prepare(options: LabOptions): Promise<Binaries> {
     ...(findProgram(["etcd"]) === undefined ? ["etcd-server"] : []),
   ];
   if (missing.length > 0) {
-    throw new BlackstartError("LAB_FAILED", {
+    throw new BlackstartError("LAB_UNSUPPORTED", {
       what: `A lab with Patroni needs what is not installed: ${missing.join(" and ")}.`,
       why: "Patroni keeps in etcd who the leader is.",
       next: `Install ${missing.length === 1 ? "it" : "them"}, on Debian or Ubuntu: apt-get install ${missing.join(" ")}`,
@@ -64,7 +64,7 @@ async function prepare(options: LabOptions): Promise<Binaries> {
   const needed = ["pg_ctl", "pg_controldata", "pg_isready", "pg_rewind", "pg_basebackup"];
   const absent = needed.filter((program) => !existsSync(join(binaries.directory, program)));
   if (absent.length === 0) return binaries;
-  throw new BlackstartError("LAB_FAILED", {
+  throw new BlackstartError("LAB_UNSUPPORTED", {
     what: `Patroni cannot work with the PostgreSQL ${binaries.version} in ${binaries.directory}.`,
     why: `It lacks ${absent.join(", ")}.`,
     next: "Install a whole one, on Debian or Ubuntu: apt-get install postgresql; or name another: --binaries",
