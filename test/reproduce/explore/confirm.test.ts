@@ -45,3 +45,29 @@ describe("explore --confirm", { skip: await missingFor("pacemaker") }, () => {
       assert.equal(scenario.factors.length, 2 * found.faults.length - 1);
     }));
 });
+
+describe("explore --lab", { skip: await missingFor("pacemaker") }, () => {
+  it("searches a live cluster's configuration and state, and leaves the cluster alone", () =>
+    withFolder(async (folder) => {
+      const cib = join(folder, "blocking.xml");
+      await writeFile(cib, blocking());
+      const { run } = commandLine(folder);
+      try {
+        const made = await run("lab", "up", "searched", "--manager", "pacemaker", "--cib", cib, "--json");
+        assert.equal(made.code, 0, made.stderr);
+        const { result, stderr } = await run("reproduce", "explore", "--lab", "searched", "--faults", "1", "--json");
+        // As it stands: pg1 is the primary, the backup address is on the synchronous standby.
+        assert.deepEqual(result.assumed, [], stderr);
+        assert.deepEqual(result.blocked[0]?.faults, [{ kind: "node-down", node: "pg1", text: "pg1 goes down" }]);
+        const status = await run("lab", "status", "--json");
+        assert.deepEqual(
+          status.records
+            .find(({ lab }) => lab?.name === "searched")
+            ?.lab.nodes.map(({ role }: { role: string }) => role),
+          ["primary", "synchronous", "asynchronous"],
+        );
+      } finally {
+        await run("lab", "down", "searched");
+      }
+    }));
+});
