@@ -12,6 +12,7 @@ import { startUp } from "../../../server/up.ts";
 import { loadSystem } from "../../../system/load.ts";
 import { openSqliteTimeline } from "../../../timeline/sqlite/store.ts";
 import type { CommandContext } from "../../context.ts";
+import { reproductionsFolder } from "../../system-file.ts";
 
 export type Opened = Readonly<{ reproduction: Reproduction; folder: string }>;
 
@@ -29,7 +30,7 @@ export async function openTrials(
     onTrial(result: TrialResult): void;
   }>,
 ): Promise<Opened> {
-  const folder = join(context.home, "reproductions", scenario.scenario);
+  const folder = join(reproductionsFolder(context.home), scenario.scenario);
   await mkdir(folder, { recursive: true });
   const timeline = await openSqliteTimeline(join(folder, "trials.db"));
   context.defer(() => timeline.close());
