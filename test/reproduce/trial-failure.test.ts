@@ -25,7 +25,11 @@ function trial(changes: Partial<Means>) {
   return runTrial(scenario, ["a"], means, new AbortController().signal);
 }
 
-const failing = (error: unknown) => ({ makeLab: () => Promise.reject(error) });
+const failing = (thrown: unknown) => ({
+  makeLab: async () => {
+    throw thrown;
+  },
+});
 const systemError = (code: string) =>
   Object.assign(new Error(`${code}: no luck, mkdir '/x'`), { code, syscall: "mkdir" });
 
