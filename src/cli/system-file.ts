@@ -40,6 +40,11 @@ export function labsFolder(home: string): string {
   return join(home, "labs");
 }
 
+/** What was tried of each scenario, a folder each. */
+export function reproductionsFolder(home: string): string {
+  return join(home, "reproductions");
+}
+
 function severalLabs(error: BlackstartError, names: readonly string[]): BlackstartError {
   return new BlackstartError("SYSTEM_FILE_MISSING", {
     what: error.message,

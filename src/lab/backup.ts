@@ -68,7 +68,12 @@ export async function restore(lab: LabRecord, node: NodeRecord): Promise<{ done:
       `${lab.manager.kind} would start its own servers again.`,
       "Restore in a lab without a manager.",
     );
-  await endAll(() => lab.nodes.flatMap(({ dataDirectory }) => serverProcessesIn(dataDirectory)));
+  if (!(await endAll(() => lab.nodes.flatMap(({ dataDirectory }) => serverProcessesIn(dataDirectory)))))
+    throw impossible(
+      lab,
+      "Not every server process ended within 10 s of SIGKILL: it hangs in the kernel, most likely on a disk.",
+      "Heal its disks first; no data were touched.",
+    );
   rmSync(node.dataDirectory, { recursive: true, force: true });
   await promisify(execFile)("cp", ["-a", backup, node.dataDirectory]);
   const write = (name: string, text: string) => {

@@ -8,6 +8,9 @@ import { isRunning, isStandby } from "./servers.ts";
 import { replicationConninfo } from "./settings.ts";
 
 const timeoutMs = 10_000;
+/** Far more than a record takes from one process to another on the same machine. */
+const nothingNewMs = 200;
+const sendingMaxMs = 2000;
 
 /**
  * Promotes a standby by hand, as somebody at the servers would: without a fence, without a check of what may be lost. The
@@ -16,7 +19,7 @@ const timeoutMs = 10_000;
  */
 export async function promoteByHand(lab: LabRecord, which: string): Promise<{ done: string }> {
   const standbys = lab.nodes.filter((node) => isRunning(node) && isStandby(node));
-  const chosen = which === "furthest" ? await furthest(standbys) : standbys.find(({ name }) => name === which);
+  const chosen = which === "furthest" ? await furthest(lab, standbys) : standbys.find(({ name }) => name === which);
   if (chosen === undefined)
     throw new BlackstartError("NOT_POSSIBLE_NOW", {
       what: `${which === "furthest" ? "No standby can" : `${which} cannot`} be promoted in the lab ${lab.name}.`,
@@ -35,9 +38,9 @@ export async function promoteByHand(lab: LabRecord, which: string): Promise<{ do
 }
 
 /** The asynchronous one can be ahead of the synchronous one; a standby cannot follow one that is behind it. */
-async function furthest(standbys: readonly NodeRecord[]): Promise<NodeRecord | undefined> {
-  for (const node of standbys)
-    await untilTrue(node, "select not exists (select from pg_stat_wal_receiver where status = 'streaming') as yes");
+async function furthest(lab: LabRecord, standbys: readonly NodeRecord[]): Promise<NodeRecord | undefined> {
+  const primaryRuns = lab.nodes.some((node) => isRunning(node) && !isStandby(node));
+  await Promise.all(standbys.map(primaryRuns ? receivedForNow : receivedAll));
   const received = await Promise.all(
     standbys.map((node) =>
       onServer(node, async (connection) => {
@@ -49,6 +52,33 @@ async function furthest(standbys: readonly NodeRecord[]): Promise<NodeRecord | u
     ),
   );
   return received.toSorted((one, other) => lsnAhead(other.lsn, one.lsn))[0]?.node;
+}
+
+/** What a dead primary had sent has arrived when its connection ends. */
+async function receivedAll(node: NodeRecord): Promise<void> {
+  await untilTrue(node, "select not exists (select from pg_stat_wal_receiver where status = 'streaming') as yes");
+}
+
+/**
+ * Waits until nothing new has come for a moment, as from a primary that hangs. One that goes on sending is not waited for;
+ * what it sends later is lost, as it would be.
+ */
+async function receivedForNow(node: NodeRecord): Promise<void> {
+  await onServer(node, async (connection) => {
+    let [lastLsn, sinceMs] = ["", performance.now()];
+    await pollUntil(
+      async () => {
+        const [row] = await connection.query<{ streaming: boolean; lsn: string }>(
+          `select exists (select from pg_stat_wal_receiver where status = 'streaming') as streaming,
+             coalesce(pg_last_wal_receive_lsn()::text, '') as lsn`,
+        );
+        if (row?.streaming !== true) return true;
+        if (row.lsn !== lastLsn) [lastLsn, sinceMs] = [row.lsn, performance.now()];
+        return performance.now() - sinceMs >= nothingNewMs ? true : undefined;
+      },
+      { everyMs: 2, timeoutMs: sendingMaxMs },
+    );
+  });
 }
 
 async function follow(standby: NodeRecord, primary: NodeRecord): Promise<void> {

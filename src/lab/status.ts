@@ -22,10 +22,15 @@ export async function statusOf(record: LabRecord): Promise<LabStatus> {
     version,
     createdAt,
     state: stateOf(record),
-    abandoned: isOurs(directory) && !isAlive(record.maker),
+    abandoned: isAbandoned(record),
     clientUrl,
     nodes,
   };
+}
+
+/** Ours, and the process that made it has ended. */
+export function isAbandoned({ directory, maker }: LabRecord): boolean {
+  return isOurs(directory) && !isAlive(maker);
 }
 
 async function nodesOf(record: LabRecord): Promise<readonly NodeStatus[]> {

@@ -44,6 +44,17 @@ describe("a lab", () => {
       assert.deepEqual(await ask(lab, "select 1 as one"), [{ one: 1 }], "it was left alone");
     }));
 
+  it("has a standby promoted also while the old primary hangs, or goes on", async () => {
+    for (const fault of ["hang", undefined])
+      await withLab({ standbys: ["asynchronous", "asynchronous"] }, async (lab) => {
+        await ask(lab, "create table t as select 1 as one");
+        if (fault !== undefined) await lab.break(fault);
+        await lab.promote("furthest");
+        assert.match((await lab.clientUrl()) ?? "", new RegExp(`:(${lab.node("pg2").port}|${lab.node("pg3").port})/`));
+        await ask(lab, "insert into t values (2)");
+      });
+  });
+
   it("has the standby promoted that has received most, and the other follow it", () =>
     withLab({ standbys: ["synchronous", "asynchronous"] }, async (lab) => {
       await ask(lab, "create table t as select 1 as one");

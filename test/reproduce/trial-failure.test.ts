@@ -25,9 +25,9 @@ function trial(changes: Partial<Means>) {
   return runTrial(scenario, ["a"], means, new AbortController().signal);
 }
 
-const failing = (error: unknown) => ({
+const failing = (thrown: unknown) => ({
   makeLab: async () => {
-    throw error;
+    throw thrown;
   },
 });
 const systemError = (code: string) =>

@@ -58,7 +58,7 @@ export function addLab(program: Command, act: Act): void {
       .command("down")
       .argument("[name]", "which one (default: the only one)")
       .description("take it down: no process, no shared memory, no directory is left")
-      .option("--all", "every lab of this machine's user"),
+      .option("--all", "every lab of this machine's user, also those of trials that a killed search has left"),
     async (context, options: { all?: boolean; lab?: string }, name: string | undefined) =>
       (await import("./lab/down.ts")).downCommand(context, options, name),
   );

@@ -1,3 +1,4 @@
+import { mapping } from "../../system/loose.ts";
 import { parseSynchronousNames } from "../../drivers/postgres/synchronous-names.ts";
 import type { Capture } from "../capture/schema.ts";
 import { hidden } from "../capture/secrets.ts";
@@ -143,15 +144,25 @@ function renamed(value: string, names: ReadonlyMap<string, string>): string {
 
 const times = ["ttl", "loop_wait", "retry_timeout"] as const;
 
-/** All of them together: Patroni takes one only where it fits the others. */
-function patroniFactor(path: readonly string[], { left }: Sides): Body | NoFactor {
-  if (!times.some((name) => name === path.join(".")))
-    return { reason: "of Patroni's settings a factor has the times only" };
+/** The times all together: Patroni takes one only where it fits the others. */
+function patroniFactor(path: readonly string[], { left, cluster }: Sides): Body | NoFactor {
+  if (cluster.manager !== "patroni") return { reason: `a lab with ${cluster.manager} has no Patroni` };
+  if (!times.some((name) => name === path.join("."))) return patroniSetting(path, left.patroni);
   const known = times.map((name) => [name, Number(left.patroni?.[name])] as const);
   const whole = known.filter(([, seconds]) => Number.isInteger(seconds) && seconds >= 1);
   return whole.length === 0
     ? { reason: "it is no whole number of seconds" }
     : { id: "patroni-times", patroni: Object.fromEntries(whole) };
+}
+
+function patroniSetting(path: readonly string[], tree: Capture["patroni"]): Body | NoFactor {
+  if (path[0] === "standby_cluster") return { reason: "it names another cluster; the lab stands alone" };
+  const value = path.reduce<unknown>((part, name) => mapping(part)[name], tree) ?? null;
+  // Items of a list, and names with a dot, cannot be spelled so.
+  if (typeof value === "object" && value !== null) return { reason: "it is no single value" };
+  if (path.some((name) => !/^[a-z_]\w*$/i.test(name))) return { reason: "patronictl cannot name it" };
+  const assignment = `${path.join(".")}=${JSON.stringify(value)}`.replaceAll("'", "'\\''");
+  return { manage: `edit-config --force --quiet --set '${assignment}'` };
 }
 
 function topologyFactor(name: string, left: string | null, { cluster }: Sides): Body | NoFactor {

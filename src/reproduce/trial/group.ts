@@ -1,4 +1,5 @@
-import { spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import type { Socket } from "node:net";
 
 /** A shell command with all that it starts. */
 export interface Group {
@@ -15,16 +16,24 @@ export interface Group {
 const saidMax = 4000;
 
 /**
- * Starts it as a process group of its own. Its standard input is held, so that a program that reads it ends also when we are
- * killed.
+ * Ends the group when the other end of descriptor 3 is closed, as it is when we are killed, and becomes the command, which
+ * knows nothing of it.
+ */
+const guarded = '(read -r _ <&3; kill -s KILL -- "-$$") </dev/null >/dev/null 2>&1 & exec sh -c "$0" 3<&-';
+
+/**
+ * Starts it as a process group of its own, which does not outlive us, also where we are killed. Its standard input
+ * is empty, and open as long as it runs.
  */
 export function startGroup(command: string, environment: Readonly<Record<string, string>>): Group {
-  const child = spawn("sh", ["-c", command], {
+  const child = spawn("sh", ["-c", guarded, command], {
     detached: true,
-    stdio: ["pipe", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe", "pipe"],
     env: { ...process.env, ...environment },
-  });
-  child.stdin.on("error", () => undefined /* it does not read; that is its affair */);
+  }) as ChildProcessWithoutNullStreams;
+  const [, , , guard] = child.stdio;
+  for (const stream of [child.stdin, guard as Socket])
+    stream.on("error", () => undefined /* it does not read; that is its affair */);
   let said = "";
   const firstLine = Promise.withResolvers<void>();
   for (const stream of [child.stdout, child.stderr])
@@ -46,7 +55,7 @@ export function startGroup(command: string, environment: Readonly<Record<string,
       child.stdin.end();
       if (child.pid !== undefined) killGroup(child.pid);
       await exited.catch(() => undefined /* it never began */);
-      for (const stream of [child.stdout, child.stderr]) stream.destroy();
+      for (const stream of [child.stdout, child.stderr, guard as Socket]) stream.destroy();
     },
   };
 }

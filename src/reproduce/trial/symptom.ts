@@ -1,10 +1,10 @@
-import { readFileSync } from "node:fs";
 import { BlackstartError } from "../../base/error.ts";
 import { delay, pollUntil } from "../../base/time.ts";
 import { type Connection, withConnection } from "../../drivers/postgres/connection.ts";
 import type { Scenario, Symptom } from "../scenario/schema.ts";
 import { usualPresent } from "./clients.ts";
 import { runCommand } from "./command.ts";
+import { readingOn } from "./log-lines.ts";
 import { lookAtRest, type Rest, restText, type Trouble, troublesOf } from "./rest.ts";
 import type { World } from "./world.ts";
 
@@ -142,10 +142,11 @@ function failing(world: World, statement: string, { sqlstate = "", on: node }: S
 
 function inLogs({ lab }: World, expression: RegExp, node: string | undefined) {
   const nodes = node === undefined ? lab.nodes : [lab.node(node)];
+  const logs = nodes.flatMap(({ name, logs }) => logs.map((file) => ({ name, more: readingOn(file) })));
   return async () => {
-    for (const one of nodes) {
-      const found = one.logs.map((file) => expression.exec(readFileSync(file, "utf8"))).find((match) => match !== null);
-      if (found != null) return `${one.name} logged: ${found[0]}`;
+    for (const { name, more } of logs) {
+      const found = expression.exec(more());
+      if (found !== null) return `${name} logged: ${found[0]}`;
     }
     return undefined;
   };

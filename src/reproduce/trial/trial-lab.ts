@@ -1,11 +1,12 @@
 import { constants } from "node:fs";
-import { access, lstat, mkdir, readFile, rmdir, statfs } from "node:fs/promises";
+import { access, lstat, mkdir, readdir, readFile, rmdir, statfs } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { userInfo } from "node:os";
 import { createLab } from "../../lab/create.ts";
 import { BlackstartError, messageOf } from "../../base/error.ts";
 import type { Lab, PacemakerConfiguration } from "../../lab/lab.ts";
-import { listLabs, openLab } from "../../lab/open.ts";
+import { labOf, recordsIn } from "../../lab/open.ts";
+import { isAbandoned } from "../../lab/status.ts";
 import type { TrialSpec } from "../scenario/configuration.ts";
 import type { Scenario } from "../scenario/schema.ts";
 
@@ -19,19 +20,24 @@ const memoryFolder = "/dev/shm";
  * shared memory of their own in that place.
  */
 export async function trialFolder(cluster: Scenario["cluster"], otherwise: string): Promise<string> {
-  const { uid } = userInfo();
   const hasRoom = await access(memoryFolder, constants.W_OK)
     .then(() => statfs(memoryFolder))
     .then(({ bavail, bsize }) => bavail * bsize >= bytesWanted)
     .catch(() => false); // There is no such folder here: then the disk.
-  // Anybody may make a folder in that place, and what lies in ours is taken down without a question.
-  const folder = join(memoryFolder, `blackstart-${uid}`);
+  const { folder, uid } = folderInMemory();
   const fits = !cluster.durable && !cluster.disks && cluster.manager !== "pacemaker";
-  return fits && hasRoom && (await isOnlyOurs(folder, uid)) ? folder : otherwise;
+  if (!fits || !hasRoom) return otherwise;
+  await mkdir(folder, { mode: 0o755 }).catch(() => undefined /* It is there already: whose it is, is seen below. */);
+  return (await isOnlyOurs(folder, uid)) ? folder : otherwise;
 }
 
+function folderInMemory() {
+  const { uid } = userInfo();
+  return { folder: join(memoryFolder, `blackstart-${uid}`), uid };
+}
+
+/** Anybody may make a folder in that place, and what lies in ours is taken down without a question. */
 async function isOnlyOurs(folder: string, uid: number): Promise<boolean> {
-  await mkdir(folder, { mode: 0o755 }).catch(() => undefined /* It is there already: whose it is, is seen below. */);
   const found = await lstat(folder).catch(() => undefined);
   return found?.isDirectory() === true && found.uid === uid && (found.mode & 0o022) === 0;
 }
@@ -69,8 +75,19 @@ async function configurationIn(file: string): Promise<PacemakerConfiguration> {
   return { kind: text.trimStart().startsWith("<") ? "cib" : "crm", text, source: file };
 }
 
+/** The labs of trials that a killed search has left, of any scenario: in memory, and below the folder of reproductions. */
+export async function abandonedTrialLabs(reproductions: string): Promise<readonly Lab[]> {
+  const { folder, uid } = folderInMemory();
+  const names = await readdir(reproductions).catch(() => []); // Nothing was ever reproduced.
+  const folders = [
+    ...((await isOnlyOurs(folder, uid)) ? [folder] : []),
+    ...names.map((name) => join(reproductions, name, "labs")),
+  ];
+  return folders.flatMap((each) => recordsIn(each).filter(isAbandoned).map(labOf));
+}
+
 /** Takes down what killed predecessors left there, and the folder itself once it is empty. */
 export async function clearTrialFolder(folder: string): Promise<void> {
-  for (const { name, abandoned } of await listLabs(folder)) if (abandoned) await (await openLab(name, folder)).down();
+  for (const record of recordsIn(folder).filter(isAbandoned)) await labOf(record).down();
   await rmdir(folder).catch(() => undefined /* Not there, or somebody else's trials are in it. */);
 }

@@ -54,21 +54,30 @@ test("of some nodes only, by their names in a trial; standbys are named as a tri
   );
 });
 
-test("Patroni's times are one factor, for they must fit together; roles become a topology", () => {
-  const patroni = { ttl: 30, loop_wait: 10, retry_timeout: 10, postgresql: { use_pg_rewind: true } };
+test("Patroni's times are one factor, for they must fit together; other settings are said to it; roles become a topology", () => {
+  const patroni = { ttl: 30, loop_wait: 10, retry_timeout: 10, postgresql: { use_pg_rewind: true, who: "it's" } };
   const left = capture({}, { patroni, manager: "patroni" });
   const { pg1, pg2 } = left.nodes as any;
   const right = capture(
     {},
-    { ...lab, manager: "patroni", patroni: { ...patroni, ttl: 20, loop_wait: 1, postgresql: {} }, nodes: { pg1, pg2 } },
+    {
+      ...lab,
+      manager: "patroni",
+      patroni: { ...patroni, ttl: 20, loop_wait: 1, postgresql: {}, failsafe_mode: true },
+      nodes: { pg1, pg2 },
+    },
   );
   assert.deepEqual(made(left, right), [
+    { id: "failsafe-mode", manage: "edit-config --force --quiet --set 'failsafe_mode=null'" },
     { id: "patroni-times", patroni: { ttl: 30, loop_wait: 10, retry_timeout: 10 } },
+    { id: "postgresql-use-pg-rewind", manage: "edit-config --force --quiet --set 'postgresql.use_pg_rewind=true'" },
+    { id: "postgresql-who", manage: `edit-config --force --quiet --set 'postgresql.who="it'\\''s"'` },
     { id: "nodes", topology: { standbys: ["synchronous", "asynchronous"] } },
   ]);
-  assert.match(reasons(left, right).join("\n"), /use_pg_rewind: of Patroni's settings a factor has the times only/);
   const { cluster } = parsed(left, right);
   assert.deepEqual([cluster.manager, cluster.standbys], ["patroni", ["synchronous"]]);
+  assert.deepEqual(cluster.patroni, { ttl: 20, loop_wait: 1, retry_timeout: 10 });
+  assert.match(reasons(left, { ...right, manager: "none" }).join("\n"), /ttl: a lab with streaming has no Patroni/);
 });
 
 test("what a lab must not run, or cannot do without, is no factor", () => {

@@ -1,7 +1,8 @@
 import { labOf, recordsIn } from "../../../lab/open.ts";
+import { abandonedTrialLabs } from "../../../reproduce/trial/trial-lab.ts";
 import type { Outcome } from "../../command.ts";
 import type { CommandContext } from "../../context.ts";
-import { labsFolder } from "../../system-file.ts";
+import { labsFolder, reproductionsFolder } from "../../system-file.ts";
 import { chooseLab } from "./choose.ts";
 
 export async function downCommand(
@@ -10,7 +11,9 @@ export async function downCommand(
   name?: string,
 ): Promise<Outcome> {
   const home = labsFolder(context.home);
-  const labs = options.all ? recordsIn(home).map(labOf) : [await chooseLab(context, name ?? options.lab)];
+  const labs = options.all
+    ? [...recordsIn(home).map(labOf), ...(await abandonedTrialLabs(reproductionsFolder(context.home)))]
+    : [await chooseLab(context, name ?? options.lab)];
   for (const lab of labs) {
     await lab.down();
     context.out.text(`The lab ${lab.name} is gone, with its processes and its directory.`);

@@ -1,10 +1,11 @@
 import { systemClock } from "../../../base/time.ts";
 import type { LabStatus, NodeStatus } from "../../../lab/lab.ts";
 import { listLabs } from "../../../lab/open.ts";
+import { abandonedTrialLabs } from "../../../reproduce/trial/trial-lab.ts";
 import type { Outcome } from "../../command.ts";
 import type { CommandContext } from "../../context.ts";
 import { ageText, counted } from "../../output/quantities.ts";
-import { labsFolder } from "../../system-file.ts";
+import { labsFolder, reproductionsFolder } from "../../system-file.ts";
 
 export async function statusCommand(context: CommandContext): Promise<Outcome> {
   const { out } = context;
@@ -29,9 +30,15 @@ export async function statusCommand(context: CommandContext): Promise<Outcome> {
     );
     out.text(`  clients write at ${lab.clientUrl ?? "no server: they are told of none"}`);
   }
+  const left = await abandonedTrialLabs(reproductionsFolder(context.home));
+  for (const { name, manager, directory } of left) {
+    out.record({ leftBehind: { name, manager, directory } });
+    out.text(`${out.style.bold(name)}  left behind by a search that was killed, ${manager}, ${directory}`);
+  }
+  if (left.length > 0) out.progress("Take down what was left behind: blackstart lab down --all");
   if (labs.length === 0) out.progress("There is no lab. Make one: blackstart lab up");
   else out.progress("How the servers stand towards each other: blackstart status");
-  return { result: { labs: labs.length } };
+  return { result: { labs: labs.length, labsLeftBehind: left.length } };
 }
 
 function roleText({ role, madeAs }: NodeStatus): string {

@@ -8,6 +8,7 @@ import type { TrialResult } from "../../../reproduce/trial/result.ts";
 import type { RunTrial } from "../../../reproduce/trial/series.ts";
 import { openSqliteTimeline } from "../../../timeline/sqlite/store.ts";
 import type { CommandContext } from "../../context.ts";
+import { reproductionsFolder } from "../../system-file.ts";
 import { automate } from "./automate.ts";
 
 export type Opened = Readonly<{ reproduction: Reproduction; folder: string }>;
@@ -26,7 +27,7 @@ export async function openTrials(
     onTrial(result: TrialResult): void;
   }>,
 ): Promise<Opened> {
-  const folder = join(context.home, "reproductions", scenario.scenario);
+  const folder = join(reproductionsFolder(context.home), scenario.scenario);
   await mkdir(folder, { recursive: true });
   const timeline = await openSqliteTimeline(join(folder, "trials.db"));
   context.defer(() => timeline.close());
