@@ -4,7 +4,7 @@ import type { Evidence, Finding } from "../../../finding/finding.ts";
 import type { LiveFinding, LiveReport } from "../../../reproduce/explore/live/explore.ts";
 import { sequenceText, type Step, stepText } from "../../../reproduce/explore/live/faults.ts";
 import type { LiveCluster } from "../../../reproduce/explore/live/scenario.ts";
-import { candidatesOf, type NodeAtRest, restText, type Trouble } from "../../../reproduce/trial/rest.ts";
+import { candidatesOf, type NodeAtRest, nodesText, type Trouble } from "../../../reproduce/trial/rest.ts";
 import { counted, durationText } from "../../output/quantities.ts";
 
 /** @param file the scenario that was written of it */
@@ -24,7 +24,7 @@ export function liveFinding(
       value: `for ${durationText(quietForMs)} told: ${rest.refusal ?? "no answer"}`,
     });
   if (rest.automation !== undefined) evidence.push({ label: "Blackstart", value: rest.automation });
-  evidence.push({ label: "state", value: restText(rest) });
+  evidence.push({ label: "state", value: nodesText(rest.nodes) });
   evidence.push({ label: "seen", value: `in ${seen} of ${counted(trials, "trial")} of this sequence` });
   if (more > 0)
     evidence.push({ label: "extent", value: `and in ${counted(more, "state")} that these and other faults lead to` });
