@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { BlackstartError, messageOf } from "../../../base/error.ts";
@@ -95,7 +96,8 @@ export async function exploreLiveCommand(
   const [first] = report.failed;
   if (first !== undefined && first.faults.length === 0) throw noCluster(first.why);
 
-  const files = await writeScenarios(resolve(options.out ?? folder), report.findings, cluster, quietForMs);
+  const place = options.out === undefined ? join(folder, foundFolder(cluster, quietForMs)) : resolve(options.out);
+  const files = await writeScenarios(place, report.findings, cluster, quietForMs);
   for (const [index, found] of report.findings.entries()) {
     if (index > 0) out.text("");
     out.finding(liveFinding(found, cluster, quietForMs, files[index]));
@@ -106,6 +108,12 @@ export async function exploreLiveCommand(
     exitCode: report.findings.length > 0 ? 1 : isWhole ? 0 : 4,
     result: liveJson(report, { cluster, faultsMax, quietForMs, folder, files }),
   };
+}
+
+/** What was found in one kind of cluster must not replace what was found in another. */
+function foundFolder(cluster: LiveCluster, quietForMs: number): string {
+  const digest = createHash("sha256").update(JSON.stringify([cluster, quietForMs]));
+  return `found-${digest.digest("hex").slice(0, 6)}`;
 }
 
 /** A scenario for each, where it has any fault at all. */
