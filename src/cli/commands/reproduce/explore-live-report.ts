@@ -39,11 +39,21 @@ export function liveFinding(
   };
 }
 
-/** @param interrupted also where only the repeating of what was found was */
-export function liveSummary(report: LiveReport, faultsMax: number, interrupted: boolean): readonly string[] {
+/**
+ * @param given.made so many trials were made now; the others were known
+ * @param given.interrupted also where only the repeating of what was found was
+ */
+export function liveSummary(
+  report: LiveReport,
+  { made, faultsMax, interrupted }: Readonly<{ made: number; faultsMax: number; interrupted: boolean }>,
+): readonly string[] {
   const { reached, trials, seconds, findings, failed, ended } = report;
-  const rate = `${counted(trials, "trial")} in ${durationText(seconds * 1000)}, ${perSecond(report)} states a second`;
-  const reach = `${counted(reached.length, "state")} within ${counted(faultsMax, "fault")}; ${rate}.`;
+  const rate = perSecond(report, made);
+  const speed =
+    rate === null
+      ? `${counted(trials, "trial")}, of which some were known`
+      : `${counted(trials, "trial")} in ${durationText(seconds * 1000)}, ${rate} states a second`;
+  const reach = `${counted(reached.length, "state")} within ${counted(faultsMax, "fault")}; ${speed}.`;
   const lines = [findings.length > 0 ? `\n${reach}` : reach];
   const unsettled = reached.filter(({ rest }) => !rest.settled);
   if (findings.length === 0)
@@ -63,13 +73,14 @@ export function liveJson(
   report: LiveReport,
   given: Readonly<{
     cluster: LiveCluster;
+    made: number;
     faultsMax: number;
     quietForMs: number;
     folder: string;
     files: readonly (string | undefined)[];
   }>,
 ): JsonObject {
-  const { cluster, faultsMax, quietForMs, folder, files } = given;
+  const { cluster, made, faultsMax, quietForMs, folder, files } = given;
   const { reached, trials, seconds, findings, failed, ended } = report;
   const withFiles = findings.map((found, index) => ({ found, file: files[index] ?? null }));
   const of = (trouble: Trouble) => withFiles.filter(({ found }) => found.trouble === trouble).map(findingJson);
@@ -80,8 +91,9 @@ export function liveJson(
     standbys: cluster.standbys,
     states: reached.length,
     trials,
+    made,
     seconds: Math.round(seconds * 1000) / 1000,
-    statesPerSecond: perSecond(report),
+    statesPerSecond: perSecond(report, made),
     complete: ended === undefined && failed.length === 0,
     faultsMax,
     quietForMs,
@@ -141,6 +153,7 @@ function faultsJson(faults: readonly Step[]): readonly JsonObject[] {
   return faults.map((step) => ({ ...step, text: stepText(step) }));
 }
 
-function perSecond({ reached, seconds }: LiveReport): number {
-  return Math.round((reached.length / seconds) * 1000) / 1000;
+/** Null where trials were known: that tells nothing of the speed. */
+function perSecond({ reached, trials, seconds }: LiveReport, made: number): number | null {
+  return made < trials ? null : Math.round((reached.length / seconds) * 1000) / 1000;
 }

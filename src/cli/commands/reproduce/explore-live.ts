@@ -73,11 +73,14 @@ export async function exploreLiveCommand(
   const faultsMax = faultsOf(options.faults ?? usual.faults);
   const quietForMs = options.quietFor === undefined ? usualQuietMs(cluster) : durationOption(options.quietFor);
   const scenario = liveScenario(cluster, quietForMs);
+  let made = 0;
   const { reproduction, folder } = await openTrials(context, scenario, {
     file: undefined,
     jobs: 1,
     fresh: options.fresh === true,
-    onTrial: () => undefined,
+    onTrial: () => {
+      made += 1;
+    },
   });
   if (options.lab !== undefined && options.manager === undefined)
     out.progress(`The lab ${options.lab} is not touched: clusters made like it are, one for each sequence of faults.`);
@@ -102,11 +105,11 @@ export async function exploreLiveCommand(
     if (index > 0) out.text("");
     out.finding(liveFinding(found, cluster, quietForMs, files[index]));
   }
-  out.text(...liveSummary(report, faultsMax, signal.aborted));
+  out.text(...liveSummary(report, { made, faultsMax, interrupted: signal.aborted }));
   const isWhole = report.ended === undefined && report.failed.length === 0;
   return {
     exitCode: report.findings.length > 0 ? 1 : isWhole ? 0 : 4,
-    result: liveJson(report, { cluster, faultsMax, quietForMs, folder, files }),
+    result: liveJson(report, { cluster, made, faultsMax, quietForMs, folder, files }),
   };
 }
 
