@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import type { Reproduction } from "../../reproduction.ts";
 import { isBlocked, type Rest, settledText, type Trouble, troublesOf } from "../../trial/rest.ts";
 import type { TrialResult } from "../../trial/result.ts";
@@ -66,8 +65,16 @@ export function groupsOf(reached: readonly Reached[]): readonly Group[] {
 /** Whether all of it stands in the other, in the same order. */
 function isPartOf(part: readonly Step[], whole: readonly Step[]): boolean {
   let next = 0;
-  for (const step of whole) if (isDeepStrictEqual(step, part[next])) next += 1;
+  for (const step of whole) {
+    const wanted = part[next];
+    if (wanted !== undefined && isAlike(step, wanted)) next += 1;
+  }
   return next === part.length;
+}
+
+/** A primary is lost as a primary, whichever node it is by then. */
+function isAlike(one: Step, other: Step): boolean {
+  return one.kind === other.kind && one.fault === other.fault && (one.as ?? one.on) === (other.as ?? other.on);
 }
 
 /** The trials of a sequence that is the beginning of a longer one may not show what the longer one showed on its way. */

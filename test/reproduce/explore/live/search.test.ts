@@ -299,6 +299,22 @@ describe("what is told of the states in trouble", () => {
     );
   });
 
+  it("what is lost in the same role for the same, whichever node has it by then", () => {
+    const primary = (on: string): Step => ({ kind: "break", fault: "stop", on, as: "primary" });
+    const standby: Step = { ...primary("pg2"), as: "asynchronous" };
+    assert.deepEqual(
+      sequences([
+        [blocked, primary("pg1")],
+        [blocked, kill, primary("pg2")],
+        [blocked, standby],
+      ]),
+      [
+        ["blocked", 1, 1],
+        ["blocked", 1, 0],
+      ],
+    );
+  });
+
   it("another order, other faults and another trouble for themselves", () => {
     assert.deepEqual(
       sequences([
