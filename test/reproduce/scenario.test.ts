@@ -55,6 +55,18 @@ describe("a scenario's file", () => {
       /needs `workload\.present`/,
     ],
     [
+      "lost writes at rest that nobody can count",
+      story
+        .replace("factors:", "workload: { write: [select 1] }\nfactors:")
+        .replace(/lost-writes: true/, "at-rest: [lost-writes]"),
+      /symptom\.at-rest[^]*needs `workload\.present`/,
+    ],
+    [
+      "a rest before what is no action",
+      story.replace("work_mem: 8MB }", "work_mem: 8MB }\n    settled: 5s"),
+      /settled[^]*means something only beside/,
+    ],
+    [
       "a key that means nothing there",
       story.replace("promote: furthest", "promote: furthest\n    on: pg2"),
       /means something only beside/,

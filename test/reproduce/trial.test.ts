@@ -68,6 +68,39 @@ symptom: { lost-writes: true }`,
       /^[1-9]\d* of \d+ acknowledged writes are not there/,
     ],
     [
+      "at rest nobody takes writes, although a standby answers",
+      `
+scenario: blocked
+cluster: { standbys: [asynchronous], proxied: true }
+factors: [{ id: cut, fault: cut, on: one-primary }]
+symptom: { at-rest: [blocked], within: 3s }`,
+      /^at rest: pg1 primary, its network cut; pg2 standby; no write is accepted: \S/,
+    ],
+    [
+      "at rest two nodes take writes",
+      `
+scenario: two
+cluster: { standbys: [asynchronous] }
+factors: [{ id: two, fault: two-primaries }]
+symptom: { at-rest: [two-primaries], within: 3s }`,
+      /pg1 primary; pg2 primary; writes are accepted; pg1 and pg2 both take writes$/,
+    ],
+    [
+      "at rest acknowledged writes are lost, what follows being done at rest as well",
+      `
+scenario: lost-at-rest
+cluster: { standbys: [asynchronous] }
+workload: { every: 20ms }
+factors:
+  - { id: cut, sql: "alter system set primary_conninfo = ''", on: pg2 }
+  - { id: reload, sql: select pg_reload_conf(), on: pg2 }
+afterwards:
+  - { fault: kill-primary, settled: 3s }
+  - { promote: furthest }
+symptom: { at-rest: [lost-writes], within: 3s }`,
+      /[1-9]\d* of \d+ acknowledged writes are not there$/,
+    ],
+    [
       "a line stands in a log",
       `
 scenario: logged

@@ -33,6 +33,11 @@ export function exportExperiment(scenario: Scenario): Exported {
   ];
   const method = steps.flatMap(([name, action]): Activity[] => {
     const words = wordsOf(action);
+    if (action.settled !== undefined)
+      notSaid.push({
+        what: `${name}.settled`,
+        why: "An experiment can pause, but not wait until a cluster is at rest.",
+      });
     if (words !== undefined) return [activityOf(name, words, action.after)];
     notSaid.push({ what: name, why: whyNot(action) });
     return [];

@@ -54,7 +54,7 @@ export async function settle(world: World, withinMs: number): Promise<Settled> {
   for (;;) {
     const { nodes } = await lab.status();
     const nowMs = performance.now();
-    const shapeNow = nodes.map(nodeText).join("; ");
+    const shapeNow = nodesText(nodes);
     if (shapeNow !== shape) {
       [shape, changedMs] = [shapeNow, nowMs];
       say(shape);
@@ -113,7 +113,12 @@ export function restText(rest: Rest): string {
 
 export function settledText({ nodes, accepted, settled, refusal }: Settled): string {
   const writes = accepted ? "writes are accepted" : `no write is accepted: ${refusal ?? "no answer"}`;
-  return `${settled ? "at rest" : "finds no rest"}: ${nodes.map(nodeText).join("; ")}; ${writes}`;
+  return `${settled ? "at rest" : "finds no rest"}: ${nodesText(nodes)}; ${writes}`;
+}
+
+/** `pg1 down; pg2 primary (leader, running, timeline 3)` */
+export function nodesText(nodes: readonly NodeAtRest[]): string {
+  return nodes.map(nodeText).join("; ");
 }
 
 function nodeText({ name, role, network, manager }: NodeAtRest): string {

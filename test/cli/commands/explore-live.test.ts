@@ -27,7 +27,9 @@ describe("reproduce explore by trials", () => {
       assert.equal(code, 1, stderr);
       assert.deepEqual([result.result, result.states, result.trials, result.complete], ["explore", 2, 2, false]);
       const [found] = result.blocked;
-      assert.deepEqual(found.faults, [{ kind: "break", fault: "kill", on: "pg1", text: "pg1 is killed" }]);
+      assert.deepEqual(found.faults, [
+        { kind: "break", fault: "kill", on: "pg1", as: "primary", text: "pg1 is killed" },
+      ]);
       assert.deepEqual([found.candidate, found.seen, found.trials], ["pg2", 3, 3]);
       assert.equal(records.filter(({ finding }) => finding?.code === "failover.blocked").length, 1);
       assert.deepEqual(await readdir(out), ["blocked-1.yaml"]);

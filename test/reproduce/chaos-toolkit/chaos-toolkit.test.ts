@@ -246,7 +246,7 @@ factors:
   - { id: abort, fault: abort, on: sync.checkpointer, with: { a: b } }
   - { id: late, command: "echo 'a'", after: 1500ms }
   - { id: fsync, settings: { fsync: "off" } }
-  - { id: at-pg2, sql: select 1, on: pg2 }
+  - { id: at-pg2, sql: select 1, on: pg2, settled: 5s }
 afterwards: [{ heal: hang, on: pg1 }, { promote: furthest }]
 symptom: { command: test -e /nowhere }
 `;
@@ -267,7 +267,7 @@ test("a scenario becomes a valid experiment; what it cannot say is told", () => 
   );
   assert.deepEqual(
     notSaid.map(({ what }) => what),
-    ["cluster", "fsync", "afterwards-2"],
+    ["cluster", "fsync", "at-pg2.settled", "afterwards-2"],
   );
   const again = runs(made);
   assert.notEqual(sh(again.symptom.command ?? "true").status, 0, "the steady state holds");

@@ -4,7 +4,7 @@ import type { Evidence, Finding } from "../../../finding/finding.ts";
 import type { LiveFinding, LiveReport } from "../../../reproduce/explore/live/explore.ts";
 import { sequenceText, type Step, stepText } from "../../../reproduce/explore/live/faults.ts";
 import type { LiveCluster } from "../../../reproduce/explore/live/scenario.ts";
-import { candidatesOf, type NodeAtRest, restText, type Trouble } from "../../../reproduce/trial/rest.ts";
+import { candidatesOf, type NodeAtRest, nodesText, type Trouble } from "../../../reproduce/trial/rest.ts";
 import { counted, durationText } from "../../output/quantities.ts";
 
 /** @param file the scenario that was written of it */
@@ -24,7 +24,7 @@ export function liveFinding(
       value: `for ${durationText(quietForMs)} told: ${rest.refusal ?? "no answer"}`,
     });
   if (rest.automation !== undefined) evidence.push({ label: "Blackstart", value: rest.automation });
-  evidence.push({ label: "state", value: restText(rest) });
+  evidence.push({ label: "state", value: nodesText(rest.nodes) });
   evidence.push({ label: "seen", value: `in ${seen} of ${counted(trials, "trial")} of this sequence` });
   if (more > 0)
     evidence.push({ label: "extent", value: `and in ${counted(more, "state")} that these and other faults lead to` });
@@ -39,11 +39,21 @@ export function liveFinding(
   };
 }
 
-/** @param interrupted also where only the repeating of what was found was */
-export function liveSummary(report: LiveReport, faultsMax: number, interrupted: boolean): readonly string[] {
+/**
+ * @param given.made so many trials were made now; the others were known
+ * @param given.interrupted also where only the repeating of what was found was
+ */
+export function liveSummary(
+  report: LiveReport,
+  { made, faultsMax, interrupted }: Readonly<{ made: number; faultsMax: number; interrupted: boolean }>,
+): readonly string[] {
   const { reached, trials, seconds, findings, failed, ended } = report;
-  const rate = `${counted(trials, "trial")} in ${durationText(seconds * 1000)}, ${perSecond(report)} states a second`;
-  const reach = `${counted(reached.length, "state")} within ${counted(faultsMax, "fault")}; ${rate}.`;
+  const rate = perSecond(report, made);
+  const speed =
+    rate === null
+      ? `${counted(trials, "trial")}, of which some were known`
+      : `${counted(trials, "trial")} in ${durationText(seconds * 1000)}, ${rate} states a second`;
+  const reach = `${counted(reached.length, "state")} within ${counted(faultsMax, "fault")}; ${speed}.`;
   const lines = [findings.length > 0 ? `\n${reach}` : reach];
   const unsettled = reached.filter(({ rest }) => !rest.settled);
   if (findings.length === 0)
@@ -63,13 +73,14 @@ export function liveJson(
   report: LiveReport,
   given: Readonly<{
     cluster: LiveCluster;
+    made: number;
     faultsMax: number;
     quietForMs: number;
     folder: string;
     files: readonly (string | undefined)[];
   }>,
 ): JsonObject {
-  const { cluster, faultsMax, quietForMs, folder, files } = given;
+  const { cluster, made, faultsMax, quietForMs, folder, files } = given;
   const { reached, trials, seconds, findings, failed, ended } = report;
   const withFiles = findings.map((found, index) => ({ found, file: files[index] ?? null }));
   const of = (trouble: Trouble) => withFiles.filter(({ found }) => found.trouble === trouble).map(findingJson);
@@ -80,8 +91,9 @@ export function liveJson(
     standbys: cluster.standbys,
     states: reached.length,
     trials,
+    made,
     seconds: Math.round(seconds * 1000) / 1000,
-    statesPerSecond: perSecond(report),
+    statesPerSecond: perSecond(report, made),
     complete: ended === undefined && failed.length === 0,
     faultsMax,
     quietForMs,
@@ -141,6 +153,7 @@ function faultsJson(faults: readonly Step[]): readonly JsonObject[] {
   return faults.map((step) => ({ ...step, text: stepText(step) }));
 }
 
-function perSecond({ reached, seconds }: LiveReport): number {
-  return Math.round((reached.length / seconds) * 1000) / 1000;
+/** Null where trials were known: that tells nothing of the speed. */
+function perSecond({ reached, trials, seconds }: LiveReport, made: number): number | null {
+  return made < trials ? null : Math.round((reached.length / seconds) * 1000) / 1000;
 }

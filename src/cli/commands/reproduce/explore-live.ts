@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { BlackstartError, messageOf } from "../../../base/error.ts";
@@ -72,11 +73,14 @@ export async function exploreLiveCommand(
   const faultsMax = faultsOf(options.faults ?? usual.faults);
   const quietForMs = options.quietFor === undefined ? usualQuietMs(cluster) : durationOption(options.quietFor);
   const scenario = liveScenario(cluster, quietForMs);
+  let made = 0;
   const { reproduction, folder } = await openTrials(context, scenario, {
     file: undefined,
     jobs: 1,
     fresh: options.fresh === true,
-    onTrial: () => undefined,
+    onTrial: () => {
+      made += 1;
+    },
   });
   if (options.lab !== undefined && options.manager === undefined)
     out.progress(`The lab ${options.lab} is not touched: clusters made like it are, one for each sequence of faults.`);
@@ -95,17 +99,24 @@ export async function exploreLiveCommand(
   const [first] = report.failed;
   if (first !== undefined && first.faults.length === 0) throw noCluster(first.why);
 
-  const files = await writeScenarios(resolve(options.out ?? folder), report.findings, cluster, quietForMs);
+  const place = options.out === undefined ? join(folder, foundFolder(cluster, quietForMs)) : resolve(options.out);
+  const files = await writeScenarios(place, report.findings, cluster, quietForMs);
   for (const [index, found] of report.findings.entries()) {
     if (index > 0) out.text("");
     out.finding(liveFinding(found, cluster, quietForMs, files[index]));
   }
-  out.text(...liveSummary(report, faultsMax, signal.aborted));
+  out.text(...liveSummary(report, { made, faultsMax, interrupted: signal.aborted }));
   const isWhole = report.ended === undefined && report.failed.length === 0;
   return {
     exitCode: report.findings.length > 0 ? 1 : isWhole ? 0 : 4,
-    result: liveJson(report, { cluster, faultsMax, quietForMs, folder, files }),
+    result: liveJson(report, { cluster, made, faultsMax, quietForMs, folder, files }),
   };
+}
+
+/** What was found in one kind of cluster must not replace what was found in another. */
+function foundFolder(cluster: LiveCluster, quietForMs: number): string {
+  const digest = createHash("sha256").update(JSON.stringify([cluster, quietForMs]));
+  return `found-${digest.digest("hex").slice(0, 6)}`;
 }
 
 /** A scenario for each, where it has any fault at all. */

@@ -1,6 +1,5 @@
-import { isDeepStrictEqual } from "node:util";
 import type { Reproduction } from "../../reproduction.ts";
-import { isBlocked, type Rest, type Trouble, troublesOf } from "../../trial/rest.ts";
+import { isBlocked, type Rest, settledText, type Trouble, troublesOf } from "../../trial/rest.ts";
 import type { TrialResult } from "../../trial/result.ts";
 import type { Step } from "./faults.ts";
 import { inParallel } from "./pool.ts";
@@ -30,7 +29,10 @@ const attempts = 2;
 export async function exploreLive(options: LiveOptions): Promise<LiveReport> {
   const { trials, repeats, onRepeat } = options;
   const startedMs = performance.now();
-  const exploration = await searchLive({ ...options, tryOut: (faults) => firstOf(trials(configurationOf(faults))) });
+  const exploration = await searchLive({
+    ...options,
+    tryOut: (faults, from) => firstOf(trials(configurationOf(faults)), from),
+  });
   const groups = groupsOf(exploration.reached);
   const repeated = await inParallel(groups, options, async ({ state: { faults } }) => {
     onRepeat?.(faults);
@@ -63,8 +65,16 @@ export function groupsOf(reached: readonly Reached[]): readonly Group[] {
 /** Whether all of it stands in the other, in the same order. */
 function isPartOf(part: readonly Step[], whole: readonly Step[]): boolean {
   let next = 0;
-  for (const step of whole) if (isDeepStrictEqual(step, part[next])) next += 1;
+  for (const step of whole) {
+    const wanted = part[next];
+    if (wanted !== undefined && isAlike(step, wanted)) next += 1;
+  }
   return next === part.length;
+}
+
+/** A primary is lost as a primary, whichever node it is by then. */
+function isAlike(one: Step, other: Step): boolean {
+  return one.kind === other.kind && one.fault === other.fault && (one.as ?? one.on) === (other.as ?? other.on);
 }
 
 /** The trials of a sequence that is the beginning of a longer one may not show what the longer one showed on its way. */
@@ -74,16 +84,21 @@ function findingOf({ state, trouble, more }: Group, repeated: readonly Rest[]): 
   return { ...state, trouble, seen, trials: rests.length, more };
 }
 
-/** What was blocked on its way is that state: the faults that followed were done to another cluster than was thought. */
-async function firstOf(trials: AsyncGenerator<TrialResult>): Promise<TriedOut> {
+/**
+ * What was blocked on its way is that state: the faults that followed were done to another cluster than was thought. So they
+ * were where writes were not accepted any more, or not yet, although they had been: that says nothing of this sequence.
+ */
+export async function firstOf(trials: AsyncGenerator<TrialResult>, from: Rest | undefined): Promise<TriedOut> {
   let why = "";
   for await (const { rest, passed = [], moments } of limited(trials, attempts)) {
     const after = passed.findIndex(isBlocked);
     const blocked = passed[after];
     if (blocked !== undefined)
       return { rest: { ...blocked, takeWrites: [], acknowledged: 0, lost: 0 }, after: after + 1 };
-    if (rest !== undefined) return { rest };
-    why = moments.at(-1)?.what ?? "";
+    const before = passed.at(-1);
+    const isAstray = before !== undefined && from?.accepted === true && !before.accepted;
+    if (rest !== undefined && !isAstray) return { rest };
+    why = isAstray ? `It took another way: ${settledText(before)}` : (moments.at(-1)?.what ?? "");
   }
   return { why };
 }

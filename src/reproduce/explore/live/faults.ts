@@ -1,8 +1,12 @@
+import type { RoleNow } from "../../../lab/lab.ts";
 import type { NodeAtRest, Rest } from "../../trial/rest.ts";
 import { nodeKey } from "./state.ts";
 
-/** One fault that is done, or taken back. `on` as in a scenario; undefined: on every node where there is something to mend. */
-export type Step = Readonly<{ kind: "break" | "heal"; fault: string; on?: string }>;
+/**
+ * One fault that is done, or taken back. `on` as in a scenario; undefined: on every node where there is something to mend. `as`:
+ * what that node was when it was hit.
+ */
+export type Step = Readonly<{ kind: "break" | "heal"; fault: string; on?: string; as?: RoleNow }>;
 
 /** The clusters in which the lab itself is asked. */
 export type LiveManager = "streaming" | "patroni";
@@ -105,7 +109,7 @@ function stepsOn(node: NodeAtRest, tried: Tried): readonly Step[] {
   const condition = conditionOf(node);
   const on = placeOf(node, tried.manager);
   if (condition === "well")
-    return on === undefined ? [] : faults.map(({ fault }): Step => ({ kind: "break", fault, on }));
+    return on === undefined ? [] : faults.map(({ fault }): Step => ({ kind: "break", fault, on, as: node.role }));
   const mended = faults.find(({ leaves }) => leaves === condition);
   if (mended === undefined) return [];
   return [{ kind: "heal", fault: mended.fault, ...(tried.manager === "patroni" ? {} : { on: node.name }) }];

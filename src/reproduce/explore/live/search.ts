@@ -24,8 +24,11 @@ export type TriedOut = Readonly<{ rest: Rest; after?: number }> | Readonly<{ why
 
 export type LiveSearchOptions = Readonly<{
   tried: Tried;
-  /** Carries out a sequence on a fresh cluster. Throws when it is aborted. */
-  tryOut(faults: readonly Step[]): Promise<TriedOut>;
+  /**
+   * Carries out a sequence on a fresh cluster. Throws when it is aborted.
+   * @param from where all of it but the last fault led to
+   */
+  tryOut(faults: readonly Step[], from: Rest | undefined): Promise<TriedOut>;
   faultsMax: number;
   statesMax: number;
   trialsMax: number;
@@ -37,6 +40,8 @@ export type LiveSearchOptions = Readonly<{
   onReached?(reached: Reached): void;
 }>;
 
+type Next = Readonly<{ faults: readonly Step[]; from: Rest | undefined }>;
+
 /**
  * All states that at most `faultsMax` faults lead to, breadth first. Of sequences that lead to the same state the first is
  * extended, and a state that is in trouble is not: what follows it follows an outage.
@@ -47,15 +52,15 @@ export async function searchLive(options: LiveSearchOptions): Promise<LiveExplor
   const reached: Reached[] = [];
   const failed: Failed[] = [];
   let trials = 0;
-  let level: readonly (readonly Step[])[] = [[]];
+  let level: readonly Next[] = [{ faults: [], from: undefined }];
   for (let depth = 0; ; depth += 1) {
     const room = level.slice(0, trialsMax - trials);
-    const results = await inParallel(room, options, (faults) => {
+    const results = await inParallel(room, options, ({ faults, from }) => {
       onBegin?.(faults, room.length);
-      return tryOut(faults);
+      return tryOut(faults, from);
     });
     const frontier: Reached[] = [];
-    for (const [index, faults] of room.entries()) {
+    for (const [index, { faults }] of room.entries()) {
       const result = results[index];
       if (result === undefined) continue;
       trials += 1;
@@ -76,6 +81,8 @@ export async function searchLive(options: LiveSearchOptions): Promise<LiveExplor
     if (room.length < level.length) return { ...found, ended: "trials" };
     if (depth === faultsMax || frontier.length === 0) return { ...found, depth: faultsMax };
     if (reached.length >= statesMax) return { ...found, ended: "states" };
-    level = frontier.flatMap(({ rest, faults }) => stepsFrom(rest, tried).map((step) => [...faults, step]));
+    level = frontier.flatMap(({ rest, faults }) =>
+      stepsFrom(rest, tried).map((step) => ({ faults: [...faults, step], from: rest })),
+    );
   }
 }

@@ -112,7 +112,7 @@ describe("the lab itself is asked", () => {
           times: { ttl: 7, loopWait: 1, retryTimeout: 3 },
         };
         // The first of the sequences: none, and the first two faults of whoever stands first.
-        const { report, made } = await explored(cluster, { folder, quietForMs: 40_000, faultsMax: 1, trialsMax: 3 });
+        const { report, made } = await explored(cluster, { folder, quietForMs: 32_000, faultsMax: 1, trialsMax: 3 });
         assert.deepEqual(report.failed, []);
         assert.deepEqual(report.findings, []);
         assert.equal(report.ended, "trials");

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { RoleNow } from "../../../../src/lab/lab.ts";
-import { groupsOf } from "../../../../src/reproduce/explore/live/explore.ts";
+import { firstOf, groupsOf } from "../../../../src/reproduce/explore/live/explore.ts";
 import { sequenceText, type Step, stepsFrom, type Tried } from "../../../../src/reproduce/explore/live/faults.ts";
 import { type LiveSearchOptions, searchLive } from "../../../../src/reproduce/explore/live/search.ts";
 import { stateKey } from "../../../../src/reproduce/explore/live/state.ts";
 import { candidatesOf, type Rest, troublesOf } from "../../../../src/reproduce/trial/rest.ts";
+import type { TrialResult } from "../../../../src/reproduce/trial/result.ts";
 import { restOf } from "./resting.ts";
 
 const streaming: Tried = { manager: "streaming", proxied: false };
@@ -228,6 +229,48 @@ describe("the search", () => {
   });
 });
 
+describe("what came of a sequence", () => {
+  const well = restOf(["primary", "asynchronous"]);
+  const waiting = { ...restOf(["down", "silent"]), refusal: "timeout" };
+  const trial = (given: Partial<TrialResult>): TrialResult => ({
+    configuration: ["1-kill-pg1", "2-kill-pg2"],
+    sequence: 0,
+    outcome: "not-reproduced",
+    tookMs: 1,
+    moments: [{ atMs: 0, what: "no such process" }],
+    at: "2026-11-20T03:07:00.000Z",
+    ...given,
+  });
+  async function* all(...trials: readonly TrialResult[]) {
+    yield* trials;
+  }
+
+  it("is where the trial ended", async () => {
+    assert.deepEqual(await firstOf(all(trial({ rest: well, passed: [well] })), well), { rest: well });
+  });
+
+  it("is the beginning of it, where that was blocked already", async () => {
+    const blocked = restOf(["down", "standby"]);
+    const found = await firstOf(all(trial({ rest: well, passed: [blocked] })), well);
+    assert.deepEqual(found, { rest: { ...blocked, acknowledged: 0 }, after: 1 });
+  });
+
+  it("is asked again, where the faults were done to another cluster than was thought", async () => {
+    const astray = trial({ rest: restOf(["down", "standby"]), passed: [waiting] });
+    assert.deepEqual(await firstOf(all(astray, trial({ rest: well, passed: [well] })), well), { rest: well });
+    const gaveUp = await firstOf(all(astray, astray), well);
+    assert.match("why" in gaveUp ? gaveUp.why : "", /took another way: .*pg1 down; pg2 silent; no write is accepted/);
+    assert.ok("rest" in (await firstOf(all(astray), waiting)), "that is the cluster that was thought");
+  });
+
+  it("is asked again, where it could not be carried out", async () => {
+    assert.deepEqual(await firstOf(all(trial({}), trial({ rest: well })), undefined), { rest: well });
+    assert.deepEqual(await firstOf(all(trial({}), trial({}), trial({ rest: well })), undefined), {
+      why: "no such process",
+    });
+  });
+});
+
 describe("what is told of the states in trouble", () => {
   const [kill, stop, other]: readonly Step[] = [
     { kind: "break", fault: "kill", on: "pg1" },
@@ -253,6 +296,22 @@ describe("what is told of the states in trouble", () => {
         [blocked, other, kill, stop],
       ]),
       [["blocked", 2, 2]],
+    );
+  });
+
+  it("what is lost in the same role for the same, whichever node has it by then", () => {
+    const primary = (on: string): Step => ({ kind: "break", fault: "stop", on, as: "primary" });
+    const standby: Step = { ...primary("pg2"), as: "asynchronous" };
+    assert.deepEqual(
+      sequences([
+        [blocked, primary("pg1")],
+        [blocked, kill, primary("pg2")],
+        [blocked, standby],
+      ]),
+      [
+        ["blocked", 1, 1],
+        ["blocked", 1, 0],
+      ],
     );
   });
 
