@@ -1,5 +1,6 @@
 import { BlackstartError } from "../base/error.ts";
 import type { TrialResult } from "./trial/result.ts";
+import type { Needed } from "./trial/series.ts";
 import type { Configuration } from "./scenario/configuration.ts";
 
 export type Count = Readonly<{
@@ -10,14 +11,17 @@ export type Count = Readonly<{
   problem?: string;
 }>;
 
+/** Trials of one configuration; none are begun beyond what is needed. */
+export type Trials = (needed: Needed) => AsyncIterable<TrialResult>;
+
 /** What so many trials of a configuration showed. Those that could not be carried out do not count as trials. */
-export async function count(results: AsyncIterable<TrialResult>, wanted: number): Promise<Count> {
-  return tally(results, ({ trials, unresolved }) => trials >= wanted || unresolved >= Math.max(3, wanted));
+export async function count(trials: Trials, wanted: number): Promise<Count> {
+  return tally(trials, (counted) => (counted.unresolved >= Math.max(3, wanted) ? 0 : wanted - counted.trials));
 }
 
-async function tally(results: AsyncIterable<TrialResult>, enough: (counted: Count) => boolean): Promise<Count> {
+async function tally(trials: Trials, needed: (counted: Count) => number): Promise<Count> {
   let counted: Count = { trials: 0, reproduced: 0, unresolved: 0 };
-  for await (const { outcome, moments } of results) {
+  for await (const { outcome, moments } of trials(() => needed(counted))) {
     counted =
       outcome === "unresolved"
         ? { ...counted, unresolved: counted.unresolved + 1, problem: moments.at(-1)?.what ?? "" }
@@ -26,17 +30,17 @@ async function tally(results: AsyncIterable<TrialResult>, enough: (counted: Coun
             trials: counted.trials + 1,
             reproduced: counted.reproduced + (outcome === "reproduced" ? 1 : 0),
           };
-    if (enough(counted)) break;
+    if (needed(counted) <= 0) break;
   }
   return counted;
 }
 
 /** The control run: without any factor. A symptom that shows there says nothing of the factors. */
 export async function control(
-  trials: (configuration: Configuration) => AsyncIterable<TrialResult>,
+  trials: (configuration: Configuration, needed: Needed) => AsyncIterable<TrialResult>,
   wanted: number,
 ): Promise<Count> {
-  const counted = await count(trials([]), wanted);
+  const counted = await count((needed) => trials([], needed), wanted);
   if (counted.reproduced > 0)
     throw new BlackstartError("SYMPTOM_UNFIT", {
       what: `The symptom shows without any of the factors, in ${counted.reproduced} of ${counted.trials} control trials.`,
@@ -53,11 +57,11 @@ export async function control(
 }
 
 /** Enough trials with all factors to know how often the symptom shows: fewer where it is clear, more where it is not. */
-export async function reference(results: AsyncIterable<TrialResult>, low: (counted: Count) => number): Promise<Count> {
+export async function reference(trials: Trials, low: (counted: Count) => number): Promise<Count> {
   const [least, most, clear] = [8, 24, 0.6];
-  return tally(results, (counted) => {
-    const { trials, reproduced, unresolved } = counted;
-    if (trials >= least && (reproduced === 0 || low(counted) >= clear)) return true;
-    return trials + unresolved >= most;
+  return tally(trials, (counted) => {
+    if (counted.trials < least) return Math.min(least - counted.trials, most - counted.trials - counted.unresolved);
+    if (counted.reproduced === 0 || low(counted) >= clear) return 0;
+    return most - counted.trials - counted.unresolved;
   });
 }

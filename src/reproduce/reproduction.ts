@@ -9,7 +9,7 @@ import type { Scenario } from "./scenario/schema.ts";
 import { clearHalves, configurationFolder, keepLogs } from "./trial/kept-logs.ts";
 import { openTrialLog, type TrialLog } from "./trial/log.ts";
 import type { TrialResult } from "./trial/result.ts";
-import { type RunTrial, series } from "./trial/series.ts";
+import { type Needed, type RunTrial, series } from "./trial/series.ts";
 import { runTrial } from "./trial/trial.ts";
 import { clearTrialFolder, makeTrialLab, trialFolder } from "./trial/trial-lab.ts";
 import type { Means } from "./trial/world.ts";
@@ -18,7 +18,7 @@ import type { Means } from "./trial/world.ts";
 export interface Reproduction {
   readonly log: TrialLog;
   /** The trials of a configuration, without end; see `series`. */
-  trials(configuration: Configuration): AsyncGenerator<TrialResult>;
+  trials(configuration: Configuration, needed?: Needed): AsyncGenerator<TrialResult>;
   /** What the manager of such a cluster is configured to and knows, before anything is done to it; a cluster is made for it. */
   managerConfiguration(): Promise<string>;
   close(): Promise<void>;
@@ -65,7 +65,7 @@ export async function openReproduction(options: ReproductionOptions): Promise<Re
   const run: RunTrial = options.run ?? ((configuration) => runTrial(scenario, configuration, means, signal));
   return {
     log,
-    trials: (configuration) => series(configuration, { log, run, jobs, signal, onTrial }),
+    trials: (configuration, needed) => series(configuration, { log, run, jobs, needed, signal, onTrial }),
     async managerConfiguration() {
       const lab = await means.makeLab(trialSpec(scenario, []), signal);
       return lab.configuration().finally(() => lab.down());

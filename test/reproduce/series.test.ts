@@ -55,6 +55,18 @@ describe("the trials of a configuration", () => {
       );
     }));
 
+  it("are not begun beyond what is needed, as far as that is known", () =>
+    withTimeline(async (timeline) => {
+      const log = await openTrialLog(timeline, "reproduction/needed");
+      let [begun, seen] = [0, 0];
+      const run: RunTrial = async () => told(String(begun++));
+      const { signal } = new AbortController();
+      const needed = () => 6 - seen;
+      for await (const _ of series(["a"], { log, run, jobs: 4, needed, signal })) if (++seen === 6) break;
+      assert.equal(begun, 6);
+      assert.equal(log.of(["a"]).length, 6);
+    }));
+
   it("that are missing, because somebody was killed, are made again in their place", () =>
     withTimeline(async (timeline) => {
       const log = await openTrialLog(timeline, "reproduction/two");

@@ -1,6 +1,7 @@
 import type { Configuration } from "../scenario/configuration.ts";
 import type { SequentialTest } from "../statistics/sequential.ts";
-import { evidence, verdict } from "../statistics/sequential.ts";
+import { evidence, trialsToVerdict, verdict } from "../statistics/sequential.ts";
+import type { Needed } from "../trial/series.ts";
 import { configurationKey, type TrialResult } from "../trial/result.ts";
 
 /**
@@ -30,7 +31,7 @@ export interface Oracle {
 export type OracleOptions = Readonly<{
   test: SequentialTest;
   /** The trials of a configuration, without end. */
-  trials(configuration: Configuration): AsyncIterable<TrialResult>;
+  trials(configuration: Configuration, needed: Needed): AsyncIterable<TrialResult>;
   /** Two sets of factors that mean the same are asked for as one. */
   normalize(configuration: Configuration): Configuration;
   /** What can be told without a trial: `false` when it cannot show the symptom. A model is believed only in that, see `confirm`. */
@@ -99,7 +100,8 @@ async function decideByTrials(configuration: Configuration, options: OracleOptio
     trials,
     reproduced,
   });
-  for await (const { outcome } of options.trials(configuration)) {
+  const needed = () => trialsToVerdict(options.test, reproduced, trials - reproduced);
+  for await (const { outcome } of options.trials(configuration, needed)) {
     if (outcome === "unresolved") {
       if (++unresolved >= unresolvedMax && trials === 0) return answer(false, "unresolved");
     } else {

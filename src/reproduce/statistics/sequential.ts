@@ -24,6 +24,16 @@ export function evidence(test: SequentialTest, withSymptom: number, without: num
   );
 }
 
+/** So many more trials it takes at least, if they all show the symptom or none does. */
+export function trialsToVerdict(test: SequentialTest, withSymptom: number, without: number): number {
+  for (let more = 1; ; more++)
+    if (
+      verdict(test, withSymptom + more, without) !== "undecided" ||
+      verdict(test, withSymptom, without + more) !== "undecided"
+    )
+      return more;
+}
+
 /** So many trials it takes to call something uninteresting that never shows the symptom: the longest of the usual cases. */
 export function trialsWithoutSymptom(test: SequentialTest): number {
   for (let trials = 1; ; trials++) if (verdict(test, 0, trials) === "uninteresting") return trials;

@@ -5,11 +5,16 @@ import type { TrialResult } from "./result.ts";
 /** Carries out one trial. Throws only when it is aborted, or for what no trial can be made with at all. */
 export type RunTrial = (configuration: Configuration, signal: AbortSignal) => Promise<Omit<TrialResult, "sequence">>;
 
+/** How many more trials are needed, at least, by what is known at this moment. */
+export type Needed = () => number;
+
 export type SeriesOptions = Readonly<{
   log: TrialLog;
   run: RunTrial;
-  /** So many at once. */
+  /** So many at once, at most. */
   jobs: number;
+  /** So many more are certain to be asked for: none is begun beyond that. Default: any number. */
+  needed?: Needed | undefined;
   signal: AbortSignal;
   /** Told of each new one, as soon as it is on disk. */
   onTrial?: (result: TrialResult) => void;
@@ -24,7 +29,7 @@ export type SeriesOptions = Readonly<{
  * Who has seen enough leaves the loop; what is under way then is finished and kept, for it was paid for.
  */
 export async function* series(configuration: Configuration, options: SeriesOptions): AsyncGenerator<TrialResult> {
-  const { log, jobs } = options;
+  const { log, jobs, needed = () => jobs } = options;
   const underWay = new Map<number, Promise<TrialResult>>();
   const begin = (sequence: number) => {
     const trial = one(configuration, sequence, options);
@@ -39,7 +44,8 @@ export async function* series(configuration: Configuration, options: SeriesOptio
         yield known;
         continue;
       }
-      for (let ahead = sequence; ahead < sequence + jobs; ahead++)
+      const atOnce = Math.max(1, Math.min(jobs, needed()));
+      for (let ahead = sequence; ahead < sequence + atOnce; ahead++)
         if (!underWay.has(ahead) && log.at(configuration, ahead) === undefined) begin(ahead);
       const trial = await (underWay.get(sequence) as Promise<TrialResult>);
       underWay.delete(sequence);

@@ -9,6 +9,7 @@ import { control, count } from "../../../reproduce/control.ts";
 import { allFactors } from "../../../reproduce/scenario/configuration.ts";
 import { loadScenario } from "../../../reproduce/scenario/load.ts";
 import type { TrialResult } from "../../../reproduce/trial/result.ts";
+import type { Needed } from "../../../reproduce/trial/series.ts";
 import type { CommandContext } from "../../context.ts";
 import { openTrials } from "./open.ts";
 
@@ -95,13 +96,13 @@ async function seenIn(context: CommandContext, file: string, withControl: boolea
     onTrial: () => undefined,
   });
   const results: TrialResult[] = [];
-  async function* kept() {
-    for await (const trial of reproduction.trials(allFactors(scenario))) {
+  async function* kept(needed: Needed) {
+    for await (const trial of reproduction.trials(allFactors(scenario), needed)) {
       results.push(trial);
       yield trial;
     }
   }
-  const [seen] = await allOrFirstError([count(kept(), 1), withControl ? control(reproduction.trials, 1) : undefined]);
+  const [seen] = await allOrFirstError([count(kept, 1), withControl ? control(reproduction.trials, 1) : undefined]);
   const words = results.at(-1)?.moments.at(-1)?.what ?? "";
   if (seen.trials > 0) return { outage: seen.reproduced > 0, words };
   throw new BlackstartError("SYMPTOM_UNFIT", {

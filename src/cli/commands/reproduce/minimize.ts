@@ -97,13 +97,13 @@ async function search({ scenario, reproduction, limits, progress, sieve }: Searc
   const all = allFactors(scenario);
   progress.about(`how often it shows with all ${counted(all.length, "factor")}`);
   const low = (seen: { reproduced: number; trials: number }) => wilsonInterval(seen.reproduced, seen.trials)[0];
-  const whole = await reference(reproduction.trials(all), low);
+  const whole = await reference((needed) => reproduction.trials(all, needed), low);
   if (whole.reproduced === 0) throw neverShows(whole);
   const test = testFor(low(whole), limits.decisions, limits.error);
   const budget = createBudget({ decisions: limits.decisions, timeMs: limits.budgetMs }, () => performance.now());
   const oracle = createOracle({
     test,
-    trials: (configuration) => budget.within(reproduction.trials(configuration)),
+    trials: (configuration, needed) => budget.within(reproduction.trials(configuration, needed)),
     normalize: (configuration) => normalized(scenario, configuration),
     ...(sieve === undefined ? {} : { mayShow: sieve.mayShow }),
     trialsMax: limits.trials,

@@ -41,9 +41,9 @@ export async function runCommand(context: CommandContext, options: RunOptions, f
   const made = { control: [] as TrialResult[], trials: [] as TrialResult[] };
   try {
     progress.about(`control run, ${counted(controls, "trial")} without any factor`);
-    const healthy = await control((none) => kept(reproduction.trials(none), made.control), controls);
+    const healthy = await control((none, needed) => kept(reproduction.trials(none, needed), made.control), controls);
     progress.about(`${counted(wanted, "trial")} with ${configuration.join(", ")}`);
-    const seen = await count(kept(reproduction.trials(configuration), made.trials), wanted);
+    const seen = await count((needed) => kept(reproduction.trials(configuration, needed), made.trials), wanted);
     progress.end();
     if (seen.trials === 0) throw notCarriedOut(seen);
     const interval = wilsonInterval(seen.reproduced, seen.trials);
