@@ -1,4 +1,5 @@
 import type { Instant } from "../base/time.ts";
+import type { Spares } from "./spares.ts";
 import type { NetworkState } from "./proxy/network.ts";
 
 /** What manages failover in a lab; `streaming`: nobody. */
@@ -139,6 +140,8 @@ export type LabOptions = Readonly<{
   archive?: boolean;
   /** The directory of the server binaries. Default: an installed PostgreSQL, else the npm-shipped one. */
   binaries?: string;
+  /** Copies of the template that were made ahead. Default: none. */
+  spares?: Spares;
   /** Extra settings for every node. */
   settings?: Readonly<Record<string, string>>;
   /** Settings of single nodes, by name; they win over those for every node. */

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { findBinaries } from "../lab/binaries.ts";
+import { createSpares } from "../lab/spares.ts";
 import type { Timeline } from "../timeline/timeline.ts";
 import { allFactors, type Configuration, trialSpec } from "./scenario/configuration.ts";
 import type { Scenario } from "./scenario/schema.ts";
@@ -55,9 +56,10 @@ export async function openReproduction(options: ReproductionOptions): Promise<Re
   const kept = join(options.folder, key);
   await clearHalves(kept);
   const all = allFactors(scenario);
+  const spares = createSpares(labs);
   const means: Means = {
     scenarioFolder: options.scenarioFolder,
-    makeLab: (spec) => makeTrialLab(spec, labs, options.scenarioFolder),
+    makeLab: (spec) => makeTrialLab(spec, { folder: labs, spares, scenarioFolder: options.scenarioFolder }),
     automate: options.automate,
     keepLogs: (lab, { configuration, outcome }) =>
       keepLogs(lab, join(kept, configurationFolder(configuration, all), outcome)),
@@ -70,7 +72,10 @@ export async function openReproduction(options: ReproductionOptions): Promise<Re
       const lab = await means.makeLab(trialSpec(scenario, []), signal);
       return lab.configuration().finally(() => lab.down());
     },
-    close: () => clearTrialFolder(labs),
+    async close() {
+      await spares.close();
+      await clearTrialFolder(labs);
+    },
   };
 }
 

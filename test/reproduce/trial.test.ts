@@ -6,6 +6,7 @@ import { describe, it } from "node:test";
 import { parseScenario } from "../../src/reproduce/scenario/load.ts";
 import { allFactors } from "../../src/reproduce/scenario/configuration.ts";
 import { keepLogs } from "../../src/reproduce/trial/kept-logs.ts";
+import { createSpares } from "../../src/lab/spares.ts";
 import { makeTrialLab } from "../../src/reproduce/trial/trial-lab.ts";
 import { runTrial } from "../../src/reproduce/trial/trial.ts";
 import type { TrialResult } from "../../src/reproduce/trial/result.ts";
@@ -19,7 +20,7 @@ async function both(text: string): Promise<Record<"all" | "none", Omit<TrialResu
     await chmod(folder, 0o755);
     const means: Means = {
       scenarioFolder: folder,
-      makeLab: (spec) => makeTrialLab(spec, folder, folder),
+      makeLab: (spec) => makeTrialLab(spec, { folder, spares: createSpares(folder), scenarioFolder: folder }),
       automate: () => assert.fail("no scenario here asks for it"),
       keepLogs: async (lab, { configuration }) => keepLogs(lab, join(folder, "logs", `of-${configuration.length}`)),
     };

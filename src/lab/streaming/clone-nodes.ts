@@ -4,6 +4,7 @@ import { serverAccount } from "../account.ts";
 import { copyTemplate } from "../copy-template.ts";
 import type { LabOptions } from "../lab.ts";
 import type { LabRecord, NodeRecord } from "../record.ts";
+import type { Spares } from "../spares.ts";
 import { configurationText, replicationConninfo, serverSettings } from "../settings.ts";
 import { hasVolumes, useVolumes } from "../volumes.ts";
 
@@ -11,19 +12,19 @@ import { hasVolumes, useVolumes } from "../volumes.ts";
 export async function cloneNodes(
   record: LabRecord,
   template: string,
-  { settings, nodeSettings }: Pick<LabOptions, "settings" | "nodeSettings">,
+  { settings, nodeSettings, spares }: Pick<LabOptions, "settings" | "nodeSettings" | "spares">,
 ): Promise<void> {
   const extraOf = ({ name }: NodeRecord) => ({ ...settings, ...nodeSettings?.[name] });
-  await Promise.all(record.nodes.map((node) => cloneNode(record, node, template, extraOf(node))));
+  await Promise.all(record.nodes.map((node) => cloneNode(record, node, { template, spares }, extraOf(node))));
 }
 
 async function cloneNode(
   record: LabRecord,
   node: NodeRecord,
-  template: string,
+  { template, spares }: Readonly<{ template: string; spares: Spares | undefined }>,
   extra: Readonly<Record<string, string>>,
 ): Promise<void> {
-  await copyTemplate(node, template);
+  await copyTemplate(node, template, spares);
   if (hasVolumes(node)) await useVolumes(node);
   const account = serverAccount();
   const write = (name: string, text: string) => {

@@ -7,6 +7,7 @@ import { BlackstartError, messageOf } from "../../base/error.ts";
 import type { Lab, PacemakerConfiguration } from "../../lab/lab.ts";
 import { labOf, recordsIn } from "../../lab/open.ts";
 import { isAbandoned } from "../../lab/status.ts";
+import { clearSpares, type Spares } from "../../lab/spares.ts";
 import type { TrialSpec } from "../scenario/configuration.ts";
 import type { Scenario } from "../scenario/schema.ts";
 
@@ -42,13 +43,17 @@ async function isOnlyOurs(folder: string, uid: number): Promise<boolean> {
   return found?.isDirectory() === true && found.uid === uid && (found.mode & 0o022) === 0;
 }
 
-/** Makes the cluster that a trial is about. @param scenarioFolder where files that the scenario names are looked for */
-export async function makeTrialLab(spec: TrialSpec, folder: string, scenarioFolder: string): Promise<Lab> {
+/** Makes the cluster that a trial is about. `scenarioFolder`: where files that the scenario names are looked for. */
+export async function makeTrialLab(
+  spec: TrialSpec,
+  { folder, spares, scenarioFolder }: Readonly<{ folder: string; spares: Spares; scenarioFolder: string }>,
+): Promise<Lab> {
   const { cluster, settings, patroni } = spec;
   const { "*": forAll = {}, ...nodeSettings } = settings;
   const times = { ttl: patroni.ttl, loopWait: patroni.loop_wait, retryTimeout: patroni.retry_timeout };
-  return createLab({
+  const lab = await createLab({
     home: folder,
+    spares,
     manager: cluster.manager,
     standbys: cluster.standbys,
     proxied: cluster.proxied,
@@ -62,6 +67,14 @@ export async function makeTrialLab(spec: TrialSpec, folder: string, scenarioFold
       ? {}
       : { pacemaker: await configurationIn(resolve(scenarioFolder, cluster.configuration)) }),
   });
+  return {
+    ...lab,
+    down() {
+      // While this one is taken down, the files of the next are copied; its story they would only slow down.
+      spares.refill();
+      return lab.down();
+    },
+  };
 }
 
 async function configurationIn(file: string): Promise<PacemakerConfiguration> {
@@ -89,5 +102,6 @@ export async function abandonedTrialLabs(reproductions: string): Promise<readonl
 /** Takes down what killed predecessors left there, and the folder itself once it is empty. */
 export async function clearTrialFolder(folder: string): Promise<void> {
   for (const record of recordsIn(folder).filter(isAbandoned)) await labOf(record).down();
+  clearSpares(folder);
   await rmdir(folder).catch(() => undefined /* Not there, or somebody else's trials are in it. */);
 }
