@@ -18,15 +18,17 @@ async function both(text: string): Promise<Record<"all" | "none", Omit<TrialResu
   const scenario = parseScenario(text, { path: "scenario.yaml" });
   return withFolder(async (folder) => {
     await chmod(folder, 0o755);
+    const spares = createSpares(folder);
     const means: Means = {
       scenarioFolder: folder,
-      makeLab: (spec) => makeTrialLab(spec, { folder, spares: createSpares(folder), scenarioFolder: folder }),
+      makeLab: (spec) => makeTrialLab(spec, { folder, spares, scenarioFolder: folder }),
       automate: () => assert.fail("no scenario here asks for it"),
       keepLogs: async (lab, { configuration }) => keepLogs(lab, join(folder, "logs", `of-${configuration.length}`)),
     };
     const { signal } = new AbortController();
     const all = await runTrial(scenario, allFactors(scenario), means, signal);
     const none = await runTrial(scenario, [], means, signal);
+    await spares.close();
     assert.deepEqual(readdirSync(folder), ["logs"], "no cluster is left");
     for (const { logs } of [all, none]) assert.ok(logs !== undefined && existsSync(join(logs, "pg1-data.log")));
     return { all, none };
