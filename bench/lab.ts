@@ -76,7 +76,7 @@ async function clusterByHandMs(binaries: string): Promise<number> {
   const place = (name: string) => ({ name, binaries, dataDirectory: join(folder, name) });
   const limit = { timeoutMs: 30_000, signal: AbortSignal.timeout(60_000) };
   const settings = (port: number | undefined) =>
-    `\nport = ${port}\nunix_socket_directories = ''\ndynamic_shared_memory_type = mmap\n`;
+    `\nport = ${port}\nunix_socket_directories = ''\ndynamic_shared_memory_type = mmap\nwal_keep_size = 256MB\n`;
   try {
     const start = performance.now();
     await run("initdb", "-D", join(folder, "pg1"), "-A", "trust", "-U", "blackstart");
