@@ -92,7 +92,7 @@ function without(record: LabRecord, why: string, managers: string): BlackstartEr
   return new BlackstartError("NOT_POSSIBLE_NOW", {
     what: `The manager of the lab ${record.name} ${why}.`,
     why: `Nobody fails over there by commands or by a configuration: it is a lab with ${record.manager.kind}.`,
-    next: `Make one with ${managers}: \`blackstart lab up --manager …\`.`,
+    next: `Make one with ${managers}, e.g. \`blackstart lab up --manager pacemaker\`.`,
   });
 }
 

@@ -27,13 +27,17 @@ export function createSpares(folder: string): Spares {
   const stock = new Map<string, Promise<string | undefined>[]>();
   const asked = new Map<string, number>();
   let made = 0;
+  let isOfUse = true;
 
   const make = async (template: string): Promise<string | undefined> => {
     const copy = join(own, String(++made));
     try {
       if (!existsSync(own)) {
-        mkdirSync(own, { recursive: true, mode: 0o755 });
-        writeJson(join(own, makerFile), identityOf(process.pid) ?? {});
+        // It is there only with its maker's name in it: without, another process would take it for a dead one's.
+        const part = join(folder, `.part-${prefix}${process.pid}`);
+        mkdirSync(part, { recursive: true, mode: 0o755 });
+        writeJson(join(part, makerFile), identityOf(process.pid) ?? {});
+        renameSync(part, own);
       }
       await copyTree(template, copy);
       return copy;
@@ -53,10 +57,14 @@ export function createSpares(folder: string): Spares {
         renameSync(copy, directory);
         return true;
       } catch {
-        return false; // Another file system: it is copied there, and this one goes with the others.
+        // Another file system: there it has to be copied, and no more are made.
+        isOfUse = false;
+        rmSync(copy, { recursive: true, force: true });
+        return false;
       }
     },
     refill() {
+      if (!isOfUse) return;
       for (const [template, count] of asked) {
         const copies = stock.get(template) ?? [];
         stock.set(template, copies);

@@ -62,6 +62,12 @@ export async function reference(trials: Trials, low: (counted: Count) => number)
   return tally(trials, (counted) => {
     if (counted.trials < least) return Math.min(least - counted.trials, most - counted.trials - counted.unresolved);
     if (counted.reproduced === 0 || low(counted) >= clear) return 0;
-    return most - counted.trials - counted.unresolved;
+    const left = most - counted.trials - counted.unresolved;
+    // So many, if all of them show it.
+    for (let more = 1; more < left; more++) {
+      const then = { ...counted, trials: counted.trials + more, reproduced: counted.reproduced + more };
+      if (low(then) >= clear) return more;
+    }
+    return left;
   });
 }

@@ -59,7 +59,7 @@ export async function openReproduction(options: ReproductionOptions): Promise<Re
   const spares = createSpares(labs);
   const means: Means = {
     scenarioFolder: options.scenarioFolder,
-    makeLab: (spec) => makeTrialLab(spec, { folder: labs, spares, scenarioFolder: options.scenarioFolder }),
+    makeLab: (spec) => makeTrialLab(spec, { folder: labs, spares, scenarioFolder: options.scenarioFolder }, signal),
     automate: options.automate,
     keepLogs: (lab, { configuration, outcome }) =>
       keepLogs(lab, join(kept, configurationFolder(configuration, all), outcome)),

@@ -141,7 +141,7 @@ describe("a lab with Patroni", { skip }, () => {
 
   test("is refused with a PostgreSQL that lacks what Patroni runs", { skip: shipped === undefined && "none" }, () =>
     assert.rejects(createLab({ manager: "patroni", binaries: shipped as string }), {
-      code: "LAB_FAILED",
+      code: "LAB_UNSUPPORTED",
       why: /lacks .*pg_rewind/,
       next: /apt-get install postgresql/,
     }),

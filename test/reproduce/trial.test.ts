@@ -21,7 +21,7 @@ async function both(text: string): Promise<Record<"all" | "none", Omit<TrialResu
     const spares = createSpares(folder);
     const means: Means = {
       scenarioFolder: folder,
-      makeLab: (spec) => makeTrialLab(spec, { folder, spares, scenarioFolder: folder }),
+      makeLab: (spec, signal) => makeTrialLab(spec, { folder, spares, scenarioFolder: folder }, signal),
       automate: () => assert.fail("no scenario here asks for it"),
       keepLogs: async (lab, { configuration }) => keepLogs(lab, join(folder, "logs", `of-${configuration.length}`)),
     };

@@ -81,7 +81,7 @@ function addExplore(reproduce: Command, act: Act): void {
       .addOption(
         new Option(
           "--automation <who>",
-          "by trials: who acts besides the manager (default: blackstart where nobody else fails over)",
+          "by trials: who acts besides the manager (default: where nobody else fails over, blackstart)",
         ).choices(["none", "blackstart"]),
       )
       .option("--proxied", "by trials: cut the network of nodes, too")

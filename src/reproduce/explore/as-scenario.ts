@@ -1,3 +1,4 @@
+import { BlackstartError } from "../../base/error.ts";
 import type { Cib } from "../../drivers/pacemaker/cib.ts";
 import type { Edit } from "../../drivers/pacemaker/edit.ts";
 import { wordsOf } from "../../drivers/pacemaker/edit-words.ts";
@@ -31,6 +32,11 @@ const silence = "30s";
  * @param configuration the CIB's file, as the scenario's file names it
  */
 export function scenarioOf({ name, cib, initial, faults, repair }: Sequence, configuration: string): WrittenScenario {
+  for (const said of [
+    ...cib.nodes.map((node) => node.name),
+    ...cib.primitives.flatMap((each) => [each.id, each.group ?? "x"]),
+  ])
+    if (!/^[\w.-]+$/.test(said)) throw notSayable(said);
   const words = wordsOf(cib, repair);
   return {
     scenario: name,
@@ -76,20 +82,20 @@ function placesOf(cib: Cib, { roles }: State): readonly Action[] {
 function actionOf(cib: Cib, fault: Fault): Action {
   switch (fault.kind) {
     case "node-down":
-      return { fault: "power-off", on: fault.node };
+      return { fault: "power-off", on: nameInLab(fault.node) };
     case "node-back":
-      return { heal: "power-off", on: fault.node };
+      return { heal: "power-off", on: nameInLab(fault.node) };
     case "moved":
       return { manage: moveWords(fault.resource, fault.node) };
     case "score-lost":
       return {
-        manage: `crm_attribute --node ${fault.node} --name master-${fault.resource} --lifetime reboot --update=-INFINITY`,
+        manage: `crm_attribute --node ${nameInLab(fault.node)} --name master-${fault.resource} --lifetime reboot --update=-INFINITY`,
       };
     case "resource-failed": {
       const primitive = cib.primitives.find(({ id }) => id === fault.resource);
       return primitive !== undefined && isPgsql(primitive)
-        ? { fault: "kill", on: `${fault.node}.all` }
-        : { manage: `crm_resource --fail --resource ${fault.resource} --node ${fault.node}` };
+        ? { fault: "kill", on: `${nameInLab(fault.node)}.all` }
+        : { manage: `crm_resource --fail --resource ${fault.resource} --node ${nameInLab(fault.node)}` };
     }
   }
 }
@@ -97,5 +103,19 @@ function actionOf(cib: Cib, fault: Fault): Action {
 /** By a rule of its own, which is taken away again; `resource move` refuses what is there already. */
 function moveWords(resource: string, node: string): string {
   const id = `moved-${resource}`;
-  return `configure location ${id} ${resource} inf: ${node}\nconfigure delete ${id}\n`;
+  return `configure location ${id} ${resource} inf: ${nameInLab(node)}\nconfigure delete ${id}\n`;
+}
+
+/** Hosts of labs are called in small letters. */
+function nameInLab(node: string): string {
+  return node.toLowerCase();
+}
+
+/** A scenario's words go through a shell, and node names are free text. */
+function notSayable(name: string): BlackstartError {
+  return new BlackstartError("USAGE", {
+    what: `“${name}” cannot be said to a lab.`,
+    why: "The names of nodes and resources in a scenario have letters, digits, dots, hyphens and underscores.",
+    next: "Rename it in a copy of the CIB, and give that.",
+  });
 }

@@ -1,3 +1,4 @@
+import { BlackstartError } from "../../base/error.ts";
 import { nodeOf, placeOf } from "../../drivers/pacemaker/cluster-status.ts";
 import type { CrmSimulate } from "../../drivers/pacemaker/crm-simulate.ts";
 import { scoreOf } from "../../drivers/pacemaker/score.ts";
@@ -6,7 +7,7 @@ import type { Action } from "../scenario/schema.ts";
 import { isPgsql } from "./agent.ts";
 import { applyFault, type Fault } from "./faults.ts";
 import { createSettler, type Settler } from "./settle.ts";
-import { startOf } from "./start.ts";
+import { doesCountFailures, startOf } from "./start.ts";
 import { clonesOf, keyOf, type Model, placesOf, type Scheduler, type State } from "./state.ts";
 
 /**
@@ -15,8 +16,10 @@ import { clonesOf, keyOf, type Model, placesOf, type Scheduler, type State } fro
  */
 export type Forecast = "works" | "down" | "unknown";
 
-/** A cluster on paper. */
-type Paper = Readonly<{ settler: Settler; state: State }>;
+const notOnPaper: ReadonlySet<string> = new Set(["CIB_INVALID", "PACEMAKER_NOT_UNDERSTOOD"]);
+
+/** A cluster on paper. `hadGap`: at some rest before it had no primary, so its clients may have waited long. */
+type Paper = Readonly<{ settler: Settler; state: State; hadGap: boolean }>;
 
 /** All that a story may have led to so far; undefined: it left the paper. */
 type Outlook = readonly Paper[] | undefined;
@@ -36,7 +39,9 @@ export async function openForecast(
   const scheduler: Scheduler = (cib, states) => crm.decide(cib, states);
   const { cib, now } = await crm.read(text, "the lab's CIB");
   const { model, state, isGiven } = startOf(cib, now);
-  const begin: Outlook = isGiven ? await settled([{ settler: createSettler(model, scheduler), state }]) : undefined;
+  const begin: Outlook = isGiven
+    ? await settled([{ settler: createSettler(model, scheduler), state, hadGap: false }])
+    : undefined;
   // Stories share their beginnings, and `crm` takes its time.
   const known = new Map<string, Promise<Outlook>>();
   const edits = new Map<string, Promise<Settler | undefined>>();
@@ -59,11 +64,15 @@ export async function openForecast(
     if (action.archive !== undefined || action.backup !== undefined) return before; // Nothing that Pacemaker sees.
     if (action.manage !== undefined) return told(before, action.manage);
     const papers: Paper[] = [];
-    for (const { settler, state: at } of before) {
+    for (const { settler, state: at, hadGap } of before) {
       const ways = waysOf(action, settler.model, at);
       if (ways === undefined) return undefined;
       for (const faults of ways)
-        papers.push({ settler, state: faults.reduce((now, fault) => applyFault(settler.model, now, fault), at) });
+        papers.push({
+          settler,
+          hadGap,
+          state: faults.reduce((now, fault) => applyFault(settler.model, now, fault), at),
+        });
     }
     // The next one may come before the cluster has done anything about this one, or after.
     const rested = await settled(papers);
@@ -75,13 +84,13 @@ export async function openForecast(
     let papers: Outlook = before;
     for (const line of words.split("\n").filter((each) => each.trim() !== "")) {
       const changed: Paper[] = [];
-      for (const { settler, state: at } of papers ?? []) {
+      for (const { settler, state: at, hadGap } of papers ?? []) {
         const key = `${line}\n${crm.textOf(settler.model.cib, at)}`;
         const found = edits.get(key) ?? edited(settler.model, at, line);
         edits.set(key, found);
         const other = await found;
         if (other === undefined) return undefined;
-        changed.push({ settler: other, state: at });
+        changed.push({ settler: other, state: at, hadGap });
       }
       papers = await settled(changed);
     }
@@ -91,17 +100,23 @@ export async function openForecast(
   const edited = async (model: Model, at: State, line: string): Promise<Settler | undefined> => {
     const text = await cibAfterWords(crm.textOf(model.cib, at), line, signal);
     if (text === undefined) return undefined;
-    const { cib: other } = await crm.read(text, "the lab's CIB, changed");
-    const promotables = other.primitives.filter(({ promotable }) => promotable);
-    return createSettler({ ...model, cib: other, promotables }, scheduler);
+    const other = await crm.read(text, "the lab's CIB, changed").catch((error: unknown) => {
+      // What cannot be searched can be tried.
+      if (error instanceof BlackstartError && notOnPaper.has(error.code)) return undefined;
+      throw error;
+    });
+    if (other === undefined) return undefined;
+    const promotables = other.cib.primitives.filter(({ promotable }) => promotable);
+    const countsFailures = doesCountFailures(other.cib);
+    return createSettler({ ...model, cib: other.cib, promotables, countsFailures }, scheduler);
   };
 
   return async (actions) => {
     const reached = await after(actions);
     const outlook = reached && (await settled(reached));
     if (begin === undefined || outlook === undefined) return "unknown";
-    if (outlook.every(({ settler, state: end }) => hasPrimary(settler, end) && runsAll(begin, end))) return "works";
-    return outlook.every(({ settler, state: end }) => !hasPrimary(settler, end)) ? "down" : "unknown";
+    if (outlook.every((paper) => !paper.hadGap && hasPrimary(paper) && runsAll(begin, paper.state))) return "works";
+    return outlook.every((paper) => !hasPrimary(paper)) ? "down" : "unknown";
   };
 }
 
@@ -111,30 +126,34 @@ const papersMax = 64;
 /** Each at rest; undefined where one finds none. */
 async function settled(papers: readonly Paper[]): Promise<Outlook> {
   const ends: Paper[] = [];
-  for (const { settler, state } of papers) {
+  for (const { settler, state, hadGap } of papers) {
     const [end] = await settler.settle([state]);
     if (end === undefined || !end.atRest) return undefined;
-    ends.push({ settler, state: end.state });
+    const paper = { settler, state: end.state, hadGap };
+    ends.push({ ...paper, hadGap: hadGap || !hasPrimary(paper) });
   }
   return distinct(ends);
 }
 
 function distinct(papers: readonly Paper[]): readonly Paper[] {
   const known = new Map<Settler, Set<string>>();
-  return papers.filter(({ settler, state }) => {
+  return papers.filter(({ settler, state, hadGap }) => {
     const keys = known.get(settler) ?? new Set();
     known.set(settler, keys);
-    return keys.size < keys.add(keyOf(state)).size;
+    return keys.size < keys.add(`${hadGap} ${keyOf(state)}`).size;
   });
 }
 
-function hasPrimary({ model }: Settler, state: State): boolean {
-  return clonesOf(model).every((clone) => placesOf(model.cib, state, clone, "Promoted").length > 0);
+/** A dead one keeps its role where the scheduler may not act (`maintenance-mode`, an unmanaged resource). */
+function hasPrimary({ settler: { model }, state }: Paper): boolean {
+  return clonesOf(model).every((clone) =>
+    placesOf(model.cib, state, clone, "Promoted").some((place) => !state.failed.has(place)),
+  );
 }
 
 /** What runs once ran in the beginning and runs now, wherever: the clients' address, above all. */
 function runsAll([begin]: readonly Paper[], end: State): boolean {
-  if (begin === undefined) return false;
+  if (begin === undefined || end.failed.size > 0) return false;
   const { cib } = begin.settler.model;
   return cib.primitives.every(
     ({ id }) => placesOf(cib, begin.state, id).length === 0 || placesOf(cib, end, id).length > 0,

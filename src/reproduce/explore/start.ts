@@ -43,9 +43,13 @@ export function startOf(cib: Cib, now: Decision): Start {
   }
   const online = new Set(cib.nodes.map(({ name }) => name).filter((node) => !running || !now.fenced.has(node)));
   const state = { online, roles, scores, failed: running ? now.failed : new Set<Place>(), lost: new Set<Place>() };
-  const countsFailures = cib.withStatus({ status: "", quorum: true }).includes('"migration-threshold"');
+  const countsFailures = doesCountFailures(cib);
   const model = { cib, promotables, givenScores: scores, primaryScores: primaryScores(roles, scores), countsFailures };
   return { model, state: { ...state, failCounts: givenFailCounts(cib) }, assumed, isGiven: running };
+}
+
+export function doesCountFailures(cib: Cib): boolean {
+  return cib.withStatus({ status: "", quorum: true }).includes('"migration-threshold"');
 }
 
 /**

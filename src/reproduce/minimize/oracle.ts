@@ -58,7 +58,7 @@ export function createOracle(options: OracleOptions): Oracle {
   const isTried = ({ configuration }: Decision) =>
     [...known.values()].some(
       ({ how, interesting, configuration: other }) =>
-        how !== "ruled-out" && !interesting && configuration.every((factor) => other.includes(factor)),
+        how === "evidence" && !interesting && configuration.every((factor) => other.includes(factor)),
     );
   return {
     get decisions() {
@@ -100,7 +100,8 @@ async function decideByTrials(configuration: Configuration, options: OracleOptio
     trials,
     reproduced,
   });
-  const needed = () => trialsToVerdict(options.test, reproduced, trials - reproduced);
+  const needed = () =>
+    Math.min(trialsToVerdict(options.test, reproduced, trials - reproduced), options.trialsMax - trials - unresolved);
   for await (const { outcome } of options.trials(configuration, needed)) {
     if (outcome === "unresolved") {
       if (++unresolved >= unresolvedMax && trials === 0) return answer(false, "unresolved");

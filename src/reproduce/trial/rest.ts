@@ -49,7 +49,7 @@ const probeTimeoutMs = 1000;
  */
 export async function settle(world: World, withinMs: number): Promise<Settled> {
   const { lab, clients, automation, signal, say } = world;
-  const beganMs = performance.now();
+  let beganMs = performance.now();
   let [sinceMs, shape, changedMs] = [beganMs, "", beganMs];
   for (;;) {
     const { nodes } = await lab.status();
@@ -70,7 +70,10 @@ export async function settle(world: World, withinMs: number): Promise<Settled> {
         ? { ...found, settled: !isOver }
         : { ...found, settled: true, refusal: clients.lastRefusal() ?? "no answer" };
     await delay(everyMs, signal);
-    if (performance.now() - nowMs > everyMs + haltedMs) [sinceMs, changedMs] = [performance.now(), performance.now()];
+    const pausedMs = performance.now() - nowMs;
+    if (pausedMs <= everyMs + haltedMs) continue;
+    [sinceMs, changedMs] = [performance.now(), performance.now()];
+    beganMs += pausedMs;
   }
 }
 
@@ -97,7 +100,7 @@ export function troublesOf(rest: Rest): readonly Trouble[] {
 
 /** Nobody takes writes, although somebody could. Pure. */
 export function isBlocked(settled: Settled): boolean {
-  return !settled.accepted && candidatesOf(settled).length > 0;
+  return settled.settled && !settled.accepted && candidatesOf(settled).length > 0;
 }
 
 /** The nodes that nothing is wrong with: they could take writes, or be made to. Pure. */

@@ -47,6 +47,7 @@ async function isOnlyOurs(folder: string, uid: number): Promise<boolean> {
 export async function makeTrialLab(
   spec: TrialSpec,
   { folder, spares, scenarioFolder }: Readonly<{ folder: string; spares: Spares; scenarioFolder: string }>,
+  signal: AbortSignal,
 ): Promise<Lab> {
   const { cluster, settings, patroni } = spec;
   const { "*": forAll = {}, ...nodeSettings } = settings;
@@ -71,7 +72,7 @@ export async function makeTrialLab(
     ...lab,
     down() {
       // While this one is taken down, the files of the next are copied; its story they would only slow down.
-      spares.refill();
+      if (!signal.aborted) spares.refill();
       return lab.down();
     },
   };
@@ -90,13 +91,22 @@ async function configurationIn(file: string): Promise<PacemakerConfiguration> {
 
 /** The labs of trials that a killed search has left, of any scenario: in memory, and below the folder of reproductions. */
 export async function abandonedTrialLabs(reproductions: string): Promise<readonly Lab[]> {
+  const folders = await trialFolders(reproductions);
+  return folders.flatMap((each) => recordsIn(each).filter(isAbandoned).map(labOf));
+}
+
+/** Takes away the spare copies that a killed search has left there. */
+export async function clearTrialSpares(reproductions: string): Promise<void> {
+  for (const folder of await trialFolders(reproductions)) clearSpares(folder);
+}
+
+async function trialFolders(reproductions: string): Promise<readonly string[]> {
   const { folder, uid } = folderInMemory();
   const names = await readdir(reproductions).catch(() => []); // Nothing was ever reproduced.
-  const folders = [
+  return [
     ...((await isOnlyOurs(folder, uid)) ? [folder] : []),
     ...names.map((name) => join(reproductions, name, "labs")),
   ];
-  return folders.flatMap((each) => recordsIn(each).filter(isAbandoned).map(labOf));
 }
 
 /** Takes down what killed predecessors left there, and the folder itself once it is empty. */

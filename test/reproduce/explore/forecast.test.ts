@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { cibAfterWords } from "../../../src/drivers/pacemaker/shell-words.ts";
+import { withFolder } from "../../support/folder.ts";
 import { describe, it } from "node:test";
 import { type Forecast, openForecast } from "../../../src/reproduce/explore/forecast.ts";
 import { trialSpec } from "../../../src/reproduce/scenario/configuration.ts";
@@ -49,7 +53,9 @@ describe("what is foreseen of a trial", { skip: withoutScheduler }, () => {
       "works",
     ]);
     // With one node left the backup address has nowhere to be, so not everything works.
-    assert.deepEqual(await foreseen(works, [dies], [dies, dies], [dies, dies, back]), ["works", "unknown", "works"]);
+    assert.deepEqual(await foreseen(works, [dies], [dies, dies]), ["works", "unknown"]);
+    // It may have been without a primary for long.
+    assert.deepEqual(await foreseen(works, [{ ...dies, on: "pg2" }, dies, back]), ["unknown"]);
   });
 
   it("follows servers that die, by their role", async () => {
@@ -69,7 +75,7 @@ describe("what is foreseen of a trial", { skip: withoutScheduler }, () => {
       { sql: "select 1" },
       { command: "true" },
       { fault: "stop", on: "primary.all" },
-      { fault: "kill", on: "nowhere" },
+      { fault: "kill", on: "one-standby" },
       { fault: "wal-damage" },
       { promote: "furthest" },
     ];
@@ -84,8 +90,41 @@ describe("what is foreseen of a trial", { skip: withoutScheduler }, () => {
     assert.deepEqual(await foreseen(fails, [without, dies], [moved, dies], [dies, without], [refused, dies]), [
       "works",
       "works",
-      "works",
+      "unknown",
       "unknown",
     ]);
   });
+
+  it("does not take a dead primary that nobody may touch for one that works", { skip: withoutShell }, async () => {
+    const untouched = [
+      { manage: "configure property maintenance-mode=true" },
+      { manage: "resource unmanage msPostgresql" },
+    ];
+    for (const before of untouched)
+      assert.notEqual((await foreseen(works, [before, { fault: "kill-primary" }]))[0], "works");
+  });
+});
+
+describe("what is said to Pacemaker on paper", { skip: withoutShell }, () => {
+  it("is only what changes a CIB, and nothing that sh would make of it", () =>
+    withFolder(async (folder) => {
+      const touched = join(folder, "touched");
+      const words = [
+        "cluster stop pg1",
+        "corosync set totem.token 1",
+        "node standby pg1",
+        `configure show $(touch ${touched})`,
+        `configure delete x; touch ${touched}`,
+        `configure delete x\ntouch ${touched}`,
+        `configure load replace /etc/passwd`,
+        "cibadmin --upgrade --force",
+        "crm_resource --wait",
+        `'crm' -F configure delete x`,
+      ];
+      for (const said of words) assert.equal(await cibAfterWords(works, said), undefined, said);
+      assert.equal(existsSync(touched), false);
+      const xml = '<rsc_colocation id="vip-with-master" score="7" rsc="PostgresqlVIP" with-rsc="msPostgresql"/>';
+      const replaced = await cibAfterWords(works, `cibadmin --replace --scope constraints --xml-text '${xml}'`);
+      assert.match(replaced ?? "", /score="7"/);
+    }));
 });

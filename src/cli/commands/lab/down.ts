@@ -1,5 +1,5 @@
 import { labOf, recordsIn } from "../../../lab/open.ts";
-import { abandonedTrialLabs } from "../../../reproduce/trial/trial-lab.ts";
+import { abandonedTrialLabs, clearTrialSpares } from "../../../reproduce/trial/trial-lab.ts";
 import type { Outcome } from "../../command.ts";
 import type { CommandContext } from "../../context.ts";
 import { labsFolder, reproductionsFolder } from "../../system-file.ts";
@@ -18,6 +18,7 @@ export async function downCommand(
     await lab.down();
     context.out.text(`The lab ${lab.name} is gone, with its processes and its directory.`);
   }
+  if (options.all) await clearTrialSpares(reproductionsFolder(context.home));
   if (labs.length === 0) context.out.progress("There is no lab.");
   return { result: { labs: labs.map((lab) => lab.name) } };
 }

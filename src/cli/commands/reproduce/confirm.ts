@@ -1,8 +1,9 @@
+import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { allOrFirstError } from "../../../base/all-or-first-error.ts";
-import { BlackstartError, whatAndWhy } from "../../../base/error.ts";
+import { BlackstartError, messageOf, whatAndWhy } from "../../../base/error.ts";
 import { configurationOf, scenarioOf } from "../../../reproduce/explore/as-scenario.ts";
 import type { BlockedFinding, Report } from "../../../reproduce/explore/explore.ts";
 import { control, count } from "../../../reproduce/control.ts";
@@ -36,28 +37,42 @@ export async function confirmLive(
   report: Report,
   given: Readonly<{ name: string; folder: string | undefined }>,
 ): Promise<ReadonlyMap<BlockedFinding, Live>> {
+  const digest = createHash("sha256").update(configurationOf(report.cib, report.initial)).digest("hex").slice(0, 6);
   const base = `explore-${given.name
     .replace(/\.\w+$/, "")
     .replaceAll(/[^A-Za-z0-9-]+/g, "-")
-    .replaceAll(/^-+|-+$/g, "")}`;
+    .replaceAll(/^-+|-+$/g, "")}-${digest}`;
   const folder = given.folder ?? join(context.home, "reproductions", base);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await writeFile(join(folder, `${base}.cib.xml`), configurationOf(report.cib, report.initial));
   const lives = new Map<BlockedFinding, Live>();
   for (const [index, finding] of report.blocked.entries()) {
     const name = `${base}-${index + 1}`;
+    // What was found is told, also when it is not all tried.
+    if (context.signal.aborted) break;
     context.out.progress(`Trying finding ${index + 1} of ${report.blocked.length} in a lab: as it is, and repaired …`);
     lives.set(finding, await confirmOne(context, report, finding, { folder, base, name }).catch(problemOf(context)));
   }
   return lives;
 }
 
-/** What cannot be tried here (no root, an agent that is no database) takes nothing from what was found on paper. */
+/** What cannot be tried here (no root, no room, an interruption) takes nothing from what was found on paper. */
 function problemOf({ signal }: CommandContext): (error: unknown) => Live {
   return (error) => {
-    if (signal.aborted || !(error instanceof BlackstartError)) throw error;
-    return { problem: whatAndWhy(error) };
+    if (signal.aborted) return { problem: "it was interrupted" };
+    return { problem: error instanceof BlackstartError ? whatAndWhy(error) : messageOf(error) };
   };
+}
+
+/** Also before the search, so that nobody searches for a place that there is not. */
+export async function makeFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true }).catch((error) => {
+    throw new BlackstartError("USAGE", {
+      what: `The folder ${folder} for the scenarios cannot be made.`,
+      why: messageOf(error),
+      next: "Name another one with --out.",
+    });
+  });
 }
 
 type Place = Readonly<{ folder: string; base: string; name: string }>;
@@ -78,10 +93,11 @@ async function confirmOne(
     return file;
   };
   const file = await write(place.name, undefined);
+  const repairedFile = repair === undefined ? undefined : await write(`${place.name}-repaired`, repair);
   // Each waits most of its time for a cluster: together they take little longer than one.
   const [found, repaired] = await allOrFirstError([
     seenIn(context, file, true),
-    repair === undefined ? undefined : seenIn(context, await write(`${place.name}-repaired`, repair), false),
+    repairedFile === undefined ? undefined : seenIn(context, repairedFile, false),
   ]);
   return { found, repaired, file };
 }

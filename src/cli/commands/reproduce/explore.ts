@@ -9,7 +9,7 @@ import type { Outcome } from "../../command.ts";
 import type { CommandContext } from "../../context.ts";
 import { labsFolder } from "../../system-file.ts";
 import { counted } from "../../output/quantities.ts";
-import { confirmLive } from "./confirm.ts";
+import { confirmLive, makeFolder } from "./confirm.ts";
 import { exploreLiveCommand, liveClusterOf, type LiveExploreOptions } from "./explore-live.ts";
 import { changeText, type Lives, primaryFindsNoRest, reportFindings, reportJson } from "./explore-report.ts";
 
@@ -24,6 +24,7 @@ export async function exploreCommand(context: CommandContext, options: ExploreOp
   const { out, signal } = context;
   const faultsMax = count(options.faults ?? "3", "--faults", faultsLimit);
   const statesMax = count(options.states ?? "20000", "--states", 1_000_000);
+  if (options.confirm && options.out !== undefined) await makeFolder(options.out);
   const { name, given } = await givenBy(context, options);
   const crm = await openCrmSimulate({ signal });
   context.defer(() => crm.close());
@@ -59,7 +60,7 @@ async function givenBy(
   throw new BlackstartError("USAGE", {
     what: "There is no configuration to explore.",
     why: "Neither `--cib` nor `--lab` was given.",
-    next: "Take it from a node of the cluster: cibadmin --query > cib.xml; then: blackstart reproduce explore --cib cib.xml",
+    next: "Take it from a node of the cluster: cibadmin --query > cib.xml; then: blackstart reproduce explore --cib cib.xml. Of Patroni: --manager patroni",
   });
 }
 

@@ -1,4 +1,4 @@
-import { BlackstartError } from "../../../base/error.ts";
+import { BlackstartError, whatAndWhy } from "../../../base/error.ts";
 import { control, reference } from "../../../reproduce/control.ts";
 import { createBudget } from "../../../reproduce/minimize/budget.ts";
 import { commandOracle } from "../../../reproduce/minimize/command-oracle.ts";
@@ -31,6 +31,9 @@ export type MinimizeOptions = Readonly<{
   out?: string;
   fresh?: boolean;
 }>;
+
+/** With less, no number of trials would do. */
+const errorMin = 1e-9;
 
 const oracleTimeoutMs = 30 * 60_000;
 
@@ -125,9 +128,15 @@ async function sieveFor(
 ): Promise<Sieve | undefined> {
   if (!fitsSieve(scenario)) return undefined;
   progress.about("a cluster for Pacemaker's scheduler, which can rule out sets without a trial");
-  const sieve = await openSieve(scenario, await reproduction.managerConfiguration(), context.signal);
-  context.defer(() => sieve.close());
-  return sieve;
+  try {
+    const sieve = await openSieve(scenario, await reproduction.managerConfiguration(), context.signal);
+    context.defer(() => sieve.close());
+    return sieve;
+  } catch (error) {
+    if (context.signal.aborted || !(error instanceof BlackstartError)) throw error;
+    context.out.progress(`Every set has to be tried, for the scheduler cannot be asked: ${whatAndWhy(error)}`);
+    return undefined;
+  }
 }
 
 function neverShows({ trials, unresolved }: { trials: number; unresolved: number }): BlackstartError {
@@ -156,7 +165,8 @@ async function scenarioOf(options: MinimizeOptions, file: string | undefined): P
 
 function limitsOf(options: MinimizeOptions): Limits {
   const error = Number(options.error);
-  if (!(error > 0 && error < 0.5)) throw wrong("--error", options.error, "a probability between 0 and 0.5");
+  if (!(error >= errorMin && error < 0.5))
+    throw wrong("--error", options.error, `a probability from ${errorMin} to 0.5`);
   const budgetMs = durationMs(options.budget);
   if (budgetMs === undefined) throw wrong("--budget", options.budget, "a duration: 500ms, 30s, 5m, 2h");
   return {
@@ -207,7 +217,13 @@ function tell({ out }: CommandContext, scenario: Scenario, { found, decisions, t
   for (const [id, others] of Object.entries(found.onlyWith))
     out.text("", `${id} matters only with ${others.join(", ")}.`);
   if (!found.complete)
-    out.text("", "The budget was spent before every other set was looked for; what is known is kept.");
+    out.text(
+      "",
+      "The budget was spent before every other set was looked for; what is known is kept.",
+      ...(decisions.some(({ how }) => how === "ruled-out")
+        ? ["What the scheduler ruled out was not all tried by then: a smaller set is possible."]
+        : []),
+    );
   out.text(
     "",
     `What was judged (${counted(trials, "trial")}; what the evidence decided is right, all together, with a probability of ${100 - limits.error * 100} %):`,

@@ -34,14 +34,17 @@ export async function exploreLive(options: LiveOptions): Promise<LiveReport> {
     tryOut: (faults, from) => firstOf(trials(configurationOf(faults)), from),
   });
   const groups = groupsOf(exploration.reached);
-  const repeated = await inParallel(groups, options, async ({ state: { faults } }) => {
+  // Two kinds of trouble after one sequence are seen in the same trials.
+  const sequences = [...new Map(groups.map(({ state: { faults } }) => [JSON.stringify(faults), faults])).values()];
+  const repeated = await inParallel(sequences, options, async (faults) => {
     onRepeat?.(faults);
     const rests: Rest[] = [];
     for await (const { rest } of limited(trials(configurationOf(faults)), repeats))
       if (rest !== undefined) rests.push(rest);
     return rests;
   });
-  const findings = groups.map((group, index) => findingOf(group, repeated[index] ?? []));
+  const restsOf = new Map(sequences.map((faults, index) => [JSON.stringify(faults), repeated[index]]));
+  const findings = groups.map((group) => findingOf(group, restsOf.get(JSON.stringify(group.state.faults)) ?? []));
   return { ...exploration, findings, seconds: (performance.now() - startedMs) / 1000 };
 }
 
