@@ -48,7 +48,7 @@ function wasInterrupted(error: unknown): unknown {
   return new BlackstartError("INTERRUPTED", {
     what: "Interrupted.",
     why: "You, or the system, asked it to end.",
-    next: "See `blackstart status` for how things are.",
+    next: "What is done is kept: the same command goes on where it can. `blackstart status` shows how things are.",
   });
 }
 

@@ -20,8 +20,12 @@ export async function readText(file: string, bytesMax: number): Promise<string |
   } catch (error) {
     throw new BlackstartError("SYSTEM_FILE_MISSING", {
       what: `${file} cannot be read: ${messageOf(error)}`,
-      why: "The file is there, but this user cannot read it.",
-      next: "Give the user of this command the right to read it.",
+      ...((error as NodeJS.ErrnoException).code === "ENOENT"
+        ? { why: "There is no such file.", next: "Look at the name, and where you are." }
+        : {
+            why: "The file is there, but this user cannot read it.",
+            next: "Give the user of this command the right to read it.",
+          }),
       cause: error,
     });
   }

@@ -32,7 +32,7 @@ function addTrials(reproduce: Command, act: Act): void {
         "--jobs <count>",
         "so many trials at once (default: 1; with Patroni 2, with Pacemaker 3, as memory allows)",
       )
-      .option("--fresh", "begin anew, whatever trials are known"),
+      .option("--fresh", "begin anew: every trial of this scenario that is known is forgotten"),
     async (context, options: RunOptions, file: string) =>
       (await import("./reproduce/run.ts")).runCommand(context, options, file),
   );
@@ -42,7 +42,11 @@ function addTrials(reproduce: Command, act: Act): void {
       .argument("[scenario]", "the scenario's file")
       .description("the least that causes it, what else would, and what plays no part")
       .option("--error <rate>", "the probability that any of its decisions is wrong", "0.01")
-      .option("--budget <duration>", "it ends after this long, with what it knows then: 10m, 1h", "1h")
+      .option(
+        "--budget <duration>",
+        "the search ends after this long, without the control run and the first trials with all factors: 10m, 1h",
+        "1h",
+      )
       .option("--decisions <count>", "at most so many sets of factors are judged", "64")
       .option("--trials <count>", "at most so many trials for one set", "60")
       .option("--control <count>", "so many trials without any factor, first", "5")
@@ -56,7 +60,7 @@ function addTrials(reproduce: Command, act: Act): void {
       )
       .option("--factors <names>", "with --oracle and without a scenario: the factors, separated by commas")
       .option("--out <file>", "write the minimal scenario here (default: beside the scenario)")
-      .option("--fresh", "begin anew, whatever trials are known"),
+      .option("--fresh", "begin anew: every trial of this scenario that is known is forgotten"),
     async (context, options: MinimizeOptions, file: string | undefined) =>
       (await import("./reproduce/minimize.ts")).minimizeCommand(context, options, file),
   );
@@ -93,7 +97,7 @@ function addExplore(reproduce: Command, act: Act): void {
       .option("--jobs <count>", "by trials: so many at once", "1")
       .option("--confirm", "run each finding in Pacemaker's scheduler, and its repair, in labs with a live Pacemaker")
       .option("--out <folder>", "with --confirm and by trials: write the scenarios of the findings here")
-      .option("--fresh", "by trials: begin anew, whatever trials are known"),
+      .option("--fresh", "by trials: begin anew: every trial that is known is forgotten"),
     async (context, options: ExploreOptions) =>
       (await import("./reproduce/explore.ts")).exploreCommand(context, options),
   );

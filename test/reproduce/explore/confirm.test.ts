@@ -59,6 +59,9 @@ describe("explore --lab", { skip: await missingFor("pacemaker") }, () => {
         // As it stands: pg1 is the primary, the backup address is on the synchronous standby.
         assert.deepEqual(result.assumed, [], stderr);
         assert.deepEqual(result.blocked[0]?.faults, [{ kind: "node-down", node: "pg1", text: "pg1 goes down" }]);
+        const captured = await run("reproduce", "capture", "--lab", "searched", "--json");
+        const { capture } = captured.records.find((line) => line.capture !== undefined);
+        assert.match(capture.pacemaker.cib, /backup-vip-not-with-primary/, captured.stderr);
         const status = await run("lab", "status", "--json");
         assert.deepEqual(
           status.records

@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
 import { access, open, readFile, rename, stat, writeFile } from "node:fs/promises";
-import { basename, dirname, resolve } from "node:path";
+import { basename, dirname, relative, resolve } from "node:path";
 import { BlackstartError, messageOf } from "../../../base/error.ts";
 import { reducedText } from "../../../reproduce/scenario/reduced.ts";
 
@@ -25,7 +25,7 @@ export async function minimalFileFor(scenario: string, out: string | undefined):
 /** A scenario of its own that runs with one command, and can be kept as a regression test. It appears whole. */
 export async function writeMinimal(path: string, scenario: string, minimal: readonly string[]): Promise<void> {
   const text = reducedText(await readFile(scenario, "utf8"), minimal);
-  const name = basename(path);
+  const name = relative(process.cwd(), path);
   await writeFile(
     `${path}.part`,
     `${ours}${basename(scenario)} that shows the symptom. Run it:\n#   blackstart reproduce run ${name}\n${text}`,

@@ -31,11 +31,15 @@ export async function runCommand(context: CommandContext, options: RunOptions, f
   const wanted = countOf("--trials", options.trials, 1);
   const controls = countOf("--control", options.control, 1);
   const progress = trialProgress(context);
+  let madeNow = 0;
   const { reproduction, folder } = await openTrials(context, scenario, {
     file,
     jobs: jobsFor(scenario, options.jobs),
     fresh: options.fresh === true,
-    onTrial: progress.trial,
+    onTrial(trial) {
+      madeNow += 1;
+      progress.trial(trial);
+    },
   });
   const start = systemClock.now();
   const made = { control: [] as TrialResult[], trials: [] as TrialResult[] };
@@ -49,6 +53,10 @@ export async function runCommand(context: CommandContext, options: RunOptions, f
     const interval = wilsonInterval(seen.reproduced, seen.trials);
     const trials = reproduction.log.of(configuration);
     tell(context, scenario, { seen, interval, healthy, trials });
+    if (madeNow < healthy.trials + seen.trials)
+      context.out.progress(
+        `Of these trials ${healthy.trials + seen.trials - madeNow} were known from before, ${madeNow} made now; --fresh begins anew.`,
+      );
     const logs = trials.flatMap((trial) => trial.logs ?? []);
     return {
       result: {

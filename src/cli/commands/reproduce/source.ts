@@ -20,7 +20,7 @@ const fileBytesMax = 16 * 1024 * 1024;
 
 /** Asks a running cluster. @param named `ledger` or `payments/ledger`; may be left out where there is only one */
 export async function captureLive(
-  { out, environment }: CommandContext,
+  { out, environment, home }: CommandContext,
   system: System,
   named: string | undefined,
 ): Promise<Capture> {
@@ -28,7 +28,23 @@ export async function captureLive(
   const cluster = clusterNamed(system, named?.startsWith(prefix) ? named.slice(prefix.length) : named);
   out.progress(`Asking ${system.system}/${cluster} …`);
   const { PGPASSWORD } = environment;
-  return captureCluster({ system, cluster, clock: systemClock, ...(PGPASSWORD ? { secrets: [PGPASSWORD] } : {}) });
+  const secrets = PGPASSWORD ? { secrets: [PGPASSWORD] } : {};
+  const capture = await captureCluster({ system, cluster, clock: systemClock, ...secrets });
+  const cib = await cibOfLab(system, labsFolder(home));
+  if (cib === undefined) return capture;
+  const { pacemaker } = captureOfCib(cib, `the lab ${system.system}`);
+  const missing = capture.missing.filter(({ what }) => !/\(cibadmin\)/.test(what));
+  return { ...capture, missing, ...(pacemaker === undefined ? {} : { pacemaker }) };
+}
+
+/** The hosts of a Pacemaker lab are no hosts of this machine's Pacemaker: the lab knows the way to them. */
+async function cibOfLab(system: System, home: string): Promise<string | undefined> {
+  const { labOf, recordsIn } = await import("../../../lab/open.ts");
+  const record = recordsIn(home).find(({ name, manager }) => name === system.system && manager.kind === "pacemaker");
+  const data = Object.values(system.clusters).flatMap(({ nodes }) => Object.values(nodes).map((node) => node.data));
+  if (record === undefined || !record.nodes.every(({ dataDirectory }) => data.includes(dataDirectory)))
+    return undefined;
+  return labOf(record).configuration();
 }
 
 /**
