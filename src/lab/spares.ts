@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { copyTree } from "./copy-template.ts";
 import { identityOf, isAlive, type ProcessIdentity } from "./processes.ts";
-import { readJson, writeJson } from "./proxy/network.ts";
+import { readJson, writeJson } from "./json-file.ts";
 
 /**
  * Copies of a template that are made while something else is waited for. For whoever makes one lab after the other: half of

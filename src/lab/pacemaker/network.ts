@@ -3,7 +3,8 @@ import { fileURLToPath } from "node:url";
 import { BlackstartError } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
 import type { ProcessIdentity } from "../processes.ts";
-import { type NetworkState, readJson, writeJson } from "../proxy/network.ts";
+import { readJson, writeJson } from "../json-file.ts";
+import type { NetworkState } from "../proxy/network.ts";
 import type { LabRecord, NodeRecord } from "../record.ts";
 import { hostLinks } from "./host-files.ts";
 import {

@@ -1,7 +1,8 @@
 import { existsSync, watch } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { readRecord, recordFile } from "../record.ts";
-import { appliedFile, type NetworkState, readNetwork, writeJson } from "./network.ts";
+import { writeJson } from "../json-file.ts";
+import { appliedFile, type NetworkState, readNetwork } from "./network.ts";
 import type { Line } from "./lane.ts";
 import { makePair, type Pair } from "./pair.ts";
 import { routesOf } from "./proxied.ts";

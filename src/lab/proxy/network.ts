@@ -1,8 +1,8 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BlackstartError } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
 import type { Line } from "./lane.ts";
+import { readJson, writeJson } from "../json-file.ts";
 
 /**
  * What the network to and from a node does. `cut`: connections are reset, new ones refused. `black-hole`: connections
@@ -29,11 +29,6 @@ export function readApplied(directory: string): Network | undefined {
   return readJson<Network>(appliedFile(directory));
 }
 
-export function writeJson(file: string, value: object): void {
-  writeFileSync(`${file}.part`, JSON.stringify(value));
-  renameSync(`${file}.part`, file);
-}
-
 /** Returns when the proxy has done it. */
 export async function setNetwork(directory: string, node: string, state: NetworkState): Promise<void> {
   const before = readNetwork(directory);
@@ -49,12 +44,4 @@ export async function setNetwork(directory: string, node: string, state: Network
     why: "It is not running.",
     next: "Take the lab down and make it anew.",
   });
-}
-
-export function readJson<T>(file: string): T | undefined {
-  try {
-    return JSON.parse(readFileSync(file, "utf8")) as T;
-  } catch {
-    return undefined; // Not written yet.
-  }
 }

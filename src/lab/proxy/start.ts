@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import { BlackstartError } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
 import type { LabRecord } from "../record.ts";
-import { networkFile, readApplied, writeJson } from "./network.ts";
+import { writeJson } from "../json-file.ts";
+import { networkFile, readApplied } from "./network.ts";
 import { routesOf } from "./proxied.ts";
 
 const startTimeoutMs = 10_000;

@@ -23,7 +23,7 @@ export type Sequence = Readonly<{
 
 type Action = NonNullable<WrittenScenario["before"]>[number];
 
-/** Long enough for the failovers that there are: of those seen in labs none took half of it. */
+/** Longer than a failover takes in a lab, unless the machine is overloaded. */
 const silence = "30s";
 
 /**

@@ -54,7 +54,7 @@ export async function openTrials(
 
 /** Where a manager does it, a trial mostly waits: for elections, time-outs, silences. Where nobody does, it mostly works. */
 const usualJobs = { streaming: 1, patroni: 2, pacemaker: 3 } as const;
-/** What a cluster with its manager takes at most, of those seen. */
+/** More than a cluster of three with its manager takes: some 150 MiB a node. */
 const bytesPerCluster = 700 * 2 ** 20;
 
 /** @param text how many trials are made at once; undefined: as many as suits the manager and this machine's memory */
