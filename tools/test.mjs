@@ -1,5 +1,5 @@
-// Runs the tests under Node 24: all of test/**/*.test.ts, or the files and folders that are named. Ends with one plain
-// line, `N passed, N failed, N skipped`, and the reasons of those that were skipped. Fails when a test fails, when none
+// Runs the tests under Node 24: all of test/**/*.test.ts, or the files and folders that are named. Those that take long
+// (*.long.test.ts) run only by name, or with --long, which runs them alone. Ends with one plain line, `N passed, N failed, N skipped`, and the reasons of those that were skipped. Fails when a test fails, when none
 // ran, and when a test leaves a process behind.
 import { chmodSync, globSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -8,21 +8,25 @@ import { finished } from "node:stream/promises";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { endLeftProcesses, leftFiles } from "./testing/leftovers.mjs";
-import { provideRedis } from "./testing/redis.mjs";
+import { providePackages } from "./testing/packages.ts";
+import { providePostgresVersions } from "./testing/postgres-versions.mjs";
 
 // Labs are mostly waiting; more than a few at once and their heartbeats starve.
 const concurrency = Math.max(2, Math.min(4, availableParallelism()));
-const fileTimeoutMs = 300_000;
+const names = process.argv.slice(2).filter((word) => word !== "--long");
+const isLong = process.argv.includes("--long");
+const fileTimeoutMs = isLong ? 2_400_000 : 300_000;
 
-const files = filesOf(process.argv.slice(2));
+const files = filesOf(names);
 if (files.length === 0) {
-  process.stderr.write(`error: no test file fits ${process.argv.slice(2).join(" ")}.\n`);
+  process.stderr.write(`error: no test file fits ${names.join(" ")}.\n`);
   process.exit(2);
 }
 process.exitCode = await runAll();
 
 async function runAll() {
-  provideRedis();
+  providePackages();
+  providePostgresVersions();
   const folder = makeFolder();
   const abort = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => abort.abort());
@@ -47,7 +51,7 @@ function makeFolder() {
 }
 
 async function runFiles(signal) {
-  const totals = { passed: 0, failed: 0, reasons: [] };
+  const totals = { passed: 0, failed: 0, reasons: [], known: [] };
   const execArgv = ["--disable-warning=ExperimentalWarning"];
   const stream = run({ files, concurrency, timeout: fileTimeoutMs, signal, execArgv });
   stream.on("test:summary", ({ counts, file }) => {
@@ -59,6 +63,10 @@ async function runFiles(signal) {
     if (skip !== undefined)
       totals.reasons.push(`${name}: ${typeof skip === "string" ? skip : `no reason given, ${file}`}`);
   });
+  for (const outcome of ["test:pass", "test:fail"])
+    stream.on(outcome, ({ name, todo }) => {
+      if (todo !== undefined) totals.known.push(`${name}: ${outcome === "test:pass" ? "PASSES NOW, " : ""}${todo}`);
+    });
   const shown = stream.compose(spec);
   shown.pipe(process.stdout);
   await finished(shown, { writable: false });
@@ -69,6 +77,7 @@ function report(totals, leftProcesses, files, wasInterrupted) {
   // A group that is skipped as a whole counts as one, as it is listed.
   const lines = ["", `${totals.passed} passed, ${totals.failed} failed, ${totals.reasons.length} skipped`];
   for (const reason of totals.reasons) lines.push(`  skipped: ${reason}`);
+  for (const fault of totals.known) lines.push(`  known fault: ${fault}`);
   if (wasInterrupted) lines.push("INTERRUPTED: not all tests ran.");
   else if (totals.passed + totals.failed === 0) lines.push("NO TEST RAN.");
   for (const left of leftProcesses) lines.push(`LEFT BEHIND, now ended: process ${left.pid}, ${left.command}`);
@@ -77,9 +86,12 @@ function report(totals, leftProcesses, files, wasInterrupted) {
 }
 
 function filesOf(names) {
-  if (names.length === 0) return globSync("test/**/*.test.ts").toSorted();
-  const found = names.flatMap((name) =>
-    statSync(name, { throwIfNoEntry: false })?.isDirectory() ? globSync(`${name}/**/*.test.ts`) : globSync(name),
+  const found = (names.length === 0 ? ["test"] : names).flatMap((name) =>
+    statSync(name, { throwIfNoEntry: false })?.isDirectory() ? filesBelow(name) : globSync(name),
   );
   return [...new Set(found)].toSorted();
+}
+
+function filesBelow(folder) {
+  return globSync(`${folder}/**/*.test.ts`).filter((file) => file.endsWith(".long.test.ts") === isLong);
 }

@@ -28,6 +28,11 @@ test("what runs in production is locked with its integrity", () => {
   );
 });
 
+test("no lock file names a registry's host: each machine has its own", async () => {
+  for (const file of ["package-lock.json", "test/zoo/postgres/package-lock.json"])
+    assert.doesNotMatch(await readFile(file, "utf8"), /https?:\/\/[^"]*\.tgz/, file);
+});
+
 function isLocked(path: string, name: string): boolean {
   return `node_modules/${name}` in lock.packages || `${path}/node_modules/${name}` in lock.packages;
 }

@@ -18,15 +18,9 @@ export type SshServer = Readonly<{
   stop(): Promise<void>;
 }>;
 
-/** Why there is no sshd to test against; false when there is one. Root installs it where it can. */
+/** Why there is no sshd to test against; false when there is one. */
 export async function noSshServer(): Promise<string | false> {
-  if (!existsSync(daemon) && process.getuid?.() === 0) {
-    const options = { timeout: 120_000, env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } };
-    await run("apt-get", ["install", "-y", "--no-install-recommends", "openssh-server"], options).catch(
-      () => undefined /* offline, or no Debian: then it is skipped, with the reason below */,
-    );
-  }
-  if (!existsSync(daemon)) return `there is no ${daemon} and it could not be installed`;
+  if (!existsSync(daemon)) return `there is no ${daemon}`;
   return (await run("ssh", ["-V"]).then(() => false)) && "there is no ssh client";
 }
 

