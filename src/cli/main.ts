@@ -1,6 +1,7 @@
 import { constants } from "node:os";
 import { CommanderError } from "commander";
 import { BlackstartError } from "../base/error.ts";
+import { learnFromEnvironment } from "../system/learn-secrets.ts";
 import { commandName, type Surroundings } from "./command.ts";
 import { createOutput } from "./output/output.ts";
 import { exitCodeOf } from "./output/render-error.ts";
@@ -11,6 +12,7 @@ import { usageError } from "./usage.ts";
  * The program. Whatever happens it ends with one of the exit codes of the catalogue, and with something said.
  */
 const abort = new AbortController();
+learnFromEnvironment(process.env);
 goOnWhenNobodyReads();
 listenToSignals();
 process.exit(withOutputKept(await run()));

@@ -1,7 +1,7 @@
 import { BlackstartError, whatAndWhy } from "../base/error.ts";
 import type { JsonObject } from "../base/json.ts";
 import type { Clock } from "../base/time.ts";
-import { withoutPassword } from "../system/secrets.ts";
+import { scrubbed } from "../system/scrub.ts";
 import type { Actor } from "../timeline/timeline.ts";
 import type { PlanResult } from "./executor.ts";
 import type { HandlerRegistry, StepHandler } from "./handler.ts";
@@ -41,7 +41,8 @@ export async function carryOut(run: CarryOut): Promise<PlanResult> {
     pending = [];
   };
   const stop = async (step: Step, why: string, next: string): Promise<PlanResult> => {
-    const left = { state: scrubbed(`${why} ${progressText(plan, step, outcomes)}`), next: scrubbed(next) };
+    // The same words as are stored.
+    const left = scrubbed({ state: `${why} ${progressText(plan, step, outcomes)}`, next });
     await flush({ kind: "plan.stopped", data: { step: step.id, ...left } });
     return { planId: plan.id, outcome: "stopped", ...left };
   };
@@ -112,7 +113,7 @@ async function tryStep(run: CarryOut, step: Step, outcomes: ReadonlyMap<string, 
   const handler = handlers.get(step.kind) as StepHandler;
   try {
     const parameters = fillIn(step, outcomes);
-    const progress = (line: string): void => onProgress?.(step.id, scrubbed(line));
+    const progress = (line: string): void => onProgress?.(step.id, line);
     return await runStep({ planId: plan.id, step, parameters, handler, hold, clock, progress });
   } catch (error) {
     if (error instanceof BlackstartError) return { kind: "failed", error };
@@ -122,7 +123,7 @@ async function tryStep(run: CarryOut, step: Step, outcomes: ReadonlyMap<string, 
 
 function failed(step: Step, error: BlackstartError): RecordedEvent {
   const { code, message, why, next } = error;
-  const data = { step: step.id, code, message: scrubbed(message), why: scrubbed(why), next: scrubbed(next) };
+  const data = { step: step.id, code, message, why, next };
   return { kind: "step.failed", data };
 }
 
@@ -138,9 +139,4 @@ export function progressText(plan: PlanStatus, at: Step, ended: { has(id: string
   const left = ids.slice(ids.indexOf(at.id) + 1);
   const doneText = done.length === 0 ? "No step was done." : `Done: ${done.join(", ")}.`;
   return left.length === 0 ? doneText : `${doneText} Not begun: ${left.join(", ")}.`;
-}
-
-/** A driver's message may quote a connection url. */
-function scrubbed(text: string): string {
-  return text.replace(/[a-z]+:\/\/\S+/gi, withoutPassword);
 }

@@ -1,6 +1,7 @@
 import { BlackstartError, messageOf } from "../base/error.ts";
 import type { JsonObject } from "../base/json.ts";
 import type { Clock } from "../base/time.ts";
+import { withSecrets } from "../system/scrub.ts";
 import type { StepContext, StepHandler } from "./handler.ts";
 import type { Hold } from "./hold.ts";
 import type { Step } from "./plan.ts";
@@ -36,7 +37,7 @@ export async function runStep(run: StepRun): Promise<StepEnd> {
   const context: StepContext = {
     planId,
     stepId: step.id,
-    parameters,
+    parameters: withSecrets(parameters),
     signal: AbortSignal.any([hold.signal, over.signal]),
     // A handler that was given up must not change anything later.
     assertHeld: async () => {

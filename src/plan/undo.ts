@@ -2,7 +2,7 @@ import { BlackstartError } from "../base/error.ts";
 import type { JsonObject } from "../base/json.ts";
 import { type Clock, systemClock } from "../base/time.ts";
 import { unknown } from "../system/names.ts";
-import { withoutPassword } from "../system/secrets.ts";
+import { scrubbed, withSecrets } from "../system/scrub.ts";
 import type { Actor, Timeline } from "../timeline/timeline.ts";
 import type { ExecutorOptions } from "./executor.ts";
 import type { HandlerRegistry, StepContext, StepHandler, Undone } from "./handler.ts";
@@ -159,7 +159,7 @@ async function takeBack(run: TakeBack): Promise<UndoResult> {
     pending = [];
   };
   const stop = async (step: Step, why: string, next: string): Promise<UndoResult> => {
-    const left = { state: scrubbed(`${why} ${stateText(plan, undone)}`), next: scrubbed(next) };
+    const left = scrubbed({ state: `${why} ${stateText(plan, undone)}`, next });
     await flush({ kind: "plan.undo-stopped", data: { step: step.id, ...left } });
     return { planId: plan.id, outcome: "stopped", undone, ...left };
   };
@@ -174,13 +174,13 @@ async function takeBack(run: TakeBack): Promise<UndoResult> {
     if (hold.lost()) throw hold.signal.reason;
     if (end.kind === "failed") {
       const { code, message, why, next } = end.error;
-      const said = { code, message: scrubbed(message), why: scrubbed(why), next: scrubbed(next) };
+      const said = { code, message, why, next };
       pending.push({ kind: "step.undo-failed", data: { step: step.id, ...said } });
       return await stop(step, `${message} ${why}`, next);
     }
     const { outcome, tookMs } = end;
     if (nothing === undefined) undone.push(step.id);
-    const said = nothing === undefined ? {} : { nothing: scrubbed(nothing) };
+    const said = nothing === undefined ? {} : { nothing: nothing };
     pending.push({ kind: "step.undone", data: { step: step.id, outcome, tookMs, ...said } });
   }
   await flush({ kind: "plan.undone", data: {} });
@@ -215,7 +215,7 @@ async function tryUndo(run: TakeBack, status: StepStatus): Promise<{ end: StepEn
   };
   try {
     const parameters = fillIn(step, outcomesOf(plan));
-    const progress = (line: string): void => onProgress?.(step.id, scrubbed(line));
+    const progress = (line: string): void => onProgress?.(step.id, line);
     const end = await runStep({ planId: plan.id, step, parameters, handler: backwards, hold, clock, progress });
     return { end, ...(nothing === undefined ? {} : { nothing }) };
   } catch (error) {
@@ -227,7 +227,7 @@ async function tryUndo(run: TakeBack, status: StepStatus): Promise<{ end: StepEn
 async function undoStep(handler: StepHandler, status: StepStatus, context: StepContext): Promise<Undone> {
   const undo = (outcome: JsonObject): Promise<Undone> =>
     handler.undo?.(context, outcome) ?? Promise.resolve({ state: "nothing", why: "There is no way to." });
-  if (status.state === "done") return undo(status.outcome);
+  if (status.state === "done") return undo(withSecrets(status.outcome));
   const check = await handler.check(context);
   switch (check.state) {
     case "done":
@@ -269,9 +269,4 @@ async function leaseHeld(timeline: Timeline, name: string): Promise<BlackstartEr
     next: "Wait until it has ended; one plan a cluster at a time.",
     details: { lease: name, holder: state?.holder ?? null },
   });
-}
-
-/** A driver's message may quote a connection url. */
-function scrubbed(text: string): string {
-  return text.replace(/[a-z]+:\/\/\S+/gi, withoutPassword);
 }

@@ -6,6 +6,8 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from "fastify-type-provider-zod";
+import type { Json } from "../base/json.ts";
+import { scrub, scrubbed } from "../system/scrub.ts";
 import { answerError, answerErrors } from "./errors.ts";
 import { guard, type GuardOptions } from "./guard.ts";
 import { createIncidentCache } from "./incident-cache.ts";
@@ -44,6 +46,13 @@ export async function createServer(
   api.setSerializerCompiler(serializerCompiler);
   answerErrors(server, options.failed ?? (() => undefined));
   guard(server, options);
+  // Everything that is answered, errors and OpenAPI as well; the live stream does it for each of its events.
+  server.addHook("preSerialization", async (_request, _reply, payload) => scrubbed(payload as Json));
+  server.addHook("onSend", async (_request, reply, payload) =>
+    typeof payload === "string" && String(reply.getHeader("content-type")).startsWith("text/")
+      ? scrub(payload)
+      : payload,
+  );
   await server.register(swagger, {
     openapi: {
       openapi: "3.1.0",

@@ -1,6 +1,8 @@
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import type { BlackstartError } from "../base/error.ts";
+import type { Json } from "../base/json.ts";
+import { scrubbed } from "../system/scrub.ts";
 import type { Event, Timeline } from "../timeline/timeline.ts";
 
 export type StreamOptions = Readonly<{
@@ -55,7 +57,7 @@ export async function streamEvents(
 }
 
 function eventText(event: Event): string {
-  return `id: ${event.position}\nevent: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`;
+  return `id: ${event.position}\nevent: ${event.kind}\ndata: ${JSON.stringify(scrubbed(event as unknown as Json))}\n\n`;
 }
 
 async function isDrained(response: ServerResponse, signal: AbortSignal, withinMs: number): Promise<boolean> {

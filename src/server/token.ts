@@ -2,6 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { chmod, link, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BlackstartError, messageOf } from "../base/error.ts";
+import { learnSecret } from "../system/known-secrets.ts";
 
 export function tokenFile(home: string): string {
   return join(home, "token");
@@ -11,7 +12,9 @@ export function tokenFile(home: string): string {
 export async function loadToken(home: string): Promise<string> {
   const file = tokenFile(home);
   try {
-    return (await readToken(file)) ?? (await makeToken(home, file));
+    const token = (await readToken(file)) ?? (await makeToken(home, file));
+    learnSecret(token);
+    return token;
   } catch (error) {
     if (error instanceof BlackstartError) throw error;
     throw new BlackstartError("STORE_UNUSABLE", {

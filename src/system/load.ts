@@ -2,6 +2,7 @@ import { dirname, resolve } from "node:path";
 import { checkSystem } from "./check.ts";
 import { explainIssues } from "./explain.ts";
 import { findSystemFile } from "./find.ts";
+import { type FollowedText, learnFromEnvironment, learnFromFile } from "./learn-secrets.ts";
 import type { Environment } from "./home.ts";
 import { keysOf, systemJsonSchema } from "./json-schema.ts";
 import { isMapping } from "./loose.ts";
@@ -32,6 +33,7 @@ export async function loadSystem(path?: string, environment: Environment = proce
   const file = await findSystemFile(path);
   const text = await readText(file, fileBytesMax);
   if (text === undefined) throw invalidAsAWhole(file, tooLarge);
+  learnFromEnvironment(environment);
   return parseSystem(text, { path: file, environment });
 }
 
@@ -76,19 +78,24 @@ function follow(tree: YamlTree, context: ParseContext, invalid: Report, missing:
     environment: context.environment,
     readFile: (path: string) => readFile(resolve(dirname(context.path), path)),
   };
+  const texts: FollowedText[] = [];
   const walk = (value: unknown, path: Path): unknown => {
     if (Array.isArray(value)) return value.map((item, index) => walk(item, [...path, index]));
     if (isMapping(value))
       return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, walk(item, [...path, key])]));
     if (typeof value !== "string") return value;
-    const { text, broken } = expandReferences(value, references);
+    const { text, broken, followed } = expandReferences(value, references);
+    texts.push({ path, written: value, text, followed });
     for (const { reference, message, kind } of broken) {
       unknown.add(JSON.stringify(path));
       (kind === "missing" ? missing : invalid)(path, `${reference}: ${message}`, { at: tree.partAt(path, reference) });
     }
     return text;
   };
-  return { data: withoutEmptySections(walk(tree.data, []) as Record<string, unknown>), unknown };
+  const data = withoutEmptySections(walk(tree.data, []) as Record<string, unknown>);
+  // Before anything is said of the file: what is wrong with it may quote it.
+  learnFromFile(texts, data);
+  return { data, unknown };
 }
 
 /** A section whose entries are all commented out is no section. */

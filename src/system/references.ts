@@ -24,27 +24,37 @@ export type ReferenceContext = Readonly<{
 /** A reference that leads nowhere, as written (`${PGPASSWORD}`), and why. `syntax`: it is none at all. */
 export type BrokenReference = Readonly<{ reference: string; message: string; kind: "missing" | "syntax" }>;
 
-export type Expanded = Readonly<{ text: string; broken: readonly BrokenReference[]; references: number }>;
+/** Where a reference led, as written, and as it stands in the text (percent-encoded where a url needs it). */
+export type FollowedReference = Readonly<{ reference: string; value: string; encoded: string }>;
+
+export type Expanded = Readonly<{
+  text: string;
+  broken: readonly BrokenReference[];
+  followed: readonly FollowedReference[];
+}>;
 
 type Token = Readonly<{ kind: "literal"; text: string } | { kind: "reference"; source: string; inner: string }>;
 
 export function expandReferences(text: string, context: ReferenceContext): Expanded {
   const broken: BrokenReference[] = [];
-  const follow = (source: string, inner: string): string => {
+  const followed: FollowedReference[] = [];
+  const follow = (source: string, inner: string, isEncoded: boolean): string => {
     const found = valueOf(inner, context);
-    if (typeof found === "string") return found;
-    broken.push({ reference: source, ...found });
-    return "";
+    if (typeof found !== "string") {
+      broken.push({ reference: source, ...found });
+      return "";
+    }
+    const encoded = isEncoded ? encodeURIComponent(found) : found;
+    followed.push({ reference: source, value: found, encoded });
+    return encoded;
   };
-  if (/^file:[^\s]/.test(text)) return { text: follow(text, text), broken, references: 1 };
+  if (/^file:[^\s]/.test(text)) return { text: follow(text, text, false), broken, followed };
   const tokens = tokensOf(text);
   const encoded = encodedPositions(tokens);
   const parts = tokens.map((token, index) => {
-    if (token.kind === "literal") return token.text;
-    const value = follow(token.source, token.inner);
-    return encoded.has(index) ? encodeURIComponent(value) : value;
+    return token.kind === "literal" ? token.text : follow(token.source, token.inner, encoded.has(index));
   });
-  return { text: parts.join(""), broken, references: tokens.filter((token) => token.kind === "reference").length };
+  return { text: parts.join(""), broken, followed };
 }
 
 function tokensOf(text: string): readonly Token[] {

@@ -1,4 +1,5 @@
 import { BlackstartError } from "../base/error.ts";
+import { scrubbed } from "../system/scrub.ts";
 import type { NewEvent } from "./timeline.ts";
 
 /** An event's data as text, at most this many bytes. What is larger belongs in a file that the event names. */
@@ -6,13 +7,13 @@ export const eventBytesMax = 1024 * 1024;
 const depthMax = 64;
 
 /**
- * The data of an event as JSON text. Refuses what would not come back as it went in: undefined, NaN, dates,
+ * The data of an event as JSON text, without the secrets in it: what is appended stays for ever. Refuses what would not come back as it went in: undefined, NaN, dates,
  * functions, classes, cycles. Throws USAGE with the place, never the value: it could be a secret.
  */
 export function dataText(event: NewEvent): string {
   const problem = firstProblem(event.data, "data", 0);
   if (problem !== undefined) throw refused(event.kind, problem);
-  const text = JSON.stringify(event.data);
+  const text = JSON.stringify(scrubbed(event.data));
   if (text.length > eventBytesMax / 4 && Buffer.byteLength(text) > eventBytesMax) {
     throw refused(event.kind, `data is larger than ${eventBytesMax} bytes`);
   }

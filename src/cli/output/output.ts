@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from "../../base/json.ts";
 import type { Finding } from "../../finding/finding.ts";
 import type { Plan, Refusal } from "../../plan/plan.ts";
+import { scrub, scrubbed } from "../../system/scrub.ts";
 import type { Event } from "../../timeline/timeline.ts";
 import type { Layout } from "./layout.ts";
 import { createLiveLine, type LiveLine } from "./live-line.ts";
@@ -72,11 +73,13 @@ export function createOutput(options: OutputOptions): Output {
   /** Of the event that was shown last. */
   let day = "";
   const layout = layoutFor(stdout);
+  // Nothing leaves but by these three, and no secret by any of them.
+  const tell = (shown: string) => void stderr.write(scrubShown(shown));
   const text = (lines: readonly string[]) => {
-    if (!json) stdout.write(`${lines.join("\n")}\n`);
+    if (!json) stdout.write(scrubShown(`${lines.join("\n")}\n`));
   };
   const record = (fields: JsonObject) => {
-    if (json) stdout.write(`${JSON.stringify(fields)}\n`);
+    if (json) stdout.write(`${JSON.stringify(scrubbed(fields))}\n`);
   };
   return {
     json,
@@ -85,33 +88,33 @@ export function createOutput(options: OutputOptions): Output {
     layout,
     finding: (finding) => {
       record({ finding: plain(finding) });
-      text(renderFinding(finding, style, layout));
+      text(renderFinding(safe(finding), style, layout));
     },
     plan: (plan) => {
       record({ plan: plain(plan) });
-      text(renderPlan(plan, style, layout));
+      text(renderPlan(safe(plan), style, layout));
     },
     refusal: (refusal) => {
       record({ refusal: plain(refusal) });
-      if (!json) stderr.write(`${renderRefusal(refusal, styleFor(stderr), layoutFor(stderr)).join("\n")}\n`);
+      if (!json) tell(`${renderRefusal(safe(refusal), styleFor(stderr), layoutFor(stderr)).join("\n")}\n`);
     },
     events: (events) => {
       for (const event of events) record({ event: plain(event) });
-      if (events.length > 0) text(renderEvents(events, day, style, layout));
+      if (events.length > 0) text(renderEvents(events.map(safe), day, style, layout));
       day = events.at(-1)?.at.slice(0, 10) ?? day;
     },
     livePlan: (plan) =>
-      createLivePlan(plan, {
+      createLivePlan(safe(plan), {
         isTerminal: stderr.isTTY === true && !json,
         style: styleFor(stderr),
         layout: layoutFor(stderr),
-        write: (shown) => void stderr.write(shown),
+        write: tell,
       }),
     liveLine: () =>
       createLiveLine({
         isTerminal: stderr.isTTY === true && !json,
         layout: layoutFor(stderr),
-        write: (shown) => void stderr.write(shown),
+        write: tell,
       }),
     table: (rows, header) => {
       if (rows.length > 0)
@@ -130,9 +133,9 @@ export function createOutput(options: OutputOptions): Output {
         else stdout.write(bytes, (error) => resolve(error === null || error === undefined));
       }),
     record,
-    progress: (line) => void stderr.write(`${line}\n`),
+    progress: (line) => tell(`${line}\n`),
     error: (error, command) => {
-      stderr.write(`${renderError(error, styleFor(stderr), layoutFor(stderr)).join("\n")}\n`);
+      tell(`${renderError(error, styleFor(stderr), layoutFor(stderr)).join("\n")}\n`);
       record({ result: command, error: errorJson(error), exitCode: exitCodeOf(error) });
     },
     result: (command, fields) => record({ result: command, ...fields }),
@@ -142,6 +145,20 @@ export function createOutput(options: OutputOptions): Output {
 /** The nouns are plain data; their types are only stricter than JSON's. */
 function plain(value: object): Json {
   return value as unknown as Json;
+}
+
+/** Before it is laid out: a secret that is cut or wrapped would not be found any more. */
+function safe<T extends object>(value: T): T {
+  return scrubbed(plain(value)) as unknown as T;
+}
+
+/** What is between the colours; a colour's end is no part of a secret. */
+function scrubShown(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: a colour begins with one
+  return text
+    .split(/(\u001b\[[\d;?]*[A-Za-z])/)
+    .map((part, index) => (index % 2 === 0 ? scrub(part) : part))
+    .join("");
 }
 
 function dimmed(cell: Cell, style: Style): Cell {

@@ -1,35 +1,14 @@
 import type { Json, JsonObject } from "../../base/json.ts";
 import { type Element, formatTree, parseTree } from "../../drivers/pacemaker/element-tree.ts";
 import { parseConninfo } from "../../drivers/postgres/conninfo.ts";
-import { withoutPasswords } from "../../system/secrets.ts";
+import { hidden } from "../../system/known-secrets.ts";
+import { isSecretName, withoutPasswords } from "../../system/secrets.ts";
 
 /*
  * What a capture may not hold, taken out by rule. By the name: whatever is called a password, a token or the like. By
  * the place: what stands behind `-u`, in an address, in an Authorization header. By the looks: keys of known shapes, and
  * long words that look drawn by chance. By being known: the passwords with which we came in. It rather hides too much.
  */
-
-/** Stands where a secret stood. */
-export const hidden = "…";
-
-/** The names of what holds a secret, in any program's configuration. */
-export function isSecretName(name: string): boolean {
-  return !harmless.has(name.toLowerCase()) && secretName.test(name);
-}
-
-const secretName =
-  /passw|passphrase|secret|token|credential|signature|(?:api|access|account|private|encryption|cipher)[_-]?key(?!file|path|_file)|bind_?pw|community|cookie|(?:^|[^a-z])(?:auth|pwd|pass|pw|sig|sas)(?:$|[^a-z])/i;
-
-/** Called so, and no secret: settings of PostgreSQL, Corosync and Patroni that say how, not what. */
-const harmless: ReadonlySet<string> = new Set([
-  "password_encryption",
-  "password_lifetime",
-  "md5_password_warnings",
-  "ssl_passphrase_command_supports_reload",
-  "passfile",
-  "pre_auth_delay",
-  "post_auth_delay",
-]);
 
 /** The value of a PostgreSQL setting, whichever it is. */
 export function settingWithoutSecrets(name: string, value: string): string {

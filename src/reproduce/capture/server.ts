@@ -1,10 +1,11 @@
 import { basename } from "node:path";
 import type { ServerConfiguration } from "../../drivers/postgres/configuration.ts";
 import type { SettingRow } from "../../drivers/postgres/configuration/queries.ts";
+import { hidden } from "../../system/known-secrets.ts";
 import { accessRule } from "./access.ts";
 import { settingText } from "./quantity.ts";
 import type { CapturedServer } from "./schema.ts";
-import { hidden, settingWithoutSecrets, textWithoutSecrets } from "./secrets.ts";
+import { settingWithoutSecrets, textWithoutSecrets } from "./secrets.ts";
 
 /** What a server said, in the form of the file and without secrets. Who streams from whom is told elsewhere. Pure. */
 export function capturedServer(asked: ServerConfiguration): CapturedServer {

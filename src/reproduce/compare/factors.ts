@@ -1,7 +1,7 @@
 import { mapping } from "../../system/loose.ts";
 import { parseSynchronousNames } from "../../drivers/postgres/synchronous-names.ts";
 import type { Capture } from "../capture/schema.ts";
-import { hidden } from "../capture/secrets.ts";
+import { hidden } from "../../system/known-secrets.ts";
 import type { WrittenScenario } from "../scenario/schema.ts";
 import { type Absent, crmLines, type NoFactor } from "./cib/crm-lines.ts";
 import type { Comparison } from "./compare.ts";
