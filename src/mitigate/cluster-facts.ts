@@ -1,4 +1,5 @@
 import type { ControlData, InstanceState } from "../drivers/postgres/instance.ts";
+import type { WalEnd } from "../drivers/postgres/history.ts";
 import type { Lsn } from "../drivers/postgres/lsn.ts";
 import type { NodeObservation } from "../drivers/postgres/observe.ts";
 import type { ObservationEvent } from "../timeline/observation.ts";
@@ -14,9 +15,8 @@ export type ClusterFacts = Readonly<{
 }>;
 
 /**
- * How a server took the call:
- * `answers`: observed. `starting`: it said that it is starting up, or shutting down (57P03). `denied`: it is alive but
- * would not let us in. `closed`: nothing listens there. `silent`: no answer in time, or the way there is cut.
+ * How a server took the call: `answers`: observed. Otherwise as `reachabilityOf` says; `denied`: it is alive, and would
+ * not let us in. `silent`: nothing that is known of it says whether it runs.
  */
 export type Reach = "answers" | "starting" | "denied" | "closed" | "silent";
 
@@ -28,6 +28,8 @@ export type NodeFacts = Readonly<{
   /** Why it does not answer, in words. */
   problem?: string;
   observation?: NodeObservation;
+  /** Where its WAL ends and on which line of history; of a server that answers, where it can be told. */
+  walEnd?: WalEnd;
   /** What our role may not do there; of a server that answers. */
   rights?: Rights;
   /** By what name it is known in synchronous_standby_names. */

@@ -1,10 +1,11 @@
 import { BlackstartError, messageOf } from "../base/error.ts";
 import { delay } from "../base/time.ts";
 import { addressOf, parseConninfo } from "../drivers/postgres/conninfo.ts";
-import type { Connection } from "../drivers/postgres/connection.ts";
+import type { WalEnd } from "../drivers/postgres/history.ts";
 import type { Instance } from "../drivers/postgres/instance.ts";
 import { type NodeObservation, observeNode } from "../drivers/postgres/observe.ts";
-
+import { reachabilityOf } from "../drivers/postgres/reachability.ts";
+import { askWalEnd } from "../drivers/postgres/wal-end.ts";
 import type { ObservationEvent } from "../timeline/observation.ts";
 import { readAll } from "../timeline/read-all.ts";
 import type { Timeline } from "../timeline/timeline.ts";
@@ -19,6 +20,7 @@ import { sessionsOf } from "./sessions.ts";
 
 /** Longer than any healthy answer; a person waits for it, and so do clients. */
 const hostTimeoutMs = 5000;
+const askLimits = { timeoutMs: 1000, queryTimeoutMs: 3000 } as const;
 
 /**
  * Asks everything that a planner needs, of all nodes at once. Changes nothing.
@@ -104,49 +106,58 @@ function applicationNameOf(observation: NodeObservation | undefined): string | u
   }
 }
 
+/** admin_shutdown, crash_shutdown. */
+const goneMeanwhile: ReadonlySet<string | undefined> = new Set(["57P01", "57P02"]);
+
 async function askDatabase(
   context: MitigationContext,
   cluster: string,
   node: string,
-): Promise<Pick<NodeFacts, "reach" | "problem" | "observation" | "rights">> {
+  isFirst = true,
+): Promise<Pick<NodeFacts, "reach" | "problem" | "observation" | "rights" | "walEnd">> {
   try {
-    return await sessionsOf(context.fleet).useNew(cluster, node, async (connection) => {
-      const observation = await observed(connection);
-      return { reach: "answers", observation, rights: await rightsOf(connection, observation.version) };
-    });
+    const [answer, walEnd] = await Promise.all([
+      sessionsOf(context.fleet).useNew(cluster, node, async (connection) => {
+        const observation = await observeNode(connection);
+        return { observation, rights: await rightsOf(connection, observation.version) };
+      }),
+      walEndOf(context, cluster, node),
+    ]);
+    if (walEnd === undefined) return { reach: "answers", ...answer };
+    // A standby's control file falls behind when it follows to a new timeline; its walsender knows better.
+    const observation = { ...answer.observation, timelineId: walEnd.timelineId };
+    return { reach: "answers", ...answer, observation, walEnd };
   } catch (error) {
+    // It went away while it was asked: only the next answer says whether it is gone or restarts.
+    if (isFirst && goneMeanwhile.has(reachabilityOf(error).sqlstate)) return askDatabase(context, cluster, node, false);
     return { reach: reachOf(error), problem: messageOf(error) };
   }
 }
 
-/**
- * A standby's control file falls behind when it follows to a new timeline, and its receiver, which knows better, has
- * stopped with the primary; its log itself tells.
- */
-async function observed(connection: Connection): Promise<NodeObservation> {
-  const observation = await observeNode(connection);
-  if (observation.role === "primary") return observation;
+/** Undefined where it cannot be told: what needs it is refused then. */
+async function walEndOf(context: MitigationContext, cluster: string, node: string): Promise<WalEnd | undefined> {
   try {
-    const [row] = await connection.query<{ timeline: number | null }>(newestTimelineQuery);
-    return { ...observation, timelineId: Math.max(observation.timelineId, row?.timeline ?? 0) };
+    return await askWalEnd((options) => context.fleet.connect(cluster, node, options), askLimits);
   } catch (error) {
-    // Without pg_monitor the log's directory cannot be listed: then what it says of itself has to do.
-    if (error instanceof BlackstartError && error.code === "QUERY_FAILED") return observation;
+    if (error instanceof BlackstartError) return undefined;
     throw error;
   }
 }
 
-const newestTimelineQuery = `
-  select max(('x' || substr(name, 1, 8))::bit(32)::int) as timeline from pg_ls_waldir() where name ~ '^[0-9A-F]{24}$'`;
-
+/** What is not `closed` may run, whatever it is that we see of it. */
 function reachOf(error: unknown): Reach {
-  if (!(error instanceof BlackstartError)) return "silent";
-  const { sqlstate, errno } = error.details;
-  // 57P03: starting up or shutting down. 57P01, 57P02: it went away while we asked.
-  if (sqlstate === "57P03") return "starting";
-  if (sqlstate === "57P01" || sqlstate === "57P02") return "closed";
-  if (typeof sqlstate === "string") return "denied";
-  return errno === "ECONNREFUSED" || errno === "ENOENT" ? "closed" : "silent";
+  const { kind } = reachabilityOf(error);
+  switch (kind) {
+    case "starting":
+    case "closed":
+      return kind;
+    case "refused":
+      return "denied";
+    case "broken":
+    case "silent":
+    case "unreachable":
+      return "silent";
+  }
 }
 
 async function askHost(

@@ -30,6 +30,8 @@ export type ConnectOptions = Readonly<{
   queryTimeoutMs?: number;
   applicationName?: string;
   database?: string;
+  /** A walsender that is connected to the database: takes the replication protocol's commands, and SQL without values. */
+  replication?: boolean;
 }>;
 
 const defaultTimeoutMs = 3000;
@@ -46,7 +48,8 @@ export async function connect(url: string, options: ConnectOptions = {}): Promis
     application_name: options.applicationName ?? "blackstart",
     keepAlive: true,
     ...(options.database === undefined ? {} : { database: options.database }),
-  });
+    ...(options.replication === true ? { replication: "database" } : {}),
+  } satisfies pg.ClientConfig & { replication?: string });
   const closed = closedOf(client);
   try {
     await client.connect();
@@ -135,7 +138,10 @@ async function query<Row extends object>(
     }, timeoutMs);
   });
   try {
-    const result = await Promise.race([client.query(text, values as unknown[]), expired]);
+    const result = await Promise.race([
+      values.length === 0 ? client.query(text) : client.query(text, values as unknown[]),
+      expired,
+    ]);
     return result.rows as Row[];
   } catch (error) {
     if (error instanceof BlackstartError) throw error;

@@ -1,6 +1,7 @@
 import { BlackstartError, messageOf } from "../../base/error.ts";
 import type { JsonObject } from "../../base/json.ts";
 import type { Instance, InstanceState } from "../../drivers/postgres/instance.ts";
+import { reachabilityOf } from "../../drivers/postgres/reachability.ts";
 import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.ts";
 import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
@@ -91,7 +92,7 @@ async function nothingListens(context: MitigationContext, cluster: string, node:
     await (await context.fleet.connect(cluster, node, { timeoutMs: 1000, queryTimeoutMs: 1000 })).close();
     return false;
   } catch (error) {
-    return error instanceof BlackstartError && error.details.errno === "ECONNREFUSED";
+    return reachabilityOf(error).kind === "closed";
   }
 }
 
