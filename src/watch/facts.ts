@@ -1,4 +1,5 @@
 import type { Instant } from "../base/time.ts";
+import type { Following, ReceiverLook } from "../drivers/postgres/following.ts";
 import type { Lsn } from "../drivers/postgres/lsn.ts";
 import type { Finding } from "../finding/finding.ts";
 
@@ -53,6 +54,8 @@ export type NodeFacts = Readonly<{
   pulse?: Pulse;
   /** The server answers the heartbeat with an error: how often in a row, and which. */
   pulseRefused?: Readonly<{ times: number; detail: string }>;
+  /** How a standby follows the primary, by its last two pulses; undefined: there was nothing to judge by. */
+  following?: Following;
   /** Since when the pulse has shown each of these without a break. */
   persisting: Persisting;
   latency: LatencyFacts;
@@ -66,7 +69,8 @@ export type NodeFacts = Readonly<{
 
 /** Moments from which on something has been true without interruption; undefined: it is not true now. */
 export type Persisting = Readonly<{
-  notStreaming?: Moment;
+  /** It does not follow; in which way is in `following`. */
+  notFollowing?: Moment;
   replayStuck?: Moment;
   replayPaused?: Moment;
   /** Sessions wait for a synchronous standby, and nothing moves. */
@@ -94,15 +98,19 @@ export type Pulse = Readonly<{
   /** How long before this pulse the last replayed commit was made, in milliseconds, by the standby's clock. */
   replayedAgeMs: number | null;
   replayPaused: boolean;
+  applyDelayMs: number;
   synchronousStandbyNames: string;
   synchronousCommit: string;
   /** Sessions that wait in a commit for a synchronous standby. */
   synchronousWaiters: number;
   senders: readonly Sender[];
   receiver: Receiver | null;
-  /** On a standby: the name under which it replicates, and whether it is told to stream at all; null: may not see. */
+  /** On a standby: the name under which it replicates; null: may not see. */
   replicationName: string | null;
+  /** On a standby: whether it is told to stream, from where (`host:port`), and to restore; null: may not see. */
   wantsStreaming: boolean | null;
+  aimedAt: string | null;
+  restores: boolean | null;
 }>;
 
 /** One standby as its sender sees it. Everything but the name is null for a role without pg_monitor. */
@@ -115,13 +123,13 @@ export type Sender = Readonly<{
   replayLsn: Lsn | null;
 }>;
 
-export type Receiver = Readonly<{
-  status: string | null;
-  senderHost: string | null;
-  senderPort: number | null;
-  /** How long before this pulse the last message came from the sender, in milliseconds. */
-  lastMessageAgeMs: number | null;
-}>;
+export type Receiver = ReceiverLook &
+  Readonly<{
+    senderHost: string | null;
+    senderPort: number | null;
+    /** How long before this pulse the last message came from the sender, in milliseconds. */
+    lastMessageAgeMs: number | null;
+  }>;
 
 export type LatencyFacts = Readonly<{
   /** The median of the recent past and of the last few answers, in milliseconds; null before there are enough. */

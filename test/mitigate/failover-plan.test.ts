@@ -5,7 +5,7 @@ import { planFailover } from "../../src/mitigate/planners/failover.ts";
 import type { Choice, PlanDraft } from "../../src/mitigate/planning.ts";
 import { isRefusal } from "../../src/plan/plan.ts";
 import type { System } from "../../src/system/schema.ts";
-import { alive, dead, facts, noChoice, primaryDead, remembered, system } from "./fixtures.ts";
+import { alive, dead, facts, noChoice, primaryDead, remembered, system, receiver } from "./fixtures.ts";
 
 function planned(seen: ClusterFacts, choice: Partial<Choice> = {}, declared: System = system()): PlanDraft {
   const made = planFailover(declared, seen, { ...noChoice, ...choice });
@@ -195,7 +195,7 @@ const refused: readonly Refused[] = [
     facts(
       alive("pg2", "standby", {
         settings: { ...alive("pg2", "standby").observation!.settings, primaryConninfo: "host=10.9.9.9" },
-        receiver: { status: "streaming", senderHost: "10.9.9.9", senderPort: 5432, flushedLsn: null, slotName: null },
+        receiver: receiver({ senderHost: "10.9.9.9", senderPort: 5432 }),
       }),
     ),
   ],

@@ -30,6 +30,10 @@ export function observation(role: "primary" | "standby", change: Partial<NodeObs
     timelineId: 1,
     lsn: "0/3000000",
     replayedLsn: role === "standby" ? "0/3000000" : null,
+    replayPaused: false,
+    applyDelayMs: 0,
+    wantsStreaming: role === "standby" ? true : null,
+    restores: role === "standby" ? false : null,
     startedAt: "2026-11-20T00:00:00.000Z",
     settings: {
       synchronousStandbyNames: role === "primary" ? "pg2" : "",
@@ -50,10 +54,23 @@ export function observation(role: "primary" | "standby", change: Partial<NodeObs
             replayLsn: null,
           }))
         : [],
-    receiver:
-      role === "standby"
-        ? { status: "streaming", senderHost: "127.0.0.1", senderPort: 1, flushedLsn: null, slotName: null }
-        : null,
+    receiver: role === "standby" ? receiver() : null,
+    ...change,
+  };
+}
+
+export function receiver(
+  change: Partial<NonNullable<NodeObservation["receiver"]>> = {},
+): NonNullable<NodeObservation["receiver"]> {
+  return {
+    pid: 4711,
+    startedAt: "2026-11-20T00:00:01.000Z",
+    status: "streaming",
+    timelineId: 1,
+    heard: true,
+    senderHost: "127.0.0.1",
+    senderPort: 1,
+    slotName: null,
     ...change,
   };
 }

@@ -2,7 +2,19 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assess } from "../../src/watch/assess/assess.ts";
 import type { Facts, Moment } from "../../src/watch/facts.ts";
-import { factsOf, gone, healthy, moment, node, now, primaryPulse, sender, standbyPulse, systemOf } from "./facts-of.ts";
+import {
+  factsOf,
+  gone,
+  healthy,
+  moment,
+  node,
+  now,
+  primaryPulse,
+  sender,
+  standbyPulse,
+  systemOf,
+  receiver,
+} from "./facts-of.ts";
 
 const [pg1, pg2, pg3] = healthy;
 const synchronous = {
@@ -11,7 +23,7 @@ const synchronous = {
 };
 const alone = primaryPulse({ ...synchronous, senders: [sender("pg3")] });
 const broken = { receiver: null };
-const quiet = (since: Moment) => ({ persisting: { notStreaming: since } });
+const quiet = (since: Moment) => ({ persisting: { notFollowing: since } });
 
 /** Each finding as `severity code subject [remedy]`. */
 function seen(facts: Facts, system = systemOf(), at = now): readonly string[] {
@@ -56,7 +68,7 @@ const table: readonly (readonly [what: string, facts: Facts, expected: readonly 
       node(
         "pg2",
         standbyPulse("pg2", {
-          receiver: { status: "streaming", senderHost: null, senderPort: null, lastMessageAgeMs: 50 },
+          receiver: receiver({ lastMessageAgeMs: 50 }),
         }),
       ),
       pg3,
@@ -70,7 +82,7 @@ const table: readonly (readonly [what: string, facts: Facts, expected: readonly 
       node(
         "pg2",
         standbyPulse("pg2", {
-          receiver: { status: "streaming", senderHost: null, senderPort: null, lastMessageAgeMs: 5900 },
+          receiver: receiver({ lastMessageAgeMs: 5900 }),
         }),
       ),
       pg3,

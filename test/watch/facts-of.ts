@@ -1,5 +1,5 @@
 import { type System, systemSchema } from "../../src/system/schema.ts";
-import type { Facts, Moment, NodeCondition, NodeFacts, Pulse, Sender } from "../../src/watch/facts.ts";
+import type { Facts, Moment, NodeCondition, NodeFacts, Pulse, Receiver, Sender } from "../../src/watch/facts.ts";
 import { latencyFacts, noLatency } from "../../src/watch/node/latency.ts";
 
 /* Facts for the tables of tests: a healthy three-node cluster, from which each row differs in what it is about. */
@@ -44,6 +44,7 @@ export function primaryPulse(more: Partial<Pulse> = {}): Pulse {
     replayedLsn: null,
     replayedAgeMs: null,
     replayPaused: false,
+    applyDelayMs: 0,
     synchronousStandbyNames: "",
     synchronousCommit: "on",
     synchronousWaiters: 0,
@@ -51,6 +52,8 @@ export function primaryPulse(more: Partial<Pulse> = {}): Pulse {
     receiver: null,
     replicationName: null,
     wantsStreaming: null,
+    aimedAt: null,
+    restores: null,
     ...more,
   };
 }
@@ -62,9 +65,25 @@ export function standbyPulse(name: string, more: Partial<Pulse> = {}): Pulse {
     replayedLsn: "0/3000000",
     replayedAgeMs: 60_000,
     senders: [],
-    receiver: { status: "streaming", senderHost: "10.0.0.1", senderPort: 5432, lastMessageAgeMs: 20_000 },
+    receiver: receiver(),
     replicationName: name,
     wantsStreaming: true,
+    aimedAt: "10.0.0.1:5432",
+    restores: false,
+    ...more,
+  };
+}
+
+export function receiver(more: Partial<Receiver> = {}): Receiver {
+  return {
+    pid: 4711,
+    startedAt: moment(0).at,
+    status: "streaming",
+    timelineId: 1,
+    heard: true,
+    senderHost: "10.0.0.1",
+    senderPort: 5432,
+    lastMessageAgeMs: 20_000,
     ...more,
   };
 }

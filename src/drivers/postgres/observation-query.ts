@@ -1,4 +1,28 @@
 /**
+ * How a standby replays and what it is told to follow, for json_build_object; see `StandbyLook`. `primary_conninfo` may
+ * hold a password, and is to be seen by pg_monitor only: `conninfo` is an expression for it that is null otherwise.
+ */
+export const replayFields = (recovery: string, conninfo: string): string => `
+  'replayPaused', case when ${recovery} then pg_is_wal_replay_paused() else false end,
+  'applyDelayMs', case when ${recovery}
+    then extract(epoch from current_setting('recovery_min_apply_delay')::interval) * 1000 else 0 end,
+  'wantsStreaming', ${conninfo} <> '',
+  'restores', case when ${recovery} then current_setting('restore_command') <> '' end`;
+
+/**
+ * One row of pg_stat_wal_receiver, `w`, for json_build_object; see `ReceiverLook`. At its start a receiver sets both
+ * times of a message to the same moment (walreceiver.c).
+ */
+export const receiverFields = `
+  'pid', w.pid,
+  'startedAt', (select backend_start from pg_stat_activity a where a.pid = w.pid),
+  'status', w.status,
+  'timelineId', w.received_tli,
+  'heard', w.last_msg_send_time <> w.last_msg_receipt_time,
+  'senderHost', w.sender_host,
+  'senderPort', w.sender_port`;
+
+/**
  * Everything of a NodeObservation as one JSON object.
  *
  * - Settings come from the view, which leaves out what the user may not see, where `current_setting` would raise an error.
@@ -15,7 +39,7 @@ with
     from pg_settings
     where name in ('synchronous_standby_names', 'synchronous_commit', 'primary_conninfo', 'data_directory', 'config_file')
   ),
-  r as materialized (select * from pg_stat_wal_receiver where pid is not null),
+  w as materialized (select * from pg_stat_wal_receiver where pid is not null),
   role as materialized (select pg_is_in_recovery() as standby)
 select json_build_object(
   'role', case when standby then 'standby' else 'primary' end,
@@ -25,12 +49,13 @@ select json_build_object(
     when standby then greatest(
       (select timeline_id from pg_control_checkpoint()),
       (select min_recovery_end_timeline from pg_control_recovery()),
-      (select received_tli from r))
+      (select received_tli from w))
     else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end,
   'lsn', case
     when standby then coalesce(greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()), '0/0')
     else pg_current_wal_lsn() end,
   'replayedLsn', case when standby then pg_last_wal_replay_lsn() end,
+  ${replayFields("standby", "case when standby then (select v->>'primary_conninfo' from s) end")},
   'startedAt', to_char(pg_postmaster_start_time() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
   'settings', (select json_build_object(
     'synchronousStandbyNames', coalesce(v->>'synchronous_standby_names', ''),
@@ -46,11 +71,7 @@ select json_build_object(
     'sentLsn', sent_lsn,
     'flushLsn', flush_lsn,
     'replayLsn', replay_lsn) order by application_name, pid), '[]') from pg_stat_replication),
-  'receiver', (select json_build_object(
-    'status', coalesce(status, 'unknown'),
-    'senderHost', sender_host,
-    'senderPort', sender_port,
-    'flushedLsn', flushed_lsn,
-    'slotName', slot_name) from r limit 1)
+  'receiver', (select json_build_object(${receiverFields},
+    'slotName', w.slot_name) from w limit 1)
 ) as observation
 from role`;

@@ -1,5 +1,6 @@
 import type { Connection } from "./connection.ts";
 import { formatConninfo, parseConninfo } from "./conninfo.ts";
+import type { ReceiverLook } from "./following.ts";
 import type { Lsn } from "./lsn.ts";
 import { observationQuery } from "./observation-query.ts";
 
@@ -13,6 +14,11 @@ export type NodeObservation = Readonly<{
   /** Primary: written. Standby: received (what it has replayed, where it never received any). */
   lsn: Lsn;
   replayedLsn: Lsn | null;
+  /** How it replays and what it is told to follow; see `StandbyLook`. */
+  replayPaused: boolean;
+  applyDelayMs: number;
+  wantsStreaming: boolean | null;
+  restores: boolean | null;
   startedAt: string;
   /** Empty text where the user may not see it (`pg_monitor` may see all of them). */
   settings: Readonly<{
@@ -34,13 +40,9 @@ export type NodeObservation = Readonly<{
     replayLsn: Lsn | null;
   }>[];
   /** On a standby: its WAL receiver; null when none runs. */
-  receiver: Readonly<{
-    status: string;
-    senderHost: string | null;
-    senderPort: number | null;
-    flushedLsn: Lsn | null;
-    slotName: string | null;
-  }> | null;
+  receiver:
+    | (ReceiverLook & Readonly<{ senderHost: string | null; senderPort: number | null; slotName: string | null }>)
+    | null;
 }>;
 
 export type ObserveNode = (connection: Connection, options?: { timeoutMs?: number }) => Promise<NodeObservation>;

@@ -1,5 +1,7 @@
 import { lsnAhead } from "../../drivers/postgres/lsn.ts";
 import type { Found, Moment, NodeFacts } from "../facts.ts";
+import { serverOf } from "../../system/address.ts";
+import type { Node } from "../../system/schema.ts";
 import type { Thresholds } from "../../system/thresholds.ts";
 import { nodeRef, request } from "./roles.ts";
 import type { ClusterView } from "./view.ts";
@@ -14,8 +16,7 @@ export function assessStandbys(view: ClusterView, thresholds: Thresholds): reado
   if (primary === undefined) return [];
   return view.standbys.flatMap(
     (one) =>
-      otherTimeline(view, primary, one) ??
-      notStreaming(view, primary, one) ?? [
+      notFollowing(view, primary, one) ?? [
         ...paused(view, one, thresholds),
         ...stuck(view, one, thresholds),
         ...lagging(primary, one, thresholds),
@@ -23,48 +24,78 @@ export function assessStandbys(view: ClusterView, thresholds: Thresholds): reado
   );
 }
 
-function otherTimeline(view: ClusterView, primary: NodeFacts, one: NodeFacts): readonly Found[] | undefined {
-  const its = one.pulse?.timelineId ?? 0;
-  const current = primary.pulse?.timelineId ?? 0;
-  if (its === current || one.persisting.notStreaming === undefined) return undefined;
-  // A standby that is about to follow a fresh promotion is seen in between for a moment.
-  if (!lasts(view, one.persisting.notStreaming)) return [];
-  return [
-    {
-      code: "replication.other-timeline",
-      severity: "warning",
-      subject: nodeRef(one),
-      title: `${one.node} is on timeline ${its} and does not follow ${primary.node}, which is on ${current}.`,
-      evidence: [
-        { label: one.node, value: `timeline ${its}, at ${one.pulse?.lsn}` },
-        { label: primary.node, value: `timeline ${current}, at ${primary.pulse?.lsn}` },
-      ],
-      remedy: request("rejoin", nodeRef(one)),
-      lastGoodAt: one.persisting.notStreaming.at,
-    },
-  ];
-}
-
-function notStreaming(view: ClusterView, primary: NodeFacts, one: NodeFacts): readonly Found[] | undefined {
-  const since = one.persisting.notStreaming;
+function notFollowing(view: ClusterView, primary: NodeFacts, one: NodeFacts): readonly Found[] | undefined {
+  const since = one.persisting.notFollowing;
   if (since === undefined) return undefined;
+  // A standby that is about to follow a fresh promotion is seen in between for a moment.
   if (!lasts(view, since)) return [];
-  const behind = lsnAhead(primary.pulse?.lsn ?? "0/0", one.pulse?.lsn ?? "0/0");
+  const { code, title, evidence } = brokenBy(view, primary, one);
   return [
     {
-      code: "replication.not-streaming",
+      code: `replication.${code}`,
       severity: "warning",
       subject: nodeRef(one),
-      title: `${one.node} is up but receives no WAL: its data grows old.`,
-      evidence: [
-        { label: "WAL receiver", value: one.pulse?.receiver?.status ?? "none" },
-        { label: `behind ${primary.node}`, value: bytesText(Math.max(0, behind)) },
-        { label: "since", value: since.at },
-      ],
+      title,
+      evidence: [...evidence, { label: "since", value: since.at }],
       remedy: request("rejoin", nodeRef(one)),
       lastGoodAt: since.at,
     },
   ];
+}
+
+type Broken = Pick<Found, "code" | "title" | "evidence">;
+
+function brokenBy(view: ClusterView, primary: NodeFacts, one: NodeFacts): Broken {
+  const places = [primary, one].map(({ node, pulse }) => ({
+    label: node,
+    value: `timeline ${pulse?.timelineId}, at ${pulse?.lsn}`,
+  }));
+  if (one.following?.kind === "diverged")
+    return {
+      code: "diverged",
+      title: `${one.node} has diverged from ${primary.node} and cannot follow it: ${one.following.why}.`,
+      evidence: places,
+    };
+  if (one.following?.kind === "follows-nobody")
+    return {
+      code: "follows-nobody",
+      title: `${one.node} is a standby of nobody: it neither streams nor restores, and its data grows old.`,
+      evidence: [{ label: "empty there", value: "primary_conninfo, restore_command" }, ...places],
+    };
+  if (one.pulse?.timelineId !== primary.pulse?.timelineId)
+    return {
+      code: "other-timeline",
+      title: `${one.node} is on timeline ${one.pulse?.timelineId} and does not follow ${primary.node}, which is on ${primary.pulse?.timelineId}.`,
+      evidence: [...places, ...aim(view, one)],
+    };
+  const behind = lsnAhead(primary.pulse?.lsn ?? "0/0", one.pulse?.lsn ?? "0/0");
+  return {
+    code: "not-streaming",
+    title: `${one.node} is up but receives no WAL: its data grows old.`,
+    evidence: [
+      { label: "WAL receiver", value: receiverText(one) },
+      { label: `behind ${primary.node}`, value: bytesText(Math.max(0, behind)) },
+      ...aim(view, one),
+    ],
+  };
+}
+
+function receiverText({ following, pulse }: NodeFacts): string {
+  if (following?.kind === "receives-nothing") return "connected, and nothing comes";
+  return pulse?.receiver == null ? "none" : "connects again and again";
+}
+
+/** Where it tries to stream from, if that is none of the nodes. */
+function aim(view: ClusterView, one: NodeFacts): Broken["evidence"] {
+  const aimed = one.pulse?.aimedAt ?? null;
+  const { nodes } = view.cluster;
+  if (aimed === null || Object.values(nodes).some((node) => addressesOf(node).includes(aimed))) return [];
+  return [{ label: "its primary_conninfo", value: `leads to ${aimed}, which is none of the nodes` }];
+}
+
+function addressesOf({ url, replication }: Node): readonly (string | undefined)[] {
+  const [, host, port = "5432"] = /\bhost *= *'?([^' ]+)(?:.*\bport *= *'?(\d+))?/.exec(replication ?? "") ?? [];
+  return [serverOf(url), host && `${host}:${port}`];
 }
 
 function paused(view: ClusterView, one: NodeFacts, thresholds: Thresholds): readonly Found[] {
@@ -114,8 +145,10 @@ function lagging(primary: NodeFacts, one: NodeFacts, thresholds: Thresholds): re
   if (replayed === undefined || primary.pulse === undefined) return [];
   const bytes = Math.max(0, lsnAhead(primary.pulse.lsn, replayed));
   const delayMs = one.replayDelayMs ?? (bytes > quietBytes ? (one.pulse?.replayedAgeMs ?? 0) : 0);
-  const limitBytes = thresholds["replication.lagBytes"];
-  const limitMs = thresholds["replication.lagSeconds"] * 1000;
+  // One that is meant to be late is judged by how much later it is, which no number of bytes tells.
+  const meantMs = one.pulse?.applyDelayMs ?? 0;
+  const limitBytes = meantMs > 0 ? Number.POSITIVE_INFINITY : thresholds["replication.lagBytes"];
+  const limitMs = meantMs + thresholds["replication.lagSeconds"] * 1000;
   if (bytes <= limitBytes && delayMs <= limitMs) return [];
   return [
     {
@@ -124,7 +157,7 @@ function lagging(primary: NodeFacts, one: NodeFacts, thresholds: Thresholds): re
       subject: nodeRef(one),
       title: `${one.node} lags ${bytesText(bytes)}${delayMs > 0 ? ` or ${durationText(delayMs)}` : ""} behind ${primary.node}.`,
       evidence: [
-        { label: "bytes", value: `${bytes} (limit ${limitBytes})` },
+        { label: "bytes", value: meantMs > 0 ? `${bytes}` : `${bytes} (limit ${limitBytes})` },
         { label: "delay", value: `${durationText(delayMs)} (limit ${durationText(limitMs)})` },
         {
           label: "not yet received",

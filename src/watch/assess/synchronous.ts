@@ -72,7 +72,7 @@ function counts(view: ClusterView, names: SynchronousNames, sender: Sender): boo
 function isSettled(view: ClusterView, primary: NodeFacts, names: SynchronousNames): boolean {
   const absent = view.nodes.filter((one) => one !== primary && couldCount(names, one) && !streams(view, primary, one));
   if (absent.length === 0 || absent.some((one) => one.condition.kind !== "up")) return true;
-  return absent.every((one) => view.now.ms - (one.persisting.notStreaming?.ms ?? view.now.ms) >= 2 * view.heartbeatMs);
+  return absent.every((one) => view.now.ms - (one.persisting.notFollowing?.ms ?? view.now.ms) >= 2 * view.heartbeatMs);
 }
 
 function couldCount(names: SynchronousNames, one: NodeFacts): boolean {

@@ -1,5 +1,6 @@
 import { messageOf } from "../../base/error.ts";
 import type { Clock } from "../../base/time.ts";
+import { type Following, following } from "../../drivers/postgres/following.ts";
 import { socketAddressOf } from "../../drivers/service/address.ts";
 import { greetingProbe } from "../../drivers/service/greeting.ts";
 import { tcpProbe } from "../../drivers/service/tcp.ts";
@@ -9,7 +10,7 @@ import type { Answer, Held } from "./held.ts";
 import { latencyFacts, noLatency, withAnswer } from "./latency.ts";
 import { persisting } from "./persisting.ts";
 import { askIdentity, askPulse } from "./pulse.ts";
-import type { PositionHistory } from "./position-history.ts";
+import type { Asked, PositionHistory } from "./position-history.ts";
 import type { Silent } from "./silence.ts";
 import { createWakeUp } from "./wake-up.ts";
 
@@ -66,6 +67,8 @@ export function startNodeWatch(options: NodeWatchOptions): NodeWatch {
   let latency = noLatency;
   let current: Held | undefined;
   let facts = unknownFacts(cluster, node, momentOf(clock));
+  /** The look at a standby with which the next one is compared. */
+  let first: Readonly<{ pulse: Pulse; answeredMs: number }> | undefined;
 
   function become(change: Partial<NodeFacts>, condition: NodeCondition): void {
     const same = facts.condition.kind === condition.kind;
@@ -104,7 +107,7 @@ export function startNodeWatch(options: NodeWatchOptions): NodeWatch {
       const pulse = await held.ask((connection) => askPulse(connection, backstopMs(heartbeatMs)));
       if (pulse.kind === "closed") return goodbyeOf(pulse.reason);
       if (pulse.kind === "silent") return fallSilent(pulse);
-      takeAnswer(pulse, clock.monotonicMs() - sentMs);
+      takeAnswer(pulse, sentMs);
       if (beats % greetingEveryBeats === 0) void checkGreeting();
       const identity = beats % identityEveryBeats === 0 ? await refreshIdentity(held) : undefined;
       if (identity?.kind === "silent") return fallSilent(identity);
@@ -153,9 +156,9 @@ export function startNodeWatch(options: NodeWatchOptions): NodeWatch {
   }
 
   /** A refusal (a time limit under load, say) is a sign of life as well; what was seen before stands. */
-  function takeAnswer(answer: Extract<Answer<Pulse>, { kind: "answer" | "error" }>, tookMs: number): void {
+  function takeAnswer(answer: Extract<Answer<Pulse>, { kind: "answer" | "error" }>, sentMs: number): void {
     const now = momentOf(clock);
-    latency = withAnswer(latency, tookMs, heartbeatMs * 0.15, now);
+    latency = withAnswer(latency, now.ms - sentMs, heartbeatMs * 0.15, now);
     const { pulseRefused: before, ...rest } = facts;
     facts = rest;
     become(
@@ -164,25 +167,40 @@ export function startNodeWatch(options: NodeWatchOptions): NodeWatch {
         ...(facts.lastGood === undefined ? {} : { goodBefore: facts.lastGood }),
         latency: latencyFacts(latency),
         ...(answer.kind === "answer"
-          ? pulseFacts(answer.value, now)
+          ? pulseFacts(answer.value, sentMs, now)
           : { pulseRefused: { times: (before?.times ?? 0) + 1, detail: messageOf(answer.error) } }),
       },
       { kind: "up" },
     );
   }
 
-  function pulseFacts(pulse: Pulse, now: Moment): Partial<NodeFacts> {
+  function pulseFacts(pulse: Pulse, sentMs: number, now: Moment): Partial<NodeFacts> {
+    const asked = { sentMs, answeredMs: now.ms };
+    if (pulse.role === "primary") options.positions.primaryAt(pulse, asked);
+    const judged = followingOf(pulse, asked);
     return {
       pulse,
-      persisting: persisting(facts.persisting, facts.pulse, pulse, now),
+      ...(judged.kind === "unknown" ? {} : { following: judged }),
+      persisting: persisting(facts.persisting, facts.pulse, pulse, judged, now),
       ...(pulse.role === "primary" ? { lastPrimary: now } : {}),
       ...(pulse.role === "primary" && facts.pulse?.role === "standby" ? { promoted: now } : {}),
       ...delayOf(pulse, now),
     };
   }
 
+  /** Judged as soon as the primary was looked at between two looks at this one, or the connection shows as broken. */
+  function followingOf(pulse: Pulse, asked: Asked): Following {
+    const before = first ?? { pulse, answeredMs: asked.answeredMs };
+    const judged: Following =
+      pulse.role === "primary"
+        ? { kind: "follows" }
+        : following(before.pulse, options.positions.primaryBetween(before.answeredMs, asked.sentMs), pulse);
+    if (pulse.role === "primary") first = undefined;
+    else first = judged.kind === "unknown" ? before : { pulse, answeredMs: asked.answeredMs };
+    return judged;
+  }
+
   function delayOf(pulse: Pulse, now: Moment): Pick<NodeFacts, "replayDelayMs"> {
-    if (pulse.role === "primary") options.positions.primaryAt(pulse.lsn, pulse.timelineId, now.ms);
     const delayMs = pulse.role === "primary" ? 0 : options.positions.delayMs(pulse.replayedLsn ?? pulse.lsn, now.ms);
     return delayMs === undefined ? {} : { replayDelayMs: delayMs };
   }

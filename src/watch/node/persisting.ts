@@ -1,11 +1,21 @@
+import { type Following, isBroken } from "../../drivers/postgres/following.ts";
 import { lsnAhead } from "../../drivers/postgres/lsn.ts";
 import type { Moment, Persisting, Pulse } from "../facts.ts";
 
-/** What has been true since when, one pulse further. Pure: the thresholds are applied where findings are made. */
-export function persisting(before: Persisting, previous: Pulse | undefined, pulse: Pulse, now: Moment): Persisting {
+/**
+ * What has been true since when, one pulse further. Pure: the thresholds are applied where findings are made.
+ * @param following as far as it can be told now; what cannot be told now stays as it was
+ */
+export function persisting(
+  before: Persisting,
+  previous: Pulse | undefined,
+  pulse: Pulse,
+  following: Following,
+  now: Moment,
+): Persisting {
   const keep = (isSo: boolean, since: Moment | undefined): Moment | undefined => (isSo ? (since ?? now) : undefined);
   const states = {
-    notStreaming: keep(isNotStreaming(pulse), before.notStreaming),
+    notFollowing: following.kind === "unknown" ? before.notFollowing : keep(isBroken(following), before.notFollowing),
     replayPaused: keep(pulse.replayPaused, before.replayPaused),
     replayStuck: keep(isReplayStuck(previous, pulse), before.replayStuck),
     synchronousStalled: keep(isSynchronousStalled(previous, pulse), before.synchronousStalled),
@@ -13,14 +23,9 @@ export function persisting(before: Persisting, previous: Pulse | undefined, puls
   return Object.fromEntries(Object.entries(states).filter(([, since]) => since !== undefined));
 }
 
-/** A status that may not be seen counts as streaming: nothing is claimed that was not seen. */
-function isNotStreaming(pulse: Pulse): boolean {
-  if (pulse.role !== "standby" || pulse.wantsStreaming !== true) return false;
-  return pulse.receiver === null || (pulse.receiver.status !== null && pulse.receiver.status !== "streaming");
-}
-
 function isReplayStuck(previous: Pulse | undefined, pulse: Pulse): boolean {
   if (pulse.role !== "standby" || pulse.replayPaused || pulse.replayedLsn === null) return false;
+  if (pulse.applyDelayMs > 0) return false;
   return previous?.replayedLsn === pulse.replayedLsn && lsnAhead(pulse.lsn, pulse.replayedLsn) > 0;
 }
 

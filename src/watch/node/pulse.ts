@@ -1,4 +1,5 @@
 import type { Connection } from "../../drivers/postgres/connection.ts";
+import { receiverFields, replayFields } from "../../drivers/postgres/observation-query.ts";
 import type { NodeIdentity, Pulse } from "../facts.ts";
 
 /**
@@ -37,7 +38,7 @@ select json_build_object(
   'replayedLsn', case when r.recovery then pg_last_wal_replay_lsn() end,
   'replayedAgeMs', case when r.recovery
     then extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000 end,
-  'replayPaused', case when r.recovery then pg_is_wal_replay_paused() else false end,
+  ${replayFields("r.recovery", "i.conninfo")},
   'synchronousStandbyNames', current_setting('synchronous_standby_names'),
   'synchronousCommit', current_setting('synchronous_commit'),
   'synchronousWaiters', case when current_setting('synchronous_standby_names') = '' or r.recovery then 0
@@ -46,13 +47,14 @@ select json_build_object(
       'applicationName', s.application_name, 'clientAddress', host(s.client_addr), 'state', s.state,
       'syncState', s.sync_state, 'flushLsn', s.flush_lsn, 'replayLsn', s.replay_lsn)
       order by s.application_name, s.pid), '[]'::json) from pg_stat_replication s),
-  'receiver', case when w.pid is null then null else json_build_object(
-      'status', w.status, 'senderHost', w.sender_host, 'senderPort', w.sender_port,
+  'receiver', case when w.pid is null then null else json_build_object(${receiverFields},
       'lastMessageAgeMs', extract(epoch from clock_timestamp() - w.last_msg_receipt_time) * 1000) end,
   'replicationName', case when i.conninfo is not null then coalesce(
       substring(i.conninfo from 'application_name *= *''?([^'' ]+)'), nullif(current_setting('cluster_name'), ''),
       'walreceiver') end,
-  'wantsStreaming', i.conninfo <> ''
+  'aimedAt', case when i.conninfo ~ 'host' then
+      substring(i.conninfo from '\\mhost(?:addr)? *= *''?([^'' ]+)') || ':' ||
+      coalesce(substring(i.conninfo from '\\mport *= *''?([0-9]+)'), '5432') end
 ) as pulse
 from (select pg_is_in_recovery() as recovery) r
 left join pg_stat_wal_receiver w on true

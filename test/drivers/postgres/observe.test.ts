@@ -83,7 +83,7 @@ for (const { title, binaries, skip } of postgresVersions) {
             }),
           { everyMs: 20, timeoutMs: 15_000 },
         );
-        assert.equal(replicated?.receiver?.status, "unknown");
+        assert.equal(replicated?.receiver?.status, null);
         assert.equal(replicated?.settings.primaryConninfo, "");
       }));
   });

@@ -38,6 +38,10 @@ export function primary(some: Some): NodeFacts {
     timelineId: 1,
     lsn: "0/3000148",
     replayedLsn: null,
+    replayPaused: false,
+    applyDelayMs: 0,
+    wantsStreaming: null,
+    restores: null,
     startedAt: "2026-11-20T03:00:00.000Z",
     settings: {
       synchronousStandbyNames: some.synchronous ?? "",
@@ -77,7 +81,16 @@ export function standby(some: Some & { name?: string; from?: string; conninfo?: 
     receiver:
       some.from === undefined
         ? null
-        : { status: "streaming", senderHost: host, senderPort: Number(port), flushedLsn: "0/3000148", slotName: null },
+        : {
+            pid: 4711,
+            startedAt: null,
+            status: "streaming",
+            timelineId: 1,
+            heard: true,
+            senderHost: host,
+            senderPort: Number(port),
+            slotName: null,
+          },
   };
 }
 

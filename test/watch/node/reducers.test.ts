@@ -6,6 +6,8 @@ import { persisting } from "../../../src/watch/node/persisting.ts";
 import { createPositionHistory } from "../../../src/watch/node/position-history.ts";
 import { moment, primaryPulse, sender, standbyPulse } from "../facts-of.ts";
 
+const follows = { kind: "follows" } as const;
+
 function answers(state: LatencyState, count: number, tookMs: number): LatencyState {
   let next = state;
   for (let at = 0; at < count; at++) next = withAnswer(next, tookMs, 150, moment(at));
@@ -37,38 +39,49 @@ test("latency: what it remembers is limited", () => {
 
 test("persisting: keeps the first moment, and forgets at the first break", () => {
   const broken = standbyPulse("pg2", { receiver: null });
-  const first = persisting({}, undefined, broken, moment(1));
-  const second = persisting(first, broken, broken, moment(2));
-  assert.deepEqual(second, { notStreaming: moment(1) });
-  assert.deepEqual(persisting(second, broken, standbyPulse("pg2"), moment(3)), {});
+  const first = persisting({}, undefined, broken, { kind: "not-connected" }, moment(1));
+  const second = persisting(first, broken, broken, { kind: "not-connected" }, moment(2));
+  assert.deepEqual(second, { notFollowing: moment(1) });
+  const third = persisting(second, broken, standbyPulse("pg2"), { kind: "unknown" }, moment(3));
+  assert.deepEqual(third, { notFollowing: moment(1) }, "what cannot be told stays as it was");
+  assert.deepEqual(
+    persisting(third, broken, standbyPulse("pg2"), { kind: "catching-up", behindBytes: 1 }, moment(4)),
+    {},
+  );
 });
 
 test("persisting: replay is stuck only where something was received that does not move on", () => {
   const behind = standbyPulse("pg2", { lsn: "0/3000100", replayedLsn: "0/3000000" });
-  assert.deepEqual(persisting({}, behind, behind, moment(1)), { replayStuck: moment(1) });
-  assert.deepEqual(persisting({}, behind, { ...behind, replayedLsn: "0/3000080" }, moment(1)), {});
-  assert.deepEqual(persisting({}, standbyPulse("pg2"), standbyPulse("pg2"), moment(1)), {}, "all is replayed");
-  assert.deepEqual(persisting({}, behind, { ...behind, replayPaused: true }, moment(1)), { replayPaused: moment(1) });
+  assert.deepEqual(persisting({}, behind, behind, follows, moment(1)), { replayStuck: moment(1) });
+  assert.deepEqual(persisting({}, behind, { ...behind, replayedLsn: "0/3000080" }, follows, moment(1)), {});
+  assert.deepEqual(persisting({}, standbyPulse("pg2"), standbyPulse("pg2"), follows, moment(1)), {}, "all is replayed");
+  assert.deepEqual(persisting({}, behind, { ...behind, replayPaused: true }, follows, moment(1)), {
+    replayPaused: moment(1),
+  });
 });
 
 test("persisting: commits are stalled where somebody waits twice and nothing was confirmed in between", () => {
   const waiting = (flushLsn: string) =>
     primaryPulse({ synchronousWaiters: 2, senders: [sender("pg2", { syncState: "sync", flushLsn })] });
-  assert.deepEqual(persisting({}, waiting("0/1"), waiting("0/1"), moment(1)), { synchronousStalled: moment(1) });
-  assert.deepEqual(persisting({}, waiting("0/1"), waiting("0/2"), moment(1)), {});
-  assert.deepEqual(persisting({}, primaryPulse(), waiting("0/1"), moment(1)), {});
+  assert.deepEqual(persisting({}, waiting("0/1"), waiting("0/1"), follows, moment(1)), {
+    synchronousStalled: moment(1),
+  });
+  assert.deepEqual(persisting({}, waiting("0/1"), waiting("0/2"), follows, moment(1)), {});
+  assert.deepEqual(persisting({}, primaryPulse(), waiting("0/1"), follows, moment(1)), {});
 });
 
 test("position history: a standby is as old as the primary's position that it has reached", () => {
   const history = createPositionHistory();
+  const primaryAt = (lsn: string, timelineId: number, ms: number) =>
+    history.primaryAt({ lsn, timelineId }, { sentMs: ms, answeredMs: ms });
   assert.equal(history.delayMs("0/100", 5000), undefined);
-  history.primaryAt("0/100", 1, 1000);
-  history.primaryAt("0/200", 1, 2000);
-  history.primaryAt("0/200", 1, 3000);
+  primaryAt("0/100", 1, 1000);
+  primaryAt("0/200", 1, 2000);
+  primaryAt("0/200", 1, 3000);
   assert.equal(history.delayMs("0/200", 9000), 0, "a quiet primary makes nobody late");
   assert.equal(history.delayMs("0/180", 9000), 7000);
   assert.equal(history.delayMs("0/100", 9000), 7000);
-  history.primaryAt("0/80", 2, 4000);
+  primaryAt("0/80", 2, 4000);
   assert.equal(history.delayMs("0/80", 9000), 0, "a new timeline begins anew");
 });
 
@@ -76,7 +89,11 @@ test("position history: limited in size, and never later than the truth by more 
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 9000 }), fc.integer({ min: 0, max: 8999 }), (count, reached) => {
       const history = createPositionHistory();
-      for (let at = 0; at < count; at++) history.primaryAt(`0/${(at * 16).toString(16)}`, 1, at * 400);
+      for (let at = 0; at < count; at++)
+        history.primaryAt(
+          { lsn: `0/${(at * 16).toString(16)}`, timelineId: 1 },
+          { sentMs: at * 400, answeredMs: at * 400 },
+        );
       const nowMs = count * 400;
       const delay = history.delayMs(`0/${(reached * 16).toString(16)}`, nowMs) ?? -1;
       const truth = Math.max(0, nowMs - (reached + 1) * 400);
@@ -84,4 +101,19 @@ test("position history: limited in size, and never later than the truth by more 
     }),
     { numRuns: 30 },
   );
+});
+
+test("position history: the look at the primary that lies between two looks at a standby", () => {
+  const history = createPositionHistory();
+  for (const [lsn, sentMs, answeredMs] of [
+    ["0/100", 10, 12],
+    ["0/200", 20, 22],
+    ["0/300", 30, 32],
+  ] as const)
+    history.primaryAt({ lsn, timelineId: 1 }, { sentMs, answeredMs });
+  const between = (afterMs: number, beforeMs: number) => history.primaryBetween(afterMs, beforeMs)?.lsn;
+  assert.equal(between(0, 50), "0/300");
+  assert.equal(between(0, 31), "0/200", "one that is not answered yet does not hide the one before");
+  assert.equal(between(21, 31), undefined, "one that was under way already may tell of before");
+  assert.equal(between(12, 22), "0/200");
 });

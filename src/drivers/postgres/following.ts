@@ -1,0 +1,129 @@
+import { type Lsn, lsnAhead } from "./lsn.ts";
+
+/*
+ * Whether a standby follows its primary. One look cannot tell: a standby that cannot follow connects again every few
+ * milliseconds, and shows `streaming` in most looks. So two looks at the standby are compared, with one at the primary
+ * between them:
+ *
+ *   first look at the standby ─► look at the primary ─► second look at the standby
+ *
+ * What the standby held at its first look, the primary must have had by its own: else the standby is ahead, on a branch of
+ * its own. What the primary had at its look, the standby must hold by its second.
+ */
+
+/** What one look at a standby tells. Null: our role may not see it. */
+export type StandbyLook = Readonly<{
+  timelineId: number;
+  /** Received, or replayed where that is more. */
+  lsn: Lsn;
+  replayedLsn: Lsn | null;
+  replayPaused: boolean;
+  /** recovery_min_apply_delay. */
+  applyDelayMs: number;
+  /** primary_conninfo is set. */
+  wantsStreaming: boolean | null;
+  /** restore_command is set. */
+  restores: boolean | null;
+  /** Its WAL receiver; null where none runs. */
+  receiver: ReceiverLook | null;
+}>;
+
+export type ReceiverLook = Readonly<{
+  /** With its start: a process id is used again. */
+  pid: number;
+  startedAt: string | null;
+  status: string | null;
+  timelineId: number | null;
+  /** It has had a message from its sender; a receiver is `streaming` before it has even connected (walreceiver.c). */
+  heard: boolean | null;
+}>;
+
+export type PrimaryLook = Readonly<{
+  timelineId: number;
+  lsn: Lsn;
+  /** The timelines before its own and where each ended; undefined: not known. */
+  ancestors?: readonly Readonly<{ timelineId: number; endLsn: Lsn }>[];
+}>;
+
+export type Following =
+  | Readonly<{ kind: "follows" }>
+  /** It receives, and has not yet reached what the primary had. */
+  | Readonly<{ kind: "catching-up"; behindBytes: number }>
+  /** It receives all, and replay is paused there (pg_wal_replay_pause). */
+  | Readonly<{ kind: "replay-paused" }>
+  /** It receives all, and replays with recovery_min_apply_delay. */
+  | Readonly<{ kind: "delayed"; delayMs: number }>
+  /** It receives all, and replay stands still although there is something to replay. */
+  | Readonly<{ kind: "replays-nothing"; receivedLsn: Lsn; replayedLsn: Lsn }>
+  /** It holds the connection, and nothing comes. */
+  | Readonly<{ kind: "receives-nothing"; behindBytes: number }>
+  /** It holds WAL that the primary never wrote, and can never follow as it is. */
+  | Readonly<{ kind: "diverged"; why: string }>
+  /** It holds no connection to a primary: none, or a new one each time. */
+  | Readonly<{ kind: "not-connected" }>
+  /** It neither streams nor restores: primary_conninfo and restore_command are empty. */
+  | Readonly<{ kind: "follows-nobody" }>
+  /** It is meant to restore from an archive only. */
+  | Readonly<{ kind: "archive-only" }>
+  /** Nothing can be told: no look at the primary, or our role may not see enough. */
+  | Readonly<{ kind: "unknown" }>;
+
+/** @param primary undefined: it was not looked at in between; then only a broken connection shows. */
+export function following(first: StandbyLook, primary: PrimaryLook | undefined, second: StandbyLook): Following {
+  const branch = primary && branchOf(first, primary);
+  if (branch !== undefined) return { kind: "diverged", why: branch };
+  if (second.receiver === null && second.wantsStreaming !== true) {
+    if (second.wantsStreaming === null) return { kind: "unknown" };
+    return { kind: second.restores === false ? "follows-nobody" : "archive-only" };
+  }
+  if (!isSameReceiver(first.receiver, second.receiver)) return { kind: "not-connected" };
+  if (primary === undefined) return { kind: "unknown" };
+  const behindBytes = lsnAhead(primary.lsn, second.lsn);
+  if (behindBytes > 0) {
+    if (lsnAhead(second.lsn, first.lsn) > 0) return { kind: "catching-up", behindBytes };
+    return isConnected(second.receiver) ? { kind: "receives-nothing", behindBytes } : { kind: "not-connected" };
+  }
+  const timelineId = second.receiver?.timelineId ?? primary.timelineId;
+  if (!isConnected(second.receiver) || timelineId !== primary.timelineId) return { kind: "not-connected" };
+  return replayOf(first, second);
+}
+
+/** Nothing comes to it, or nothing that it could use. A slow or paused replay, and lag, are not meant. */
+export function isBroken({ kind }: Following): boolean {
+  return kind === "not-connected" || kind === "receives-nothing" || kind === "diverged" || kind === "follows-nobody";
+}
+
+/** How the standby has left the primary's line of history; undefined where nothing shows that it has. */
+function branchOf(standby: StandbyLook, primary: PrimaryLook): string | undefined {
+  const { timelineId, lsn } = standby;
+  if (timelineId > primary.timelineId)
+    return `it is on timeline ${timelineId}, which the primary, on timeline ${primary.timelineId}, never was on`;
+  if (timelineId === primary.timelineId) {
+    const ahead = lsnAhead(lsn, primary.lsn);
+    return ahead > 0 ? `it is ${ahead} bytes ahead of the primary on timeline ${timelineId}` : undefined;
+  }
+  if (primary.ancestors === undefined) return undefined;
+  const left = primary.ancestors.find((one) => one.timelineId === timelineId);
+  if (left === undefined)
+    return `it is on timeline ${timelineId}, which is no ancestor of the primary's timeline ${primary.timelineId}`;
+  const beyond = lsnAhead(standby.replayedLsn ?? lsn, left.endLsn);
+  if (beyond <= 0) return undefined;
+  return `it has ${beyond} bytes of timeline ${timelineId} from beyond ${left.endLsn}, where the primary left that timeline`;
+}
+
+function isSameReceiver(first: ReceiverLook | null, second: ReceiverLook | null): boolean {
+  return first !== null && second !== null && first.pid === second.pid && first.startedAt === second.startedAt;
+}
+
+/** What may not be seen counts as seen: the same process and the position must do then. */
+function isConnected(receiver: ReceiverLook | null): boolean {
+  return receiver !== null && (receiver.status ?? "streaming") === "streaming" && receiver.heard !== false;
+}
+
+function replayOf(first: StandbyLook, second: StandbyLook): Following {
+  if (second.replayPaused) return { kind: "replay-paused" };
+  if (second.applyDelayMs > 0) return { kind: "delayed", delayMs: second.applyDelayMs };
+  const [before, after] = [first.replayedLsn ?? "0/0", second.replayedLsn ?? "0/0"];
+  if (lsnAhead(after, before) > 0 || lsnAhead(after, first.lsn) >= 0) return { kind: "follows" };
+  return { kind: "replays-nothing", receivedLsn: second.lsn, replayedLsn: after };
+}

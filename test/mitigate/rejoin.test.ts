@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Instance } from "../../src/drivers/postgres/instance.ts";
+import { runChecks } from "../../src/watch/check.ts";
+import { on, signal, until } from "./servers.ts";
+import { type World, withWorld } from "./world.ts";
+
+/* A node that cannot follow is seen as such, whatever it says of streaming, and gets the remedy that fits the reason. */
+
+test("a diverged node that says that it streams is found", async () => {
+  await withWorld({}, async (world) => {
+    await diverge(world);
+    assert.deepEqual(await replicationFindings(world), ["replication.other-timeline ledger/pg1"]);
+  });
+});
+
+/** pg1 wrote by itself after pg2 was promoted, and is up as a standby of pg2 that can never follow. */
+async function diverge(world: World): Promise<void> {
+  await on(world, "pg1", (connection) => connection.query("create table t (i int)"));
+  await signal(world, "pg1", "SIGKILL");
+  const pg1 = await instanceOf(world, "pg1");
+  await until("pg1 is down", async () => (await pg1.inspect()).pids.length === 0);
+  await world.lab.promote("pg2");
+  await pg1.start(20_000);
+  await on(world, "pg1", (connection) =>
+    connection.query("set synchronous_commit = local; insert into t select generate_series(1, 1000)"),
+  );
+  await pg1.stop("fast", 10_000);
+  await pg1.markStandby();
+  const { port } = world.lab.node("pg2");
+  await pg1.writeSettings({ primary_conninfo: `host=127.0.0.1 port=${port} user=replicator application_name=pg1` });
+  await pg1.start(20_000);
+}
+
+async function instanceOf(world: World, node: string): Promise<Instance> {
+  const instance = await world.fleet.instance("ledger", node);
+  assert.ok(instance);
+  return instance;
+}
+
+async function replicationFindings(world: World): Promise<readonly string[]> {
+  return (await runChecks(world.system))
+    .filter(({ code }) => code.startsWith("replication.") && code !== "replication.synchronous-off")
+    .map(({ code, subject }) => `${code} ${subject.name}`);
+}
