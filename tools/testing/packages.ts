@@ -24,6 +24,7 @@ const packages = [
   { name: "pgbouncer", has: "pgbouncer", for: "clusters behind PgBouncer" },
   { name: "openssh-server", has: "sshd", for: "hosts over ssh" },
   { name: "openssh-client", has: "ssh", for: "hosts over ssh" },
+  { name: "openssl", has: "openssl", for: "clusters that take encrypted connections alone" },
   { name: "curl", has: "curl", for: "requests of a Chaos Toolkit experiment" },
   { name: "faketime", has: "faketime", for: "a host whose clock is wrong" },
 ];

@@ -1,0 +1,196 @@
+import { execFileSync } from "node:child_process";
+import {
+  appendFileSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import { conninfoOf } from "./conninfo.ts";
+import { nodesOf, type Settings } from "./recipe.ts";
+import { type Place, runAs, startServer } from "./server.ts";
+import { passwords, until, type Zoo } from "./zoo.ts";
+
+/** From nothing to a cluster that streams, as its owner would have done it by hand. */
+export async function build(zoo: Zoo): Promise<void> {
+  const { recipe } = zoo;
+  const [primary = "", ...standbys] = zoo.nodes;
+  initialize(zoo, primary);
+  configure(zoo, primary);
+  await recipe.prepare?.(zoo, primary);
+  await startServer(zoo.place(primary));
+  await runScript(zoo, primary, [
+    `create role blackstart superuser login password '${passwords.blackstart}'`,
+    `create role replicator replication login password '${passwords.replicator}'`,
+    `create role app login password '${passwords.app}'`,
+    "create table acknowledged (id bigint primary key, at timestamptz default clock_timestamp())",
+    "alter table acknowledged owner to app",
+    ...(recipe.sql ?? []),
+  ]);
+  // Without pg_basebackup a stopped server's files are copied.
+  const isWhole = existsSync(join(zoo.place(primary).binaries, "pg_basebackup"));
+  for (const name of standbys) {
+    if (recipe.layout === "debian") createCluster(zoo.place(name));
+    if (isWhole) baseBackup(zoo, name);
+    else await copy(zoo, name, primary);
+    configure(zoo, name);
+    await recipe.prepare?.(zoo, name);
+    await startServer(zoo.place(name));
+  }
+  await until("all standbys stream", async () => {
+    const sql = "select count(*)::int as n from pg_stat_replication where state = 'streaming'";
+    const counts = await Promise.all(zoo.nodes.map((node) => zoo.query(node, sql)));
+    return counts.reduce((sum, [row]) => sum + Number(row?.n), 0) >= standbys.length;
+  });
+  const names = recipe.synchronous ?? "FIRST 1 (pg2)";
+  appendFileSync(
+    join(zoo.place(primary).configuration, "postgresql.conf"),
+    lines({ synchronous_standby_names: names }),
+  );
+  await runScript(zoo, primary, ["select pg_reload_conf()"]);
+  await until("the promise is kept", async () => {
+    const [row] = await zoo.query(primary, "select current_setting('synchronous_standby_names') as names");
+    return row?.names === names;
+  });
+}
+
+function initialize(zoo: Zoo, name: string): void {
+  const place = zoo.place(name);
+  if (zoo.recipe.layout === "debian") return createCluster(place);
+  cpSync(template(place), place.data, { recursive: true });
+  ownAll(place);
+}
+
+const templates = new Map<string, string>();
+
+/** What initdb makes, once for all the clusters of this process. */
+function template(place: Place): string {
+  const known = templates.get(place.binaries);
+  if (known !== undefined) return known;
+  const folder = mkdtempSync(join(tmpdir(), "blackstart-zoo-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  if (place.account !== undefined) chownSync(folder, place.account.uid, place.account.gid);
+  const data = join(folder, "data");
+  const options = ["-U", "postgres", "-A", "trust", "--no-sync"];
+  runAs({ ...place, inside: [] }, join(place.binaries, "initdb"), "-D", data, ...options);
+  templates.set(place.binaries, data);
+  return data;
+}
+
+function ownAll(place: Place): void {
+  if (place.account !== undefined)
+    execFileSync("chown", ["-R", `${place.account.uid}:${place.account.gid}`, place.data]);
+  execFileSync("chmod", ["-R", "u=rwX,go=", place.data]);
+}
+
+/** What `apt-get install postgresql` does, with the folders of a machine of its own. */
+function createCluster(place: Place): void {
+  const options = ["--user=postgres", `--port=${place.port}`, `--datadir=${place.data}`, `--logfile=${place.logFile}`];
+  const more = [`--socketdir=${socketFolder(place)}`, "--start-conf=manual", "15", "main", "--", "--no-sync"];
+  execFileSync("pg_createcluster", [...options, ...more], { env: place.environment, stdio: "pipe" });
+}
+
+function baseBackup(zoo: Zoo, name: string): void {
+  const place = zoo.place(name);
+  // The directory itself stays: a mount, or what pg_createcluster has made.
+  if (existsSync(place.data))
+    for (const name of readdirSync(place.data)) rmSync(join(place.data, name), { recursive: true });
+  const from = conninfoOf(zoo, name);
+  runAs(
+    place,
+    join(place.binaries, "pg_basebackup"),
+    "-D",
+    place.innerData,
+    "-d",
+    from,
+    "-R",
+    "-c",
+    "fast",
+    "--no-sync",
+  );
+}
+
+async function copy(zoo: Zoo, name: string, primary: string): Promise<void> {
+  const place = zoo.place(name);
+  zoo.stop(primary);
+  cpSync(zoo.place(primary).data, place.data, { recursive: true, preserveTimestamps: true });
+  await zoo.start(primary);
+  ownAll(place);
+  own(place, join(place.data, "standby.signal"), "");
+  const conninfo = conninfoOf(zoo, name);
+  appendFileSync(join(place.data, "postgresql.auto.conf"), lines({ primary_conninfo: conninfo }));
+}
+
+/** What differs from the file that initdb has left; the last line of a parameter counts. */
+function configure(zoo: Zoo, name: string): void {
+  const place = zoo.place(name);
+  const { recipe } = zoo;
+  if (recipe.tls) selfSign(place);
+  const settings: Settings = {
+    listen_addresses: "127.0.0.1",
+    port: String(place.port),
+    unix_socket_directories: socketFolder(place),
+    shared_buffers: "16MB",
+    max_connections: "50",
+    fsync: "off",
+    wal_log_hints: "on",
+    wal_keep_size: "64MB",
+    ...(recipe.layout === "debian" ? {} : { cluster_name: "" }),
+    ...(recipe.tls ? { ssl: "on", ssl_cert_file: "server.crt", ssl_key_file: "server.key" } : {}),
+    ...(recipe.passwords ? { password_encryption: "scram-sha-256" } : {}),
+    ...recipe.settings,
+    ...nodesOf(recipe)[name]?.settings,
+  };
+  const file = join(place.configuration, "postgresql.conf");
+  const before = readFileSync(file, "utf8").split("# --- ours ---")[0];
+  own(place, file, `${before}# --- ours ---\n${lines(settings)}`);
+  const method = recipe.passwords ? "scram-sha-256" : "trust";
+  const kind = recipe.tls ? "hostssl" : "host";
+  const rules = [
+    "local all postgres trust",
+    ...["all", "replication"].map((what) => `${kind} ${what} all 127.0.0.1/32 ${method}`),
+  ];
+  own(place, join(place.configuration, "pg_hba.conf"), `${rules.join("\n")}\n`);
+}
+
+function selfSign(place: Place): void {
+  const files = ["-keyout", join(place.data, "server.key"), "-out", join(place.data, "server.crt")];
+  const subject = ["-subj", `/CN=${place.name}`, "-days", "30"];
+  execFileSync("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", ...files, ...subject], { stdio: "pipe" });
+  for (const file of ["server.key", "server.crt"]) own(place, join(place.data, file));
+}
+
+/** Writes the file, where there is a text, and gives it to the account of the servers alone. */
+export function own(place: Place, file: string, text?: string): void {
+  if (text !== undefined) writeFileSync(file, text, { mode: 0o600 });
+  if (place.account !== undefined) chownSync(file, place.account.uid, place.account.gid);
+}
+
+export function lines(settings: Settings): string {
+  return Object.entries(settings)
+    .map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`)
+    .join("");
+}
+
+export function socketFolder({ logFile }: Place): string {
+  return join(logFile, "..", "..", "run");
+}
+
+/** Each statement by itself, over the socket, as the superuser that initdb has made. */
+async function runScript(zoo: Zoo, node: string, statements: readonly string[]): Promise<void> {
+  const place = zoo.place(node);
+  const client = new pg.Client({ host: socketFolder(place), port: place.port, user: "postgres", database: "postgres" });
+  await client.connect();
+  try {
+    for (const statement of statements) await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,62 @@
+import type { Zoo } from "./zoo.ts";
+
+/** What `mitigate` makes of an outage here: it is done, or refused by this rule, or a fault that is known (which kind). */
+export type Expectation = "done" | Readonly<{ refused: string | readonly string[] }> | Readonly<{ todo: string }>;
+
+export type OutageName =
+  | "failover"
+  | "switchover"
+  | "restart"
+  | "restart-primary"
+  | "rejoin"
+  | "degrade-synchronous"
+  | "demote";
+
+export type Settings = Readonly<Record<string, string>>;
+
+export type NodeRecipe = Readonly<{
+  /** From which other node it streams; default: the first, which is the primary. */
+  follows?: string;
+  settings?: Settings;
+  /** Instead of `application_name=<its name>`. */
+  conninfo?: string;
+}>;
+
+/** A cluster as it is found: what it has that a plain one (`plain` in recipes.ts) has not. */
+export type Recipe = Readonly<{
+  name: string;
+  /** Where such a cluster is met, in a sentence. */
+  about: string;
+  /** Why there can be none on this machine. */
+  skip?: string | false;
+  /** The least major version. */
+  since?: number;
+  /** Debian: made by pg_createcluster, its configuration outside of the data directory, started by pg_ctlcluster. */
+  layout?: "debian";
+  /** `hostssl` only, with a certificate that nobody signed. */
+  tls?: boolean;
+  /** scram-sha-256; the passwords stand in a passfile. */
+  passwords?: boolean;
+  /** Each data directory lies at the same path, in a mount namespace of its own. */
+  containers?: boolean;
+  settings?: Settings;
+  /** `synchronous_standby_names`; default: `FIRST 1 (pg2)`. */
+  synchronous?: string;
+  /** By name; default: pg1, pg2, pg3, the first being the primary. */
+  nodes?: Readonly<Record<string, NodeRecipe>>;
+  /** Carried out once on the primary, before there is a standby. */
+  sql?: readonly string[];
+  /** `synchronous:` in the system file; default: 1, or 0 where nobody is synchronous. */
+  promised?: number;
+  /** Further lines of the system file for a node, e.g. `data: …`. */
+  nodeLines?: (zoo: Zoo, node: string) => readonly string[];
+  /** In the files of a node, before it is started for the first time. */
+  prepare?: (zoo: Zoo, node: string) => Promise<void> | void;
+  /** Once all of it runs. */
+  arrange?: (zoo: Zoo) => Promise<void>;
+  expect?: Partial<Readonly<Record<OutageName, Expectation>>>;
+}>;
+
+export function nodesOf(recipe: Recipe): Readonly<Record<string, NodeRecipe>> {
+  return recipe.nodes ?? { pg1: {}, pg2: {}, pg3: {} };
+}
