@@ -168,7 +168,8 @@ function assertHandled({ id, steps }: PlanStatus, handlers: HandlerRegistry): vo
 async function leaseHeld(timeline: Timeline, name: string): Promise<BlackstartError> {
   const state = await timeline.leaseState(name);
   const running = await holderOf(timeline, name);
-  const until = state === undefined ? "" : ` Unless it is renewed, the lease ends at ${state.expiresAt}.`;
+  const until =
+    state === undefined ? "" : ` Unless it is renewed, the lease ends in ${Math.ceil(state.leftMs / 1000)} s.`;
   return new BlackstartError("LEASE_HELD", {
     what: `Another plan is being carried out on ${name}`,
     why: `${running === undefined ? "It" : running.id} is held by ${state?.holder ?? "somebody"}.${until}`,

@@ -38,7 +38,14 @@ export interface Lease {
   release(): Promise<void>;
 }
 
-export type LeaseState = Readonly<{ name: string; token: number; holder: string; expiresAt: Instant; held: boolean }>;
+export type LeaseState = Readonly<{
+  name: string;
+  token: number;
+  holder: string;
+  /** Unless it is renewed, it ends after so long. */
+  leftMs: number;
+  held: boolean;
+}>;
 
 export type ReadQuery = Readonly<{
   /** One stream; without it, all. */
@@ -62,8 +69,8 @@ export type ReadQuery = Readonly<{
  *   a new event at a position below n.
  * - `subscribe` yields every event after a position, in order, once each, also those that another process appends, and
  *   ends when the signal is aborted.
- * - `lease` answers undefined while another holder has it. A lease ends when its ttl runs out, or when its holder is
- *   known to be dead.
+ * - `lease` answers undefined while another holder has it. A lease ends when its ttl runs out, by a clock that no step of
+ *   the wall clock moves, or when its holder is known to be dead.
  * - Killed at any instant, no acknowledged event is lost, none is doubled, no stream has a gap.
  */
 export interface Timeline {

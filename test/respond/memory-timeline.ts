@@ -65,7 +65,7 @@ export function memoryTimeline(): MemoryTimeline {
     },
     async leaseState(name) {
       const held = leases.get(name);
-      return held && { name, ...held, expiresAt: "9999-01-01T00:00:00.000Z", held: true };
+      return held && { name, ...held, leftMs: 10_000, held: true };
     },
     close: async () => undefined,
   };

@@ -18,14 +18,7 @@ export type Store = Readonly<{
 
 /** The contract of `Timeline`, held against one implementation. */
 export function conformance(name: string, open: () => Promise<Store>): void {
-  const withStore = (use: (store: Store) => Promise<void>) => async () => {
-    const store = await open();
-    try {
-      await use(store);
-    } finally {
-      await store.close();
-    }
-  };
+  const withStore = storeFrom(open);
   describe(`timeline: ${name}`, () => {
     appending(withStore);
     reading(withStore);
@@ -33,6 +26,26 @@ export function conformance(name: string, open: () => Promise<Store>): void {
     leasing(withStore);
     property(withStore);
   });
+}
+
+/**
+ * The part of it that speaks of clocks.
+ * @param stepClock steps the wall clock of every handle, back with a negative number
+ */
+export function clockConformance(name: string, open: () => Promise<Store>, stepClock: (ms: number) => void): void {
+  const withStore = storeFrom(open);
+  describe(`timeline, under a wall clock that steps: ${name}`, () => leasingWhileTheClockSteps(withStore, stepClock));
+}
+
+function storeFrom(open: () => Promise<Store>): WithStore {
+  return (use) => async () => {
+    const store = await open();
+    try {
+      await use(store);
+    } finally {
+      await store.close();
+    }
+  };
 }
 
 type WithStore = (use: (store: Store) => Promise<void>) => () => Promise<void>;
@@ -295,6 +308,36 @@ function leasing(withStore: WithStore): void {
       assert.equal((await timeline.read()).length, 1);
     }),
   );
+}
+
+/** Steps of the wall clock, in milliseconds: what NTP corrects, a wrong time zone, a battery that was empty. */
+const clockSteps = [10_500, -10_500, 5 * 3_600_000, -5 * 3_600_000, -20 * 365 * 86_400_000];
+
+function leasingWhileTheClockSteps(withStore: WithStore, stepClock: (ms: number) => void): void {
+  for (const step of clockSteps) {
+    test(
+      `a step of the wall clock by ${step} ms neither ends a lease nor prolongs one`,
+      withStore(async ({ timeline, reopen }) => {
+        const other = await reopen();
+        const live = await timeline.lease("live", 10_000);
+        const brief = await timeline.lease("brief", 40);
+        assert.ok(live && brief);
+        stepClock(step);
+        try {
+          assert.equal((await other.leaseState("live"))?.held, true);
+          assert.equal(await other.lease("live", 10_000), undefined);
+          await live.renew();
+          await timeline.append("a", "any", [event("under it")], live);
+          const next = await pollUntil(() => other.lease("brief", 60_000), { everyMs: 5, timeoutMs: 5_000 });
+          assert.ok(next && next.token > brief.token, "one that nobody renews ends in its time");
+          await fails("LEASE_LOST", brief.renew());
+        } finally {
+          stepClock(-step);
+        }
+        assert.equal((await other.leaseState("live"))?.held, true);
+      }),
+    );
+  }
 }
 
 /** Random appends, some at the right version, some stale, several at once; the model is a list a stream. */

@@ -155,3 +155,46 @@ test("SQLite versions that can corrupt a WAL are told from those that cannot", (
   };
   for (const [version, bad] of Object.entries(verdicts)) assert.equal(hasWalBug(version), bad, version);
 });
+
+test("a lease does not outlive the boot of its holder", async () => {
+  await withFolder(async (folder) => {
+    const file = join(folder, "timeline.db");
+    const timeline = await openSqliteTimeline(file);
+    const lease = await timeline.lease("cluster/ledger", 60_000);
+    changeByHand(file, "update leases set process = json_set(process, '$.boot', 'the boot before')");
+    assert.equal((await timeline.leaseState("cluster/ledger"))?.held, false);
+    assert.equal((await timeline.lease("cluster/ledger", 60_000))?.token, (lease?.token ?? 0) + 1);
+    await timeline.close();
+  });
+});
+
+test("a timeline of version 1 is taken over: a lease that is held stays so, one that has ended does not", async () => {
+  await withFolder(async (folder) => {
+    const file = join(folder, "timeline.db");
+    const before = await openSqliteTimeline(file);
+    await before.append("a", 0, [event("1")]);
+    for (const name of ["held", "wrong clock", "ended"]) await before.lease(name, 1_000);
+    await before.close();
+    changeByHand(
+      file,
+      `alter table leases rename column until_ms to expires_ms;
+       update leases set expires_ms = case name when 'ended' then 0 when 'held' then ${Date.now() + 30_000} else 9e15 end;
+       pragma user_version = 1`,
+    );
+    const timeline = await openSqliteTimeline(file);
+    const again = await openSqliteTimeline(file);
+    assert.equal((await timeline.read()).length, 1);
+    assert.equal((await again.leaseState("held"))?.held, true);
+    assert.ok(((await timeline.leaseState("wrong clock"))?.leftMs ?? 0) <= 60_000);
+    assert.equal((await timeline.leaseState("ended"))?.held, false);
+    assert.equal((await timeline.lease("ended", 1_000))?.token, 2);
+    await timeline.close();
+    await again.close();
+  });
+});
+
+function changeByHand(file: string, sql: string): void {
+  const database = new DatabaseSync(file);
+  database.exec(sql);
+  database.close();
+}

@@ -9,7 +9,7 @@ import type {
   RenewOperation,
 } from "./protocol.ts";
 
-type LeaseRow = readonly [token: number, expiresMs: number, process: string];
+type LeaseRow = readonly [token: number, untilMs: number, process: string];
 
 /**
  * Carries out operations in one transaction, so that all of them share one fsync. Each is checked before it writes
@@ -51,7 +51,7 @@ type Statements = { readonly heads: Map<string, number> } & Readonly<
 function prepare(database: DatabaseSync): Statements {
   const head = database.prepare("select max(version) from events where stream = ?");
   head.setReturnArrays(true);
-  const lease = database.prepare("select token, expires_ms, process from leases where name = ?");
+  const lease = database.prepare("select token, until_ms, process from leases where name = ?");
   lease.setReturnArrays(true);
   const dataVersion = database.prepare("pragma data_version");
   dataVersion.setReturnArrays(true);
@@ -62,10 +62,10 @@ function prepare(database: DatabaseSync): Statements {
     lease,
     insert: database.prepare("insert into events (stream, version, at, by, kind, data) values (?, ?, ?, ?, ?, ?)"),
     grant: database.prepare(
-      "insert or replace into leases (name, token, holder, process, expires_ms) values (?, ?, ?, ?, ?)",
+      "insert or replace into leases (name, token, holder, process, until_ms) values (?, ?, ?, ?, ?)",
     ),
-    renew: database.prepare("update leases set expires_ms = ? where name = ?"),
-    release: database.prepare("update leases set expires_ms = 0 where name = ? and token = ?"),
+    renew: database.prepare("update leases set until_ms = ? where name = ?"),
+    release: database.prepare("update leases set until_ms = 0 where name = ? and token = ?"),
   };
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
+import { bootId } from "./boot-clock.ts";
 
 /**
  * Which process holds a lease, so precisely that its death can be known: a process id alone is soon given to another
@@ -24,13 +25,15 @@ export function holderText(identity: ProcessIdentity): string {
 }
 
 /**
- * True only where the death is certain: the same boot of the same machine, seen from the same process namespace, and
- * the process is gone, has become a zombie, or its id belongs to a process that started later. Otherwise the lease
- * has to run out.
+ * True only where the death is certain: the machine was booted since (the file is shared by the processes of one
+ * machine); or, seen from the same process namespace, the process is gone, has become a zombie, or its id belongs to a
+ * process that started later. Otherwise the lease has to run out.
  */
 export function isKnownDead(identity: ProcessIdentity): boolean {
-  if (identity.boot === "" || identity.namespace === "" || identity.start === "") return false;
-  if (identity.host !== hostname() || identity.boot !== bootId() || identity.namespace !== pidNamespace()) return false;
+  if (identity.boot === "" || bootId() === "") return false;
+  if (identity.boot !== bootId()) return true;
+  if (identity.namespace === "" || identity.start === "") return false;
+  if (identity.host !== hostname() || identity.namespace !== pidNamespace()) return false;
   const state = processState(identity.pid);
   if (state !== undefined) return state.start !== identity.start || state.letter === "Z" || state.letter === "X";
   return !answersSignal(identity.pid);
@@ -63,12 +66,6 @@ function processState(pid: number): { letter: string; start: string } | undefine
   const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
   const [letter, start] = [fields?.[0], fields?.[19]];
   return letter === undefined || start === undefined ? undefined : { letter, start };
-}
-
-let boot: string | undefined;
-function bootId(): string {
-  boot ??= textOf("/proc/sys/kernel/random/boot_id")?.trim() ?? "";
-  return boot;
 }
 
 let namespace: string | undefined;

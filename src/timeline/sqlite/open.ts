@@ -2,8 +2,9 @@ import { closeSync, fsyncSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { BlackstartError } from "../../base/error.ts";
+import { bootClockMs } from "./boot-clock.ts";
 import { sqliteCode, sqliteCodeOf, storeUnusable } from "./errors.ts";
-import { applicationId, schema, schemaVersion } from "./schema.ts";
+import { applicationId, fromVersion1, schema, schemaVersion } from "./schema.ts";
 
 /**
  * Opens the file of a timeline, or makes it: directory 0700, file 0600, both known to the disk before this returns.
@@ -17,8 +18,9 @@ export function openFile(file: string, busyTimeoutMs: number): DatabaseSync {
     database = new DatabaseSync(file);
     database.exec(`pragma busy_timeout = ${busyTimeoutMs}`);
     if (isEmpty(database)) initialise(database, file, busyTimeoutMs);
-    assertOurs(database, file);
     database.exec("pragma synchronous = full");
+    migrate(database);
+    assertOurs(database, file);
     return database;
   } catch (error) {
     database?.close();
@@ -102,6 +104,21 @@ function initialise(database: DatabaseSync, file: string, busyTimeoutMs: number)
   } catch (error) {
     if (database.isTransaction) database.exec("rollback");
     throw storeUnusable(file, "The timeline cannot be made", error);
+  }
+}
+
+/** Several processes may arrive here at once; one changes the tables, the others find them changed. */
+function migrate(database: DatabaseSync): void {
+  const isOld = () =>
+    numberOf(database, "pragma application_id") === applicationId && numberOf(database, "pragma user_version") === 1;
+  if (!isOld()) return;
+  database.exec("begin immediate");
+  try {
+    if (isOld()) database.exec(fromVersion1(Date.now(), bootClockMs()));
+    database.exec("commit");
+  } catch (error) {
+    if (database.isTransaction) database.exec("rollback");
+    throw error;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Event, LeaseState, ReadQuery } from "../timeline.ts";
 import { storeUnusable } from "./errors.ts";
+import { bootClockMs } from "./boot-clock.ts";
 import { identityFromText, isKnownDead } from "./holder.ts";
 
 const columns = "position, stream, version, at, by, kind, data";
@@ -49,14 +50,14 @@ export class Reader {
     return this.#all("select coalesce(max(position), 0) from events", [], (row) => Number(row[0]))[0] ?? 0;
   }
 
-  lease(name: string, nowMs: number): LeaseState | undefined {
-    const sql = "select token, holder, process, expires_ms from leases where name = ?";
+  lease(name: string): LeaseState | undefined {
+    const sql = "select token, holder, process, until_ms from leases where name = ?";
     return this.#all(sql, [name], (row) => {
-      const [token, holder, process, expiresMs] = row as readonly [number, string, string, number];
+      const [token, holder, process, untilMs] = row as readonly [number, string, string, number];
       const identity = identityFromText(process);
       const dead = identity !== undefined && isKnownDead(identity);
-      const held = expiresMs > nowMs && !dead;
-      return { name, token, holder, expiresAt: new Date(expiresMs).toISOString(), held };
+      const leftMs = untilMs - bootClockMs();
+      return { name, token, holder, leftMs: Math.max(0, leftMs), held: leftMs > 0 && !dead };
     })[0];
   }
 

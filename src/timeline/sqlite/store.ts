@@ -112,7 +112,7 @@ class SqliteTimeline implements Timeline {
   }
 
   async leaseState(name: string): Promise<LeaseState | undefined> {
-    return this.#reader.lease(name, Date.now());
+    return this.#reader.lease(name);
   }
 
   close(): Promise<void> {

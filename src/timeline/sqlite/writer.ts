@@ -1,6 +1,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { messageOf } from "../../base/error.ts";
+import { bootClockMs } from "./boot-clock.ts";
 import { createBatch } from "./batch.ts";
 import { sqliteCode, sqliteCodeOf } from "./errors.ts";
 import type { BatchReply, Operation, Outcome } from "./protocol.ts";
@@ -21,7 +22,7 @@ function main(port: MessagePort, data: WriterData): void {
   database.exec(
     `pragma busy_timeout = ${data.busyTimeoutMs}; pragma synchronous = full; pragma wal_autocheckpoint = 0`,
   );
-  const carryOut = createBatch(database, Date.now);
+  const carryOut = createBatch(database, bootClockMs);
   let operations = 0;
   let broken: BatchReply | undefined;
 
