@@ -32,8 +32,8 @@ export type NodeFacts = Readonly<{
   walEnd?: WalEnd;
   /** What our role may not do there; of a server that answers. */
   rights?: Rights;
-  /** By what name it is known in synchronous_standby_names. */
-  applicationName: string;
+  /** The name under which it streams, or will once it is a standby; undefined where that cannot be told. */
+  applicationName?: string;
   /** What its host sees. Undefined: no host is declared, or it cannot be reached. */
   instance?: InstanceState;
   /** Why its host says nothing; undefined when it does. */

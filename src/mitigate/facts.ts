@@ -1,9 +1,10 @@
 import { BlackstartError, messageOf } from "../base/error.ts";
 import { delay } from "../base/time.ts";
-import { addressOf, parseConninfo } from "../drivers/postgres/conninfo.ts";
+import { addressOf } from "../drivers/postgres/conninfo.ts";
 import type { WalEnd } from "../drivers/postgres/history.ts";
 import type { Instance } from "../drivers/postgres/instance.ts";
-import { type NodeObservation, observeNode } from "../drivers/postgres/observe.ts";
+import { nameAsStandby, nameBySettings } from "../drivers/postgres/names.ts";
+import { observeNode } from "../drivers/postgres/observe.ts";
 import { reachabilityOf } from "../drivers/postgres/reachability.ts";
 import { askWalEnd } from "../drivers/postgres/wal-end.ts";
 import type { ObservationEvent } from "../timeline/observation.ts";
@@ -41,7 +42,7 @@ export async function gatherFacts(
   ]);
   const facts: ClusterFacts = {
     cluster: clusterName,
-    nodes,
+    nodes: nodes.map((one) => named(one, nodes)),
     ...(clientsAddress === undefined ? {} : { clientsAddress }),
   };
   return withDeadServers(context, facts);
@@ -76,7 +77,6 @@ async function factsOf(
   return {
     node,
     address: `${address.host}:${address.port}`,
-    applicationName: applicationNameOf(database.observation) ?? node,
     ...database,
     ...host,
     ...(remembered === undefined ? {} : { remembered }),
@@ -97,13 +97,15 @@ async function answersSoon(asked: Promise<Pick<NodeFacts, "reach">>): Promise<bo
   return answer;
 }
 
-function applicationNameOf(observation: NodeObservation | undefined): string | undefined {
-  try {
-    return parseConninfo(observation?.settings.primaryConninfo ?? "").application_name;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+/** Asked of those that answer, remembered of those that do not; of a primary, what it will be once it is a standby. */
+function named(one: NodeFacts, all: readonly NodeFacts[]): NodeFacts {
+  const { observation, remembered } = one;
+  const others = all.flatMap((other) => (other === one || !other.observation ? [] : [other.observation.settings]));
+  const name =
+    observation?.role === "primary"
+      ? nameAsStandby(one.node, observation.settings, others)
+      : (observation?.receiver?.name ?? (observation && nameBySettings(observation.settings)) ?? remembered?.name);
+  return name === undefined ? one : { ...one, applicationName: name };
 }
 
 /** admin_shutdown, crash_shutdown. */

@@ -1,3 +1,4 @@
+import { isSameName } from "../drivers/postgres/names.ts";
 import {
   formatSynchronousNames,
   isSynchronousName,
@@ -95,9 +96,14 @@ export function unreachableMembers(
 ): readonly string[] {
   const others = facts.nodes.filter((one) => one.node !== primary.node);
   const reachable = new Set(standbysOf(facts).map((one) => one.node));
-  const declared = others.filter((one) => isSynchronousName(names, one.applicationName) && !reachable.has(one.node));
+  const silent = others.filter((one) => !reachable.has(one.node));
+  // One whose name was never seen may be any of them.
+  const declared = silent.filter(({ applicationName: own }) => own === undefined || isSynchronousName(names, own));
   const unknown = names.names.filter(
-    (name) => name !== "*" && !facts.nodes.some((one) => one.applicationName.toLowerCase() === name.toLowerCase()),
+    (name) =>
+      name !== "*" &&
+      !facts.nodes.some((one) => one.applicationName !== undefined && isSameName(one.applicationName, name)) &&
+      !declared.some((one) => one.applicationName === undefined && isSameName(one.node, name)),
   );
   return [...declared.map((one) => one.node), ...unknown, ...undeclaredStandbys(names, facts, primary)];
 }

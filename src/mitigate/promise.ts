@@ -1,34 +1,120 @@
-import type { Cluster } from "../system/schema.ts";
+import { isSameName } from "../drivers/postgres/names.ts";
 import { isSynchronousName, type SynchronousNames } from "../drivers/postgres/synchronous-names.ts";
+import type { Cluster } from "../system/schema.ts";
 import type { ClusterFacts, NodeFacts } from "./cluster-facts.ts";
 import { promiseOf } from "./loss.ts";
 
-/** A standby that may be named in synchronous_standby_names. A type of data: it stands in steps. */
-export type Member = Readonly<{ node: string; name: string }>;
+/** A node and the name under which it streams; null where that is not known. A type of data: it stands in steps. */
+export type Member = Readonly<{ node: string; name: string | null }>;
 
-/** How many standbys a commit shall wait for, which, and in what order of preference. */
+/**
+ * What a primary promises: for how many standbys a commit waits, and which. `names`: as declared, in its order; empty
+ * where only the number is (the system file's `synchronous`). `old`: the primary that made the promise. `members`: all
+ * nodes, those first that are to stand in first.
+ */
 export type Promised = Readonly<{
   count: number;
   method: "first" | "any";
+  names: readonly string[];
   members: readonly Member[];
-  everyone: boolean;
+  old: string;
 }>;
 
-/**
- * What shall hold once another node is the primary. The count is the file's; where the file asks for none, the last
- * primary's. Those that were meant to be synchronous come first, then the last primary, then the rest.
- */
+/** The promise that this primary made, as far as it is known. The system file may ask for more standbys, never for fewer. */
 export function promisedAfter(cluster: Cluster, facts: ClusterFacts, primary: NodeFacts): Promised {
   const names = promiseOf(primary)?.names;
-  const count = cluster.synchronous > 0 ? cluster.synchronous : (names?.count ?? 0);
   const rank = (node: NodeFacts) => (isMeant(names, node) ? 0 : node.node === primary.node ? 1 : 2);
-  const members = [...facts.nodes]
-    .sort((a, b) => rank(a) - rank(b))
-    .map((one) => ({ node: one.node, name: one.applicationName }));
-  return { count, method: names?.method ?? "first", members, everyone: names?.names.includes("*") ?? false };
+  return {
+    count: Math.max(cluster.synchronous, names?.count ?? 0),
+    method: names?.method ?? "first",
+    names: names?.names ?? [],
+    members: [...facts.nodes]
+      .sort((a, b) => rank(a) - rank(b))
+      .map(({ node, applicationName }) => ({ node, name: applicationName ?? null })),
+    old: primary.node,
+  };
 }
 
 /** Whether the last primary waited for this node. */
 export function isMeant(names: SynchronousNames | undefined, node: NodeFacts): boolean {
-  return names !== undefined && isSynchronousName(names, node.applicationName);
+  return names !== undefined && node.applicationName !== undefined && isSynchronousName(names, node.applicationName);
+}
+
+/**
+ * The same promise once another node is the primary: member for member, with the old primary in the place of the new
+ * one, if that was a member. Undefined: commits wait for nobody.
+ */
+export function promiseUnder(promised: Promised, primary: string): SynchronousNames | undefined {
+  const { count, method, old } = promised;
+  if (count < 1) return undefined;
+  const others = promised.members.filter((one) => one.node !== primary);
+  const own = nameOf(promised, primary);
+  const oldName = primary === old ? null : nameOf(promised, old);
+  const list = new Names(promised.names);
+  if (!list.has("*") && own !== null && oldName !== null && list.has(own) && !list.has(oldName))
+    list.replace(
+      own,
+      others.some((one) => one.name !== null && isSameName(one.name, own)) ? [own, oldName] : [oldName],
+    );
+  // Only a number is declared, or a greater one than the list can keep.
+  if (!list.has("*") && bearersOf(list, others).length < count && list.names.length < count)
+    for (const { name } of others) if (name !== null) list.add(name);
+  return list.names.length === 0 ? undefined : { method, count, names: list.names };
+}
+
+/**
+ * What of it can be kept by those that are there now: only names that somebody bears, never more than there are. While
+ * too few members are there, others stand in, so that an acknowledged write is on as many standbys as promised.
+ */
+export function promiseNow(
+  promised: Promised,
+  primary: string,
+  present: readonly Member[],
+): SynchronousNames | undefined {
+  const meant = promiseUnder(promised, primary);
+  if (meant === undefined) return undefined;
+  const there = present.filter((one) => one.node !== primary && one.name !== null);
+  const list = new Names(meant.names.filter((name) => name === "*" || there.some((one) => isBorne(name, one))));
+  for (const one of there) if (bearersOf(list, there).length < meant.count) list.add(one.name as string);
+  const count = Math.min(meant.count, bearersOf(list, there).length);
+  return count < 1 ? undefined : { method: meant.method, count, names: list.names };
+}
+
+/** Those of its members that are among these nodes. */
+export function membersAmong({ members }: Promised, nodes: readonly Readonly<{ node: string }>[]): readonly Member[] {
+  return members.filter((member) => nodes.some((one) => one.node === member.node));
+}
+
+function nameOf({ members }: Promised, node: string): string | null {
+  return members.find((one) => one.node === node)?.name ?? null;
+}
+
+function isBorne(name: string, { name: own }: Member): boolean {
+  return own !== null && isSameName(name, own);
+}
+
+/** Several may bear one name. */
+function bearersOf(list: Names, members: readonly Member[]): readonly Member[] {
+  return members.filter((one) => one.name !== null && (list.has("*") || list.has(one.name)));
+}
+
+/** A list of names without repetition. */
+class Names {
+  names: readonly string[];
+
+  constructor(names: readonly string[]) {
+    this.names = names;
+  }
+
+  has(name: string): boolean {
+    return this.names.some((one) => isSameName(one, name));
+  }
+
+  add(name: string): void {
+    if (!this.has(name)) this.names = [...this.names, name];
+  }
+
+  replace(name: string, by: readonly string[]): void {
+    this.names = this.names.flatMap((one) => (isSameName(one, name) ? by : [one]));
+  }
 }

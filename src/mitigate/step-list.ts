@@ -23,28 +23,49 @@ export function fenceStep(cluster: string, node: string, keeps?: string): Step {
   };
 }
 
+/**
+ * The promise is kept, where there is one.
+ * @param among before the promotion: of these, those that answer then; without: as it is meant, once they stream
+ */
+export function promiseSteps(
+  cluster: string,
+  node: NodeReference,
+  promised: Promised,
+  among?: readonly string[],
+): readonly Step[] {
+  if (promised.count < 1) return [];
+  return [
+    among === undefined
+      ? {
+          ...setSynchronousStep("set-synchronous-as-meant", cluster, node, promised, { when: "as-meant" }),
+          title: "Let the primary wait for its standbys as it is meant to",
+          onFailure: "continue",
+        }
+      : {
+          ...setSynchronousStep("set-synchronous", cluster, node, promised, { when: "before-promotion", among }),
+          title: "Let the new primary wait for the remaining standbys from its first write on",
+        },
+  ];
+}
+
 export function setSynchronousStep(
   id: string,
   cluster: string,
   node: NodeReference,
   promised: Promised,
-  when: "before-promotion" | "as-meant" | "degraded",
+  how: Readonly<{ when: "before-promotion" | "as-meant" | "degraded"; among?: readonly string[] }>,
 ): Step {
   return {
     id,
     kind: "postgres.set-synchronous",
-    title:
-      when === "before-promotion"
-        ? "Let the new primary wait for the remaining standbys from its first write on"
-        : "Let the primary wait for its standbys as it is meant to",
-    parameters: { cluster, node, when, ...promisedParameters(promised) },
-    ...(when === "as-meant" ? { onFailure: "continue" as const } : {}),
+    title: "",
+    parameters: { cluster, node, ...how, ...promisedParameters(promised) },
   };
 }
 
 function promisedParameters(promised: Promised): JsonObject {
-  const { count, method, members, everyone } = promised;
-  return { count, method, members: members.map((one: Member) => ({ ...one })), everyone };
+  const { count, method, names, members, old } = promised;
+  return { count, method, names, members: members.map((one: Member) => ({ ...one })), old };
 }
 
 export function promoteStep(cluster: string, node: NodeReference, old: string): Step {
@@ -110,12 +131,19 @@ export function clientStatements(cluster: Cluster): readonly string[] {
   return ["The clients are not moved: blackstart.yaml does not say how they find the primary (`clients:`)."];
 }
 
-export function verifyWriteStep(name: string, cluster: Cluster, primary: NodeReference, waitsFor: number): Step {
+/** @param lowers the plan itself set for whom commits wait, and may take it back */
+export function verifyWriteStep(
+  name: string,
+  cluster: Cluster,
+  primary: NodeReference,
+  waitsFor: number,
+  lowers = false,
+): Step {
   return {
     id: "verify-write",
     kind: "clients.verify-write",
     title: titleOfWrite(cluster),
-    parameters: { cluster: name, primary, waitsFor },
+    parameters: { cluster: name, primary, waitsFor, ...(lowers ? { lowers } : {}) },
   };
 }
 

@@ -15,6 +15,8 @@ export type ObservationEvent = {
     dataDirectory: string;
     configFile: string;
     synchronousStandbyNames: string;
+    /** The name under which it streams, or would once it is a standby; undefined where that was not seen. */
+    name?: string;
     /** On a primary: the standbys it had, by the name of the node where that is known. */
     standbys: readonly Readonly<{ node: string; syncState: string }>[];
   }>;

@@ -39,6 +39,8 @@ export function observation(role: "primary" | "standby", change: Partial<NodeObs
       synchronousStandbyNames: role === "primary" ? "pg2" : "",
       synchronousCommit: "on",
       primaryConninfo: role === "standby" ? "host=127.0.0.1 port=1" : "",
+      clusterName: "",
+      applyDelayMs: 0,
       dataDirectory: "/data",
       configFile: "/data/postgresql.conf",
     },
@@ -47,6 +49,7 @@ export function observation(role: "primary" | "standby", change: Partial<NodeObs
         ? ["pg2", "pg3"].map((name) => ({
             applicationName: name,
             clientAddress: "127.0.0.1",
+            slotName: null,
             state: "streaming",
             syncState: name === "pg2" ? "sync" : "async",
             sentLsn: null,
@@ -71,6 +74,7 @@ export function receiver(
     senderHost: "127.0.0.1",
     senderPort: 1,
     slotName: null,
+    name: null,
     ...change,
   };
 }

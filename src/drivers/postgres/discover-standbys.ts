@@ -1,6 +1,7 @@
 import { BlackstartError, messageOf } from "../../base/error.ts";
 import { hostAndPort, serverOf, withServer } from "../../system/address.ts";
-import { isTelling, type NodeFacts, ownName } from "./node-facts.ts";
+import { isTelling } from "./names.ts";
+import { type NodeFacts, ownName } from "./node-facts.ts";
 
 /** A server of the cluster. `url` may hold a password: it is for connecting, never for showing. */
 export type DiscoveredNode = Readonly<{

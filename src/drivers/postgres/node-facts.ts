@@ -1,5 +1,6 @@
 import { type Connection, withConnection } from "./connection.ts";
 import { parseConninfo } from "./conninfo.ts";
+import { isTelling, nameBySettings } from "./names.ts";
 import { type NodeObservation, observeNode } from "./observe.ts";
 
 /** What one server says of itself to somebody who wants to describe the system it belongs to. */
@@ -30,19 +31,10 @@ export async function askNode(url: string, timeoutMs = 3000): Promise<NodeFacts>
   );
 }
 
-/**
- * The name under which this server streams: its primary_conninfo's, else its cluster_name (walreceiver.c). Null where
- * nobody named it, or it cannot be seen.
- */
-export function ownName(facts: NodeFacts): string | null {
-  if (facts.settings.primaryConninfo === "") return null;
-  const name = conninfoOf(facts).application_name ?? facts.visible.cluster_name ?? "";
+/** The name under which this server streams. Null where nobody named it, or it cannot be seen. */
+export function ownName({ receiver, settings }: NodeObservation): string | null {
+  const name = receiver?.name ?? nameBySettings(settings) ?? "";
   return isTelling(name) ? name : null;
-}
-
-/** `walreceiver` is what every standby is called that nobody named. */
-export function isTelling(applicationName: string): boolean {
-  return applicationName !== "" && applicationName !== "walreceiver";
 }
 
 export function conninfoOf(facts: NodeFacts): Readonly<Record<string, string>> {

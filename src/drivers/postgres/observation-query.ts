@@ -37,7 +37,8 @@ with
   s as materialized (
     select coalesce(json_object_agg(name, setting), '{}') as v
     from pg_settings
-    where name in ('synchronous_standby_names', 'synchronous_commit', 'primary_conninfo', 'data_directory', 'config_file')
+    where name in ('synchronous_standby_names', 'synchronous_commit', 'primary_conninfo', 'cluster_name', 'data_directory',
+      'config_file', 'recovery_min_apply_delay')
   ),
   w as materialized (select * from pg_stat_wal_receiver where pid is not null),
   role as materialized (select pg_is_in_recovery() as standby)
@@ -61,17 +62,21 @@ select json_build_object(
     'synchronousStandbyNames', coalesce(v->>'synchronous_standby_names', ''),
     'synchronousCommit', coalesce(v->>'synchronous_commit', ''),
     'primaryConninfo', coalesce(v->>'primary_conninfo', ''),
+    'clusterName', coalesce(v->>'cluster_name', ''),
+    'applyDelayMs', coalesce((v->>'recovery_min_apply_delay')::bigint, 0),
     'dataDirectory', coalesce(v->>'data_directory', ''),
     'configFile', coalesce(v->>'config_file', '')) from s),
   'standbys', (select coalesce(json_agg(json_build_object(
     'applicationName', coalesce(application_name, ''),
     'clientAddress', host(client_addr),
+    'slotName', (select slot_name from pg_replication_slots where active_pid = pid),
     'state', coalesce(state, 'unknown'),
     'syncState', coalesce(sync_state, 'unknown'),
     'sentLsn', sent_lsn,
     'flushLsn', flush_lsn,
     'replayLsn', replay_lsn) order by application_name, pid), '[]') from pg_stat_replication),
   'receiver', (select json_build_object(${receiverFields},
-    'slotName', w.slot_name) from w limit 1)
+    'slotName', w.slot_name,
+    'name', w.conninfo) from w limit 1)
 ) as observation
 from role`;

@@ -2,6 +2,7 @@ import type { Connection } from "./connection.ts";
 import { formatConninfo, parseConninfo } from "./conninfo.ts";
 import type { ReceiverLook } from "./following.ts";
 import type { Lsn } from "./lsn.ts";
+import { nameInReceiver } from "./names.ts";
 import { observationQuery } from "./observation-query.ts";
 
 /** What one server says of itself and its replication, in one query's snapshot. */
@@ -26,6 +27,9 @@ export type NodeObservation = Readonly<{
     synchronousCommit: string;
     /** Without its password. */
     primaryConninfo: string;
+    clusterName: string;
+    /** recovery_min_apply_delay. */
+    applyDelayMs: number;
     dataDirectory: string;
     configFile: string;
   }>;
@@ -33,6 +37,8 @@ export type NodeObservation = Readonly<{
   standbys: readonly Readonly<{
     applicationName: string;
     clientAddress: string | null;
+    /** The slot that it streams by. */
+    slotName: string | null;
     state: string;
     syncState: string;
     sentLsn: Lsn | null;
@@ -41,7 +47,14 @@ export type NodeObservation = Readonly<{
   }>[];
   /** On a standby: its WAL receiver; null when none runs. */
   receiver:
-    | (ReceiverLook & Readonly<{ senderHost: string | null; senderPort: number | null; slotName: string | null }>)
+    | (ReceiverLook &
+        Readonly<{
+          senderHost: string | null;
+          senderPort: number | null;
+          slotName: string | null;
+          /** The name that it gives its sender; null where it may not be seen. */
+          name: string | null;
+        }>)
     | null;
 }>;
 
@@ -52,9 +65,14 @@ export const observeNode: ObserveNode = async (connection, options) => {
   const [row] = await connection.query<{ observation: NodeObservation }>(observationQuery, [], options);
   if (row === undefined) throw new Error("a query without FROM answers with one row");
   const { observation } = row;
-  const { settings } = observation;
+  const { settings, receiver } = observation;
   const primaryConninfo = shownConninfo(settings.primaryConninfo);
-  return { ...observation, settings: { ...settings, primaryConninfo } };
+  return {
+    ...observation,
+    settings: { ...settings, primaryConninfo },
+    // The query answers with the whole of its conninfo.
+    receiver: receiver === null ? null : { ...receiver, name: nameInReceiver(receiver.name) ?? null },
+  };
 };
 
 /** What cannot be understood is not shown: a password might be in it. */

@@ -27,8 +27,15 @@ export function parseSynchronousNames(setting: string): SynchronousNames | undef
 /** The setting's text; every name is quoted, so that any name is safe. */
 export function formatSynchronousNames(value: SynchronousNames | undefined): string {
   if (value === undefined || value.names.length === 0 || value.count < 1) return "";
+  if (value.method === "first" && value.count === 1 && value.names.join() === "*") return "*";
   const names = value.names.map((name) => (name === "*" ? "*" : `"${name.replaceAll('"', '""')}"`));
   return `${value.method === "any" ? "ANY" : "FIRST"} ${value.count} (${names.join(", ")})`;
+}
+
+/** Whether two settings mean the same, however they are written. */
+export function isSameSetting(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((text) => formatSynchronousNames(parseSynchronousNames(text)).toLowerCase());
+  return a === b;
 }
 
 /** Whether the standby of this name counts. */

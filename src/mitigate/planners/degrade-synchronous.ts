@@ -44,8 +44,9 @@ export function planDegradeSynchronous(system: System, facts: ClusterFacts, _cho
   const reduced: Promised = {
     count,
     method: names.method,
-    members: streaming.map((name) => ({ node: name, name })),
-    everyone: false,
+    names: [...new Set(streaming)],
+    members: [],
+    old: primary.node,
   };
   const before = formatSynchronousNames(names);
   return {
@@ -63,7 +64,7 @@ export function planDegradeSynchronous(system: System, facts: ClusterFacts, _cho
     },
     steps: [
       {
-        ...steps.setSynchronousStep("degrade", facts.cluster, primary.node, reduced, "degraded"),
+        ...steps.setSynchronousStep("degrade", facts.cluster, primary.node, reduced, { when: "degraded" }),
         title: titleOf(primary.node, count, streaming),
         destructive: true,
         undoable: true,

@@ -112,9 +112,7 @@ function draft(cluster: Cluster, facts: ClusterFacts, stale: AnsweringNode, kept
     steps: [
       steps.fenceStep(facts.cluster, stale.node, kept.node),
       ...back,
-      ...(promised.count > 0
-        ? [steps.setSynchronousStep("set-synchronous-as-meant", facts.cluster, kept.node, promised, "as-meant")]
-        : []),
+      ...steps.promiseSteps(facts.cluster, kept.node, promised),
       steps.verifyPromiseStep(facts.cluster, kept.node, promised, [
         ...streaming,
         ...(back.length > 0 ? [stale.node] : []),

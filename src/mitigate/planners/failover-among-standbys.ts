@@ -28,10 +28,7 @@ export function planAmongStandbys(cluster: Cluster, facts: ClusterFacts, choice:
   const furthest = [...standbys].sort(furtherFirst)[0] as AnsweringNode;
   const names = candidates.map((one) => one.node);
   const promised = promisedAfter(cluster, facts, furthest);
-  const members = promised.members.filter((member) => names.includes(member.node));
   const count = Math.min(promised.count, names.length - 1);
-  const available = { ...promised, members, count, everyone: false };
-  const promises = promised.count > 0;
   const { cluster: name } = facts;
   return {
     kind: "failover",
@@ -59,17 +56,13 @@ export function planAmongStandbys(cluster: Cluster, facts: ClusterFacts, choice:
           },
         },
       },
-      ...(promises
-        ? [steps.setSynchronousStep("set-synchronous", name, steps.electedNode, available, "before-promotion")]
-        : []),
+      ...steps.promiseSteps(name, steps.electedNode, promised, names),
       steps.promoteStep(name, steps.electedNode, furthest.node),
       ...(names.length > 1 ? [steps.followStep(name, steps.electedNode, names)] : []),
       ...steps.clientSteps(name, cluster, steps.electedNode),
-      steps.verifyWriteStep(name, cluster, steps.electedNode, count),
+      steps.verifyWriteStep(name, cluster, steps.electedNode, count, true),
       ...(names.length > 1 ? names.map((node) => steps.rejoinStep(name, node, steps.electedNode)) : []),
-      ...(promises
-        ? [steps.setSynchronousStep("set-synchronous-as-meant", name, steps.electedNode, promised, "as-meant")]
-        : []),
+      ...steps.promiseSteps(name, steps.electedNode, promised),
       steps.verifyPromiseStep(name, steps.electedNode, promised, names),
     ],
   };

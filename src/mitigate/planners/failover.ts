@@ -64,7 +64,7 @@ function draft(
 ): PlanDraft {
   const candidates = candidatesOf(facts, old, choice);
   const promised = promisedAfter(cluster, facts, old);
-  const available = availableOf(promised, candidates);
+  const available = Math.min(promised.count, candidates.length - 1);
   return {
     kind: "failover",
     urgent: true,
@@ -77,9 +77,12 @@ function draft(
     steps: [
       steps.fenceStep(facts.cluster, old.node),
       electStep(facts, old, candidates, choice),
-      ...(promised.count > 0
-        ? [steps.setSynchronousStep("set-synchronous", facts.cluster, steps.electedNode, available, "before-promotion")]
-        : []),
+      ...steps.promiseSteps(
+        facts.cluster,
+        steps.electedNode,
+        promised,
+        candidates.map((one) => one.node),
+      ),
       steps.promoteStep(facts.cluster, steps.electedNode, old.node),
       ...(candidates.length > 1
         ? [
@@ -91,7 +94,7 @@ function draft(
           ]
         : []),
       ...steps.clientSteps(facts.cluster, cluster, steps.electedNode),
-      steps.verifyWriteStep(facts.cluster, cluster, steps.electedNode, available.count),
+      steps.verifyWriteStep(facts.cluster, cluster, steps.electedNode, available, true),
       ...afterwards(facts, old, candidates, promised),
     ],
   };
@@ -114,9 +117,7 @@ function afterwards(
   return [
     ...others,
     ...back,
-    ...(promised.count > 0
-      ? [steps.setSynchronousStep("set-synchronous-as-meant", facts.cluster, steps.electedNode, promised, "as-meant")]
-      : []),
+    ...steps.promiseSteps(facts.cluster, steps.electedNode, promised),
     steps.verifyPromiseStep(facts.cluster, steps.electedNode, promised, expected),
   ];
 }
@@ -176,12 +177,6 @@ function needsOf(
   return { timeline, ...(furthest === undefined ? {} : { received: furthest }) };
 }
 
-/** The standbys that are there to be waited for before the last primary is back: all candidates but the elected one. */
-function availableOf(promised: Promised, candidates: readonly AnsweringNode[]): Promised {
-  const members = promised.members.filter((member) => candidates.some((one) => one.node === member.node));
-  return { ...promised, members, count: Math.min(promised.count, candidates.length - 1), everyone: false };
-}
-
 function becauseOf(old: NodeFacts, candidates: readonly AnsweringNode[], verdict: LossVerdict): readonly string[] {
   const seen =
     old.instance === undefined
@@ -211,11 +206,11 @@ function stateText(node: NodeFacts): string {
   }
 }
 
-function promiseStatements(promised: Promised, available: Promised): readonly string[] {
+function promiseStatements(promised: Promised, available: number): readonly string[] {
   if (promised.count === 0) return [];
-  if (available.count >= promised.count) return [sessionStatement];
+  if (available >= promised.count) return [sessionStatement];
   return [
     sessionStatement,
-    `Until the last primary is back, an acknowledged write is on ${available.count} standby(s) instead of ${promised.count}: no more are left. It is raised again as soon as they stream.`,
+    `Until the last primary is back, an acknowledged write is on ${available} standby(s) instead of ${promised.count}: no more are left. It is raised again as soon as they stream.`,
   ];
 }

@@ -50,9 +50,7 @@ export function planRejoin(system: System, facts: ClusterFacts, choice: Choice):
     steps: [
       steps.keepStep(facts.cluster, node.node),
       { ...steps.rejoinStep(facts.cluster, node.node, primary.node), onFailure: "stop", yields: true },
-      ...(promised.count > 0
-        ? [steps.setSynchronousStep("set-synchronous-as-meant", facts.cluster, primary.node, promised, "as-meant")]
-        : []),
+      ...steps.promiseSteps(facts.cluster, primary.node, promised),
       steps.verifyPromiseStep(facts.cluster, primary.node, promised, [...new Set([...streaming, node.node])]),
     ],
   };

@@ -3,7 +3,7 @@ import type { Cluster, System } from "../../system/schema.ts";
 import { type ClusterFacts, lastPrimaryOf, type NodeFacts, nodeFacts, primariesOf } from "../cluster-facts.ts";
 import { promiseOf } from "../loss.ts";
 import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
-import { promisedAfter } from "../promise.ts";
+import { isMeant, promisedAfter } from "../promise.ts";
 import * as steps from "../step-list.ts";
 import { planRestartCluster } from "./restart-cluster.ts";
 
@@ -86,7 +86,8 @@ function isWaitedFor(facts: ClusterFacts, node: NodeFacts): boolean {
   const primary = primariesOf(facts)[0];
   return (
     primary !== undefined &&
-    (promiseOf(primary)?.names?.names.some((name) => name === node.applicationName || name === "*") ?? false)
+    // One whose name was never seen may be among them.
+    (node.applicationName === undefined || isMeant(promiseOf(primary)?.names, node))
   );
 }
 

@@ -2,7 +2,7 @@ import { lsnAhead } from "../../drivers/postgres/lsn.ts";
 import type { Refusal, Step } from "../../plan/plan.ts";
 import type { Cluster, System } from "../../system/schema.ts";
 import { type AnsweringNode, type ClusterFacts, primariesOf, receivedLsn, standbysOf } from "../cluster-facts.ts";
-import { isMeant, type Promised, promisedAfter } from "../promise.ts";
+import { isMeant, membersAmong, type Promised, promisedAfter, promiseNow } from "../promise.ts";
 import { promiseOf } from "../loss.ts";
 import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged, refuseOld } from "../planning.ts";
 import * as steps from "../step-list.ts";
@@ -77,13 +77,7 @@ function targetOf(facts: ClusterFacts, primary: AnsweringNode, choice: Choice): 
 function draft(cluster: Cluster, facts: ClusterFacts, primary: AnsweringNode, target: AnsweringNode): PlanDraft {
   const others = standbysOf(facts).filter((one) => one.node !== target.node);
   const promised = promisedAfter(cluster, facts, primary);
-  const members = promised.members.filter((member) => others.some((one) => one.node === member.node));
-  const available: Promised = {
-    ...promised,
-    members,
-    count: Math.min(promised.count, members.length),
-    everyone: false,
-  };
+  const available = promiseNow(promised, target.node, membersAmong(promised, others))?.count ?? 0;
   return {
     kind: "switchover",
     subject: { kind: "cluster", name: facts.cluster },
@@ -96,9 +90,9 @@ function draft(cluster: Cluster, facts: ClusterFacts, primary: AnsweringNode, ta
       downtimeSeconds: switchoverDowntimeSeconds,
       statements: [
         `Open transactions on ${primary.node} are rolled back and its clients are disconnected.`,
-        ...(available.count < promised.count
+        ...(available < promised.count
           ? [
-              `Until ${primary.node} is back, an acknowledged write is on ${available.count} standby(s) instead of ${promised.count}.`,
+              `Until ${primary.node} is back, an acknowledged write is on ${available} standby(s) instead of ${promised.count}.`,
             ]
           : []),
         ...steps.clientStatements(cluster),
@@ -123,7 +117,7 @@ function stepsOf(
   target: string,
   others: readonly string[],
   promised: Promised,
-  available: Promised,
+  available: number,
 ): readonly Step[] {
   return [
     {
@@ -132,9 +126,7 @@ function stepsOf(
       title: `Write a checkpoint on ${primary}, so that it stops quickly`,
       parameters: { cluster: name, node: primary },
     },
-    ...(promised.count > 0
-      ? [steps.setSynchronousStep("set-synchronous", name, target, available, "before-promotion")]
-      : []),
+    ...steps.promiseSteps(name, target, promised, others),
     {
       id: "hand-over",
       kind: "postgres.hand-over",
@@ -145,11 +137,9 @@ function stepsOf(
     steps.promoteStep(name, target, primary),
     ...(others.length > 0 ? [steps.followStep(name, target, [target, ...others])] : []),
     ...steps.clientSteps(name, cluster, target),
-    steps.verifyWriteStep(name, cluster, target, available.count),
+    steps.verifyWriteStep(name, cluster, target, available, true),
     steps.rejoinStep(name, primary, target),
-    ...(promised.count > 0
-      ? [steps.setSynchronousStep("set-synchronous-as-meant", name, target, promised, "as-meant")]
-      : []),
+    ...steps.promiseSteps(name, target, promised),
     steps.verifyPromiseStep(name, target, promised, [primary, ...others]),
   ];
 }

@@ -5,6 +5,7 @@ import type { Connection } from "../../drivers/postgres/connection.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
+import { lowerUnlessPassing } from "./commits.ts";
 import { stepFailed, text, texts } from "./parameters.ts";
 import { refusedUnlessPrimary } from "./roles.ts";
 import { alterSystem, isStandby, replicationAddress, sessions, streamsFrom } from "./servers.ts";
@@ -34,8 +35,12 @@ export function followHandler(context: MitigationContext): StepHandler {
           "The plan goes on, and brings back later what cannot follow now.",
         );
       }
+      const lowered = await sessions(context).use(text(step, "cluster"), text(step, "primary"), (connection) =>
+        lowerUnlessPassing(step, connection),
+      );
       const slots = results.flatMap(({ slot }) => slot ?? []);
       return {
+        ...(lowered === undefined ? {} : { lowered }),
         ...(slots.length > 0 ? { slotsMade: slots } : {}),
         following: results.filter((one) => one.how !== "cascades").map((one) => one.node),
         cascading: results.filter((one) => one.how === "cascades").map((one) => one.node),

@@ -4,6 +4,7 @@ import { pollUntil } from "../../base/time.ts";
 import { aimedAt, type Conninfo, formatConninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import { type Connection, credentialsOf } from "../../drivers/postgres/connection.ts";
 import type { Instance, InstanceState, WorkLimit } from "../../drivers/postgres/instance.ts";
+import { nameAsStandby } from "../../drivers/postgres/names.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import { limitOf, stoppedHalfWay, tellingMeanwhile } from "./long-work.ts";
@@ -248,10 +249,15 @@ async function conninfoOf(context: MitigationContext, step: StepContext, instanc
     const rows = await connection.query<{ value: string }>("select current_setting('primary_conninfo') as value");
     return { left: rows[0]?.value ?? "", credentials: credentialsOf(connection) };
   });
-  const before = await settingOf(instance, "primary_conninfo");
+  const [before, clusterName] = [
+    await settingOf(instance, "primary_conninfo"),
+    await settingOf(instance, "cluster_name"),
+  ];
   const base = parseConninfo(declared.replication ?? (left === "" ? declared.url : left));
   const { dbname: _dbname, ...kept } = withPassword(base, [parseConninfo(before), parseConninfo(left), credentials]);
-  const name = typeof step.parameters.name === "string" ? step.parameters.name : node;
+  const name = nameAsStandby(node, { primaryConninfo: before, clusterName }, [
+    { primaryConninfo: left, clusterName: "" },
+  ]);
   return { ...aimedAt(kept, replicationAddress(context, cluster, primary)), application_name: name };
 }
 

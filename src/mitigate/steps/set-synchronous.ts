@@ -1,71 +1,165 @@
+import { BlackstartError } from "../../base/error.ts";
 import type { JsonObject } from "../../base/json.ts";
-import { pollUntil } from "../../base/time.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
+import { nameBySettings } from "../../drivers/postgres/names.ts";
+import { observeNode } from "../../drivers/postgres/observe.ts";
 import {
   formatSynchronousNames,
-  isSynchronousName,
+  isSameSetting,
   parseSynchronousNames,
+  type SynchronousNames,
 } from "../../drivers/postgres/synchronous-names.ts";
 import type { CheckResult, StepContext, StepHandler, Undone } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
-import { number, objects, stepFailed, text } from "./parameters.ts";
-import { alterSystem, isStandby, sessions } from "./servers.ts";
+import { type Member, type Promised, promiseNow, promiseUnder } from "../promise.ts";
+import {
+  commitsPass,
+  counting,
+  lowerUnlessPassing,
+  mustTake,
+  setSynchronous,
+  streamingFrom,
+  synchronousSetting,
+} from "./commits.ts";
+import { number, objects, stepFailed, text, texts } from "./parameters.ts";
+import { isStandby, sessions } from "./servers.ts";
 
-const reloadTimeoutMs = 3000;
+/** A member that does not say by then that it is there is not waited for. */
+const askTimeoutMs = 1000;
 
 /**
- * For which standbys commits wait. `before-promotion`: of those that are left, set while the server is a standby still,
- * so that the promise holds from its first write on. `as-meant`: of all, and only if enough of them stream: otherwise
- * commits would hang, and the setting is left as it is. `degraded`: of those that are there, and only while too few are.
+ * For which standbys commits wait. `before-promotion`: for those that answer now, set while the server is a standby
+ * still, so that the promise holds from its first write on; that they come is seen to by the steps after the promotion.
+ * `as-meant`: as promised, and only if enough of them stream. `degraded`: for those that are there, and only while too
+ * few are. Names are asked for: the plan's may have changed since. Where too few come after all, the old value is put
+ * back at once.
  */
 export function setSynchronousHandler(context: MitigationContext): StepHandler {
   const on = <T>(step: StepContext, work: (connection: Connection) => Promise<T>) =>
     sessions(context).use(text(step, "cluster"), text(step, "node"), work);
   return {
     kind: "postgres.set-synchronous",
-    check: (step) => on(step, (connection) => check(step, connection)),
+    check: (step) => on(step, (connection) => check(context, step, connection)),
     do: (step) =>
       on(step, async (connection): Promise<JsonObject> => {
-        const previous = await current(connection);
-        await step.assertHeld();
-        await alterSystem(connection, "synchronous_standby_names", wantedOf(step).setting);
-        return { setting: wantedOf(step).setting, previous };
+        const previous = await synchronousSetting(connection);
+        const wanted = await wantedOf(context, step, connection);
+        const setting = formatSynchronousNames(wanted);
+        await setSynchronous(step, connection, setting);
+        if (isBefore(step) || (await commitsPass(connection, step))) return { setting, previous };
+        throw await putBack(step, connection, { setting, previous });
       }),
-    verify: (step) => on(step, (connection) => mustTake(step, connection, wantedOf(step).setting)),
+    async verify(step, outcome) {
+      await on(step, async (connection) => {
+        await mustTake(step, connection, String(outcome.setting));
+        if (isBefore(step) || (await commitsPass(connection, step))) return;
+        // A plan that was killed right after it had set it. What was in force before the plan, a person gives up.
+        const lowered =
+          step.parameters.old === text(step, "node") ? undefined : await lowerUnlessPassing(step, connection);
+        throw notConfirming(String(outcome.setting), lowered?.to);
+      });
+    },
     undo: (step, outcome) => on(step, (connection) => restore(step, connection, outcome)),
   };
 }
 
-type Wanted = Readonly<{ setting: string; count: number; names: readonly string[] }>;
-
-function wantedOf(step: StepContext): Wanted {
-  const node = text(step, "node");
-  const members = objects(step, "members").filter((member) => member.node !== node);
-  const names = members.map((member) => String(member.name));
-  const count = Math.min(number(step, "count"), names.length);
-  const method = step.parameters.method === "any" ? "any" : "first";
-  const listed = step.parameters.everyone === true ? ["*"] : names;
-  return { setting: formatSynchronousNames({ method, count, names: listed }), count, names };
+function isBefore(step: StepContext): boolean {
+  return step.parameters.when === "before-promotion";
 }
 
-async function mustTake(step: StepContext, connection: Connection, setting: string): Promise<void> {
-  const reached = async () => ((await current(connection)) === setting ? true : undefined);
-  if (await pollUntil(reached, { everyMs: 2, timeoutMs: reloadTimeoutMs, signal: step.signal })) return;
-  throw stepFailed(
-    `${text(step, "node")} does not take the new synchronous_standby_names.`,
-    "The setting is written, but another source (the command line, a later include) overrides it.",
-    "See pg_file_settings on the server.",
+async function wantedOf(
+  context: MitigationContext,
+  step: StepContext,
+  connection: Connection,
+): Promise<SynchronousNames | undefined> {
+  const [node, planned] = [text(step, "node"), promisedOf(step)];
+  if (step.parameters.when === "degraded") {
+    const streaming = await streamingFrom(connection);
+    return { ...planned, count: Math.min(planned.count, streaming.length), names: [...new Set(streaming)] };
+  }
+  const asked = isBefore(step) ? texts(step, "among") : planned.members.map((one) => one.node);
+  const present = await presentOf(context, step, asked);
+  const promised = {
+    ...planned,
+    members: planned.members.map((one) => present.find(({ node: other }) => other === one.node) ?? one),
+  };
+  return isBefore(step) ? promiseNow(promised, node, present) : promiseUnder(promised, node);
+}
+
+function promisedOf(step: StepContext): Promised {
+  return {
+    count: number(step, "count"),
+    method: step.parameters.method === "any" ? "any" : "first",
+    names: texts(step, "names"),
+    members: objects(step, "members").map(({ node, name }) => ({
+      node: String(node),
+      name: typeof name === "string" ? name : null,
+    })),
+    old: text(step, "old"),
+  };
+}
+
+/** Those that answer as standbys now, each with the name that it says it has. */
+async function presentOf(
+  context: MitigationContext,
+  step: StepContext,
+  nodes: readonly string[],
+): Promise<readonly Member[]> {
+  const asked = nodes.map(async (node): Promise<readonly Member[]> => {
+    try {
+      return await sessions(context).use(text(step, "cluster"), node, async (connection) => {
+        const { role, receiver, settings } = await observeNode(connection, { timeoutMs: askTimeoutMs });
+        const name = receiver?.name ?? nameBySettings(settings);
+        return role === "standby" && name !== undefined ? [{ node, name }] : [];
+      });
+    } catch (error) {
+      if (error instanceof BlackstartError) return []; // It does not answer: it is not waited for.
+      throw error;
+    }
+  });
+  return (await Promise.all(asked)).flat();
+}
+
+async function check(context: MitigationContext, step: StepContext, connection: Connection): Promise<CheckResult> {
+  const before = await synchronousSetting(connection);
+  if (step.parameters.when === "degraded") return stillNeeded(step, connection, before);
+  const wanted = await wantedOf(context, step, connection);
+  if (isSameSetting(before, formatSynchronousNames(wanted)))
+    return { state: "done", outcome: { setting: before, previous: before } };
+  if (isBefore(step)) return { state: "ready" };
+  const there = wanted === undefined ? [] : counting(wanted, await streamingFrom(connection));
+  if (there.length >= (wanted?.count ?? 0)) return { state: "ready" };
+  return {
+    state: "refused",
+    why: `${there.length} of the ${wanted?.count} standbys that commits shall wait for (${formatSynchronousNames(wanted)}) stream; with the setting as it is meant, commits would hang. It is left at '${before}'.`,
+    next: "Bring the standbys back with `blackstart mitigate rejoin`, which sets it.",
+  };
+}
+
+type Change = Readonly<{ setting: string; previous: string }>;
+
+/** The old value is put back, unless commits would hang for it as well. */
+async function putBack(step: StepContext, connection: Connection, { setting, previous }: Change): Promise<Error> {
+  await setSynchronous(step, connection, previous);
+  const lowered = await lowerUnlessPassing(step, connection);
+  return notConfirming(setting, lowered?.to ?? previous);
+}
+
+function notConfirming(setting: string, now: string | undefined): BlackstartError {
+  return stepFailed(
+    `Too few of the standbys in '${setting}' confirm; ${now === undefined ? "it is left so, and commits may hang." : `synchronous_standby_names is '${now}' now.`}`,
+    "They do not count (pg_stat_replication.sync_state) within the limit.",
+    "See `blackstart check`; bring the standbys back with `blackstart mitigate rejoin`.",
   );
 }
 
 /** Takes back only its own setting, and never so that commits would hang for it. */
 async function restore(step: StepContext, connection: Connection, outcome: JsonObject): Promise<Undone> {
   const node = text(step, "node");
-  const { previous } = outcome;
-  const { setting } = wantedOf(step);
-  if (typeof previous !== "string" || previous === setting)
+  const { previous, setting } = outcome;
+  if (typeof previous !== "string" || typeof setting !== "string" || previous === setting)
     return { state: "nothing", why: `${node} was set so already; what it was before is not recorded.` };
-  const now = await current(connection);
+  const now = await synchronousSetting(connection);
   const restored = { setting: previous, previous: setting };
   if (now === previous) return { state: "undone", outcome: restored };
   const refuse = (why: string) =>
@@ -73,57 +167,21 @@ async function restore(step: StepContext, connection: Connection, outcome: JsonO
   if (now !== setting) throw refuse("It was changed since by somebody else.");
   if (await isStandby(connection)) throw refuse(`${node} is a standby by now; the primary is another.`);
   const names = parseSynchronousNames(previous);
-  const there = (await streamingFrom(connection)).filter((name) => names && isSynchronousName(names, name));
+  const there = names === undefined ? [] : counting(names, await streamingFrom(connection));
   if (names !== undefined && there.length < names.count)
     throw refuse(`${there.length} of ${names.count} standbys that '${previous}' waits for stream: commits would hang.`);
-  await step.assertHeld();
-  await alterSystem(connection, "synchronous_standby_names", previous);
-  await mustTake(step, connection, previous);
-  return { state: "undone", outcome: restored };
-}
-
-async function streamingFrom(connection: Connection): Promise<readonly string[]> {
-  const rows = await connection.query<{ name: string }>(
-    "select application_name as name from pg_stat_replication where state = 'streaming'",
-  );
-  return rows.map(({ name }) => name);
-}
-
-async function current(connection: Connection): Promise<string> {
-  const rows = await connection.query<{ value: string }>(
-    "select current_setting('synchronous_standby_names') as value",
-  );
-  return rows[0]?.value ?? "";
-}
-
-async function check(step: StepContext, connection: Connection): Promise<CheckResult> {
-  const wanted = wantedOf(step);
-  const before = await current(connection);
-  if (before === wanted.setting) return { state: "done", outcome: { setting: before, previous: before } };
-  if (step.parameters.when === "before-promotion") return { state: "ready" };
-  const streaming = await streamingFrom(connection);
-  if (step.parameters.when === "degraded") return stillNeeded(step, connection, before, streaming);
-  const there = streaming.filter((there) => wanted.names.some((name) => name.toLowerCase() === there.toLowerCase()));
-  if (there.length >= wanted.count && wanted.count >= number(step, "count")) return { state: "ready" };
-  return {
-    state: "refused",
-    why: `${there.length} of the ${number(step, "count")} standbys that commits shall wait for stream; with the setting as it is meant, commits would hang. It is left at '${before}'.`,
-    next: "Bring the standbys back with `blackstart mitigate rejoin`, which sets it.",
-  };
+  await setSynchronous(step, connection, previous);
+  if (await commitsPass(connection, step)) return { state: "undone", outcome: restored };
+  throw await putBack(step, connection, { setting: previous, previous: setting });
 }
 
 /** A promise is given up only while commits hang for want of the standbys that they wait for. */
-async function stillNeeded(
-  step: StepContext,
-  connection: Connection,
-  setting: string,
-  streaming: readonly string[],
-): Promise<CheckResult> {
+async function stillNeeded(step: StepContext, connection: Connection, setting: string): Promise<CheckResult> {
   const next = "Nothing was changed. See `blackstart status`.";
   if (await isStandby(connection))
     return { state: "refused", why: `${text(step, "node")} is a standby by now; the primary is another.`, next };
   const names = parseSynchronousNames(setting);
-  const there = streaming.filter((name) => names !== undefined && isSynchronousName(names, name));
+  const there = names === undefined ? [] : counting(names, await streamingFrom(connection));
   if (names !== undefined && there.length < names.count) return { state: "ready" };
   const why =
     names === undefined

@@ -47,6 +47,8 @@ export function primary(some: Some): NodeFacts {
       synchronousStandbyNames: some.synchronous ?? "",
       synchronousCommit: some.synchronousCommit ?? "on",
       primaryConninfo: "",
+      clusterName: "",
+      applyDelayMs: 0,
       dataDirectory: "/var/lib/postgresql/15/main",
       configFile: "/etc/postgresql/15/main/postgresql.conf",
     },
@@ -90,6 +92,7 @@ export function standby(some: Some & { name?: string; from?: string; conninfo?: 
             senderHost: host,
             senderPort: Number(port),
             slotName: null,
+            name: null,
           },
   };
 }
@@ -98,6 +101,7 @@ export function streams(applicationName: string, clientAddress: string | null, s
   return {
     applicationName,
     clientAddress,
+    slotName: null,
     state,
     syncState: "async",
     sentLsn: "0/3000148",
