@@ -30,6 +30,10 @@ export class BlackstartError extends Error {
   }
 }
 
+export function isCode(error: unknown, code: ErrorCode): error is BlackstartError {
+  return error instanceof BlackstartError && error.code === code;
+}
+
 /** What happened and why, as prose, whether or not the first ends with a full stop. */
 export function whatAndWhy({ message, why }: BlackstartError): string {
   return `${message.replace(/\.$/, "")}. ${why}`;

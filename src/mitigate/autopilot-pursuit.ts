@@ -1,5 +1,6 @@
-import { BlackstartError, messageOf } from "../base/error.ts";
+import { type BlackstartError, isCode, whatAndWhy } from "../base/error.ts";
 import { delay } from "../base/time.ts";
+import { discardPlan } from "../plan/discard.ts";
 import type { Executor, PlanResult } from "../plan/executor.ts";
 import { isRefusal, type Plan, type PlanRequest, type Refusal } from "../plan/plan.ts";
 import { type PlanState, readPlan } from "../plan/status.ts";
@@ -43,6 +44,8 @@ export type Shared = Readonly<{
   signal: AbortSignal;
   /** One after the other for each cluster; `work` may let the next one in before it ends. */
   inLane<T>(place: string, work: (leave: () => void) => Promise<T>): Promise<T>;
+  /** The ids of the plans that this autopilot carries out now. */
+  carrying: Set<string>;
   /** By plan: what is to be done when only its aftercare is left. */
   onAftercare: Map<string, () => void>;
 }>;
@@ -108,10 +111,15 @@ async function attempt(shared: Shared, pursuit: Pursuit, onAftercare: () => void
   const made = await makeMitigationPlan(requestOf(remedy, incident, pursuit.startingMs), options);
   if (isRefusal(made)) return refused(options, pursuit, made);
   if (held && made.urgent !== true) return { pauseMs: aftercarePauseMs, waitsForLease: true };
-  const result = await proposeAndRun(shared, incident, made, onAftercare);
-  if (result === undefined || result.outcome !== "stopped") return undefined;
-  if (!(await wasAskedToStop(options, made.id))) pursuit.plans += 1;
-  return { pauseMs: failedPauseMs };
+  try {
+    const result = await proposeAndRun(shared, incident, made, onAftercare);
+    if (result === undefined || result.outcome !== "stopped") return undefined;
+    if (!(await wasAskedToStop(options, made.id))) pursuit.plans += 1;
+    return { pauseMs: failedPauseMs };
+  } catch (error) {
+    if (isCode(error, "LEASE_HELD")) return { pauseMs: heldPauseMs, waitsForLease: true };
+    throw error;
+  }
 }
 
 async function refused(options: AutopilotOptions, pursuit: Pursuit, refusal: Refusal): Promise<Next | undefined> {
@@ -185,19 +193,30 @@ async function proposeAndRun(
   return result;
 }
 
+/** Throws when it did not come to an end: then it was discarded, or it is interrupted and will be resumed. */
 export async function carryOut(shared: Shared, plan: Plan, onAftercare: () => void): Promise<PlanResult> {
-  const { options } = shared;
+  const { options, carrying } = shared;
   if (plan.urgent === true) shared.onAftercare.set(plan.id, onAftercare);
+  carrying.add(plan.id);
   try {
     const result = await runWhenFree(options, plan);
     if (plan.incident !== undefined) await ended(options, plan.incident, plan, result.outcome, result.state);
     return result;
   } catch (error) {
-    if (plan.incident !== undefined) await ended(options, plan.incident, plan, "stopped", messageOf(error));
+    if (isCode(error, "LEASE_HELD")) await discardUnbegun(options, plan, error);
     throw error;
   } finally {
+    carrying.delete(plan.id);
     shared.onAftercare.delete(plan.id);
   }
+}
+
+/** What could not begin in its time is for a world that is gone; what was begun is interrupted, and stays. */
+async function discardUnbegun(options: AutopilotOptions, plan: Plan, held: BlackstartError): Promise<void> {
+  const status = await readPlan(options.timeline, plan.id);
+  if (status?.state !== "proposed" && status?.state !== "approved") return;
+  await discardPlan(options.timeline, plan.id, actor, whatAndWhy(held));
+  if (plan.incident !== undefined) await ended(options, plan.incident, plan, "discarded", whatAndWhy(held));
 }
 
 /** A person's plan may be at work on the same cluster: this one comes after it. */
@@ -206,8 +225,7 @@ async function runWhenFree(options: AutopilotOptions, plan: Plan): Promise<PlanR
     try {
       return await options.executor.run(plan.id, actor, "policy");
     } catch (error) {
-      const held = error instanceof BlackstartError && error.code === "LEASE_HELD";
-      if (!held || attempt >= heldAttemptsMax) throw error;
+      if (!isCode(error, "LEASE_HELD") || attempt >= heldAttemptsMax) throw error;
       await delay(heldPauseMs);
     }
   }

@@ -1,11 +1,11 @@
 import type { PlanEvent } from "../plan/events.ts";
-import type { Plan } from "../plan/plan.ts";
-import { listPlans, readPlan, streamOfPlan } from "../plan/status.ts";
+import { readPlan, streamOfPlan } from "../plan/status.ts";
 import { isAftercare } from "../plan/yield.ts";
 import { incidentPrefix, listIncidents } from "../timeline/incident-state.ts";
 import type { IncidentEvent } from "../timeline/incident.ts";
 import type { Event } from "../timeline/timeline.ts";
 import { placeOfRemedy, remediesOf, remedyKey } from "./autopilot-decision.ts";
+import { followInterrupted } from "./autopilot-resume.ts";
 import { type AutopilotOptions, carryOut, pursue, type Shared, stateOf } from "./autopilot-pursuit.ts";
 
 /**
@@ -51,7 +51,13 @@ function createLanes(): Shared["inLane"] {
 
 export function startAutopilot(options: AutopilotOptions): Autopilot {
   const stop = new AbortController();
-  const shared: Shared = { options, signal: stop.signal, inLane: createLanes(), onAftercare: new Map() };
+  const shared: Shared = {
+    options,
+    signal: stop.signal,
+    inLane: createLanes(),
+    carrying: new Set(),
+    onAftercare: new Map(),
+  };
   const works = new Set<Promise<void>>();
   const busy = new Set<string>();
   const problem = options.onProblem ?? (() => undefined);
@@ -101,13 +107,16 @@ export function startAutopilot(options: AutopilotOptions): Autopilot {
 
   async function follow(): Promise<void> {
     const from = await options.timeline.position();
-    for (const plan of await interruptedPlans(options))
-      begin(async () => void (await shared.inLane(placeOfRemedy(plan), (leave) => carryOut(shared, plan, leave))));
+    const interrupted = await followInterrupted(shared, (plan) =>
+      begin(async () => void (await shared.inLane(placeOfRemedy(plan), (leave) => carryOut(shared, plan, leave)))),
+    );
+    begin(interrupted.resume);
     for (const { id, status } of await listIncidents(options.timeline)) if (status !== "resolved") await consider(id);
     for await (const event of options.timeline.subscribe(from, stop.signal)) {
       if (wakingKinds.has(event.kind) && event.stream.startsWith(incidentPrefix))
         await guarded(() => consider(event.stream.slice(incidentPrefix.length)))();
-      else if (progressKinds.has(event.kind)) await guarded(() => tellAftercare(event))();
+      interrupted.see(event);
+      if (progressKinds.has(event.kind)) await guarded(() => tellAftercare(event))();
     }
   }
 
@@ -119,10 +128,4 @@ export function startAutopilot(options: AutopilotOptions): Autopilot {
       while (works.size > 0) await Promise.all(works);
     },
   };
-}
-
-/** Those that a process before this one began under the policy. A person's are left to the person. */
-async function interruptedPlans(options: AutopilotOptions): Promise<readonly Plan[]> {
-  const plans = await listPlans(options.timeline);
-  return plans.filter((one) => one.state === "interrupted" && one.approved?.how === "policy").map((one) => one.plan);
 }

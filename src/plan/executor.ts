@@ -4,7 +4,7 @@ import { type Actor, type Event, type NewEvent, type Timeline } from "../timelin
 import { carryOut, finished } from "./carry-out.ts";
 import type { PlanEvent } from "./events.ts";
 import type { HandlerRegistry } from "./handler.ts";
-import { takeHold } from "./hold.ts";
+import { resumedAfterHalt, takeHold } from "./hold.ts";
 import { leaseNameOf } from "./lease-name.ts";
 import type { Plan } from "./plan.ts";
 import { createRecord } from "./record.ts";
@@ -43,8 +43,9 @@ export interface Executor {
    * result and is not carried out again.
    * @param how who allowed it; may be left out only to go on with a plan that was approved before
    * An urgent plan asks the aftercare of another, where that is all that is in its way, to stop, and waits for it.
+   * A process that was halted for longer than its lease, and finds it free, resumes the plan as another process would.
    * Throws UNKNOWN_NAME, NOT_CONFIRMED, NOT_POSSIBLE_NOW (discarded), LEASE_HELD before anything is changed; LEASE_LOST
-   * when somebody else took over half-way.
+   * when somebody else took over half-way: the plan has not ended then, it is interrupted or goes on there.
    */
   run(planId: string, by: Actor, how?: "person" | "policy" | "flag"): Promise<PlanResult>;
 }
@@ -54,7 +55,7 @@ const leaseTtlMsDefault = 10_000;
 export function createExecutor(options: ExecutorOptions): Executor {
   return {
     store: (plan, by) => store(options, plan, by),
-    run: (planId, by, how) => run(options, planId, by, how),
+    run: (planId, by, how) => resumedAfterHalt(() => run(options, planId, by, how), options.signal),
   };
 }
 

@@ -1,4 +1,4 @@
-import { BlackstartError } from "../base/error.ts";
+import { BlackstartError, isCode } from "../base/error.ts";
 import type { Clock } from "../base/time.ts";
 import type { Lease, Timeline } from "../timeline/timeline.ts";
 
@@ -16,6 +16,26 @@ export type Hold = Readonly<{
 
 /** A lease is renewed so often within its ttl that several renewals may fail before it is lost. */
 const renewalsPerTtl = 5;
+
+/** A store or a machine that loses the lease again and again is no place to go on from. */
+const resumesMax = 5;
+
+/**
+ * Where the lease was lost because this process was halted (a snapshot of its machine, say), and nobody has taken it over,
+ * does the work again, which takes the lease anew and asks the world what was done. Otherwise LEASE_LOST.
+ */
+export async function resumedAfterHalt<T>(work: () => Promise<T>, stop: AbortSignal | undefined): Promise<T> {
+  let lost: BlackstartError | undefined;
+  for (let resumes = 0; ; resumes += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (lost !== undefined && isCode(error, "LEASE_HELD")) throw lost;
+      if (!isCode(error, "LEASE_LOST") || resumes >= resumesMax || stop?.aborted === true) throw error;
+      lost = error;
+    }
+  }
+}
 
 /** Answers undefined when somebody else has it. @param stop asks the holder to end */
 export async function takeHold(
@@ -48,7 +68,7 @@ export async function takeHold(
       validUntilMs = askedAtMs + ttlMs;
     } catch (error) {
       // Any other failure of the store may pass before the ttl is over.
-      if (error instanceof BlackstartError && error.code === "LEASE_LOST") lose(error.why);
+      if (isCode(error, "LEASE_LOST")) lose(error.why);
     } finally {
       renewing = false;
     }

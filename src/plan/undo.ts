@@ -6,7 +6,7 @@ import { scrubbed, withSecrets } from "../system/scrub.ts";
 import type { Actor, Timeline } from "../timeline/timeline.ts";
 import type { ExecutorOptions } from "./executor.ts";
 import type { HandlerRegistry, StepContext, StepHandler, Undone } from "./handler.ts";
-import { type Hold, takeHold } from "./hold.ts";
+import { type Hold, resumedAfterHalt, takeHold } from "./hold.ts";
 import { leaseNameOf } from "./lease-name.ts";
 import type { Step } from "./plan.ts";
 import { createRecord, type PlanRecord, type RecordedEvent } from "./record.ts";
@@ -68,11 +68,20 @@ function whyItStays(step: Step, handlers: HandlerRegistry): string | undefined {
  * Throws UNKNOWN_NAME, NOT_POSSIBLE_NOW (it has not ended), REFUSED (nothing can be undone), NOT_CONFIRMED, LEASE_HELD
  * before anything is changed; LEASE_LOST when somebody else took over half-way.
  */
-export async function undoPlan(
+export function undoPlan(
   options: ExecutorOptions,
   planId: string,
   by: Actor,
   how?: "person" | "flag",
+): Promise<UndoResult> {
+  return resumedAfterHalt(() => undo(options, planId, by, how), options.signal);
+}
+
+async function undo(
+  options: ExecutorOptions,
+  planId: string,
+  by: Actor,
+  how: "person" | "flag" | undefined,
 ): Promise<UndoResult> {
   const { timeline, handlers } = options;
   const before = await known(timeline, planId);

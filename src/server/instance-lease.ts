@@ -1,4 +1,4 @@
-import { BlackstartError, messageOf } from "../base/error.ts";
+import { BlackstartError, isCode, messageOf } from "../base/error.ts";
 import type { Lease, Timeline } from "../timeline/timeline.ts";
 
 /** That only one `up` works on a home: two would watch twice, and page twice. */
@@ -11,20 +11,30 @@ const ttlMs = 15_000;
 export const renewEveryMs = 5_000;
 
 /**
- * Takes it, or throws LEASE_HELD with who has it.
+ * Takes it, or throws LEASE_HELD with who has it. When this process was halted until it ran out, takes it anew.
  * @param told.wrote after each renewal: the store took a write
- * @param told.lost somebody else has it now (this process was halted for too long): it must end
+ * @param told.lost somebody else has it now: this process must end
  */
 export async function takeInstanceLease(
   timeline: Timeline,
   told: Readonly<{ wrote(): void; failed(why: string): void; lost(why: string): void }>,
 ): Promise<InstanceLease> {
-  const lease = await timeline.lease(name, ttlMs);
+  let lease = await timeline.lease(name, ttlMs);
   if (lease === undefined) throw await heldBy(timeline);
   told.wrote();
+  const renew = async (): Promise<void> => {
+    try {
+      if (!(await renewed(lease))) lease = await timeline.lease(name, ttlMs);
+      if (lease === undefined) told.lost((await heldBy(timeline)).message);
+      else told.wrote();
+    } catch (error) {
+      // It may pass; while it lasts, the age of the last write tells of it.
+      told.failed(`the store takes no write: ${messageOf(error)}`);
+    }
+  };
   let renewing: Promise<void> | undefined;
   const timer = setInterval(() => {
-    renewing ??= renew(lease, told).finally(() => {
+    renewing ??= renew().finally(() => {
       renewing = undefined;
     });
   }, renewEveryMs);
@@ -32,19 +42,19 @@ export async function takeInstanceLease(
     async close() {
       clearInterval(timer);
       await renewing;
-      await lease.release();
+      await lease?.release();
     },
   };
 }
 
-async function renew(lease: Lease, told: { wrote(): void; failed(why: string): void; lost(why: string): void }) {
+/** False when it is lost. */
+async function renewed(lease: Lease | undefined): Promise<boolean> {
   try {
-    await lease.renew();
-    told.wrote();
+    await lease?.renew();
+    return lease !== undefined;
   } catch (error) {
-    // Any other failure may pass; while it lasts, the age of the last write tells of it.
-    if (error instanceof BlackstartError && error.code === "LEASE_LOST") told.lost(error.why);
-    else told.failed(`the store takes no write: ${messageOf(error)}`);
+    if (isCode(error, "LEASE_LOST")) return false;
+    throw error;
   }
 }
 

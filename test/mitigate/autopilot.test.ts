@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Finding } from "../../src/finding/finding.ts";
 import { startAutopilot } from "../../src/mitigate/autopilot.ts";
+import { isRefusal } from "../../src/plan/plan.ts";
 import { listPlans } from "../../src/plan/status.ts";
 import { createResponder } from "../../src/respond/responder.ts";
 import type { Timeline } from "../../src/timeline/timeline.ts";
@@ -76,6 +77,26 @@ test("while another plan works on the cluster nothing is proposed for it; afterw
       assert.deepEqual(await statesOf(world), []);
       await lease?.release();
       await until("it is proposed", async () => (await statesOf(world)).includes("failover proposed"));
+    });
+  });
+});
+
+test("a plan that was begun under the policy is resumed as soon as nobody carries it out any more", async () => {
+  await withWorld({}, async (world) => {
+    await signal(world, "pg1", "SIGKILL");
+    const plan = await world.plan("failover", "ledger");
+    assert.ok(!isRefusal(plan));
+    await world.executor.store(plan, "auto");
+    // As of a process whose death cannot be seen from here, in another container say: its lease has to run out.
+    const lease = await world.timeline.lease("cluster/ledger", 1_500);
+    const begun = { token: lease?.token ?? 0, executor: "process 1 elsewhere" };
+    await world.timeline.append(`plan/${plan.id}`, "any", [
+      { kind: "plan.approved", by: "auto", data: { how: "policy" } },
+      { kind: "plan.started", by: "executor", data: begun },
+    ]);
+    await withAutopilot(world, "auto", world.timeline, async () => {
+      assert.deepEqual(await statesOf(world), ["failover running"]);
+      await until("it is done", async () => (await statesOf(world)).includes("failover done"));
     });
   });
 });

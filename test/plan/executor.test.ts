@@ -212,6 +212,28 @@ test("a lost lease is noticed by the heartbeat, too", async () => {
   });
 });
 
+test("halted for longer than its lease, an executor takes it anew and resumes", async () => {
+  let halted = false;
+  const check: StepHandler["check"] = async ({ stepId }) =>
+    halted && stepId === "a" ? { state: "done", outcome: {} } : { state: "ready" };
+  const run: StepHandler["do"] = async ({ stepId, assertHeld }) => {
+    if (stepId === "a") {
+      // As a snapshot of the machine would: nothing of this process runs, also no renewal.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
+      halted = true;
+      await assertHeld();
+    }
+    return {};
+  };
+  await withWorld({ check, do: run }, async ({ timeline, calls, execute, kinds }) => {
+    const result = await execute("p", [step("a"), step("b")], { leaseTtlMs: 300 });
+    assert.deepEqual(result, { planId: "p", ...finished("done") });
+    assert.deepEqual(calls, ["check a", "do a", "check a", "verify a", "check b", "do b", "verify b"]);
+    assert.equal((await kinds("p")).filter((kind) => kind === "plan.resumed").length, 1);
+    assert.equal((await readPlan(timeline, "p"))?.state, "done");
+  });
+});
+
 test("a handler that hangs does not hang the plan, and can change nothing later", async () => {
   let later: Promise<void> | undefined;
   const run: StepHandler["do"] = ({ signal, assertHeld }) =>

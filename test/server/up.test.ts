@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFile, stat } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -10,6 +10,7 @@ import type { Lab } from "../../src/lab/lab.ts";
 import { startUp, type Up, type UpOptions } from "../../src/server/up.ts";
 import { loadSystem } from "../../src/system/load.ts";
 import { type System, systemSchema } from "../../src/system/schema.ts";
+import { listPlans } from "../../src/plan/status.ts";
 import { listIncidents } from "../../src/timeline/incident-state.ts";
 import { openSqliteTimeline } from "../../src/timeline/sqlite/store.ts";
 import type { Timeline } from "../../src/timeline/timeline.ts";
@@ -92,6 +93,43 @@ describe("up", () => {
           const { text } = await ask(port, "GET", `/api/incidents/${incident.id}/postmortem`);
           assert.match(text, new RegExp(`Plan \`${plan.id}\` \\(failover\\): done`));
         });
+      }),
+    ));
+
+  it("halted in the middle of a plan for longer than its lease, it goes on with it", () =>
+    withLab({}, (lab: Lab) =>
+      withStore(async ({ timeline, home }) => {
+        const text = await readFile(lab.systemFile, "utf8");
+        await writeFile(
+          lab.systemFile,
+          `${text.replace(/^mitigation:\n( .*\n)*/m, "")}\nmitigation: { failover: auto }\n`,
+        );
+        const child = spawn(process.execPath, [process_, lab.systemFile, home, String(lowPort())], {
+          stdio: ["ignore", "pipe", "inherit"],
+        });
+        try {
+          await until(async () => (await timeline.read({ prefix: "cluster/" })).length >= lab.nodes.length, "it looks");
+          await lab.break("kill-primary");
+          const planEvents = () => timeline.read({ prefix: "plan/" });
+          await until(async () => (await planEvents()).some(({ kind }) => kind === "step.done"), "a plan is at work");
+          child.kill("SIGSTOP");
+          await until(async () => (await timeline.leaseState("cluster/ledger"))?.held === false, "its lease runs out");
+          assert.equal((await listPlans(timeline))[0]?.state, "interrupted");
+          child.kill("SIGCONT");
+          await until(async () => (await listPlans(timeline))[0]?.state === "done", "the plan is done");
+          assert.equal((await planEvents()).filter(({ kind }) => kind === "plan.resumed").length, 1);
+          const said = () => timeline.read({ prefix: "incident/" });
+          await until(async () => (await said()).some(({ kind }) => kind === "incident.plan-ended"), "it is said");
+          const ended = (await said()).filter(({ kind }) => kind === "incident.plan-ended");
+          assert.deepEqual(
+            ended.map(({ data }) => (data as { outcome: string }).outcome),
+            ["done"],
+          );
+          assert.equal(child.exitCode, null, "it runs still");
+        } finally {
+          child.kill("SIGCONT");
+          child.kill("SIGKILL");
+        }
       }),
     ));
 

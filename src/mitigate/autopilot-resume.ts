@@ -1,0 +1,61 @@
+import { delay } from "../base/time.ts";
+import type { PlanEvent } from "../plan/events.ts";
+import type { Plan } from "../plan/plan.ts";
+import { leaseNameOf } from "../plan/lease-name.ts";
+import { listPlans, readPlan, streamOfPlan } from "../plan/status.ts";
+import type { Event } from "../timeline/timeline.ts";
+import type { Shared } from "./autopilot-pursuit.ts";
+
+/*
+ * The plans that were begun under the policy and are interrupted: their process died, or was halted for longer than its
+ * lease while another plan took the cluster. A person's are left to the person.
+ */
+
+const lookEveryMs = 2000;
+
+export type Interrupted = Readonly<{
+  /** Told of every event. */
+  see(event: Event): void;
+  /** Looks for them again and again, until the autopilot is closed. */
+  resume(): Promise<void>;
+}>;
+
+/** @param begin carries one out, from where it stands */
+export async function followInterrupted(shared: Shared, begin: (plan: Plan) => void): Promise<Interrupted> {
+  const { options, signal, carrying } = shared;
+  const { timeline } = options;
+  const begun = new Set<string>();
+  for (const { id, state, approved } of await listPlans(timeline))
+    if ((state === "running" || state === "interrupted") && approved?.how === "policy") begun.add(id);
+
+  async function resumeNow(): Promise<void> {
+    for (const id of begun) {
+      if (carrying.has(id)) continue;
+      const status = await readPlan(timeline, id);
+      if (status?.state !== "interrupted") continue;
+      if ((await timeline.leaseState(leaseNameOf(status.plan)))?.held !== true) begin(status.plan);
+    }
+  }
+
+  return {
+    see({ stream, kind, data }) {
+      const id = stream.slice(streamOfPlan("").length);
+      const event = { kind, data } as unknown as PlanEvent;
+      switch (event.kind) {
+        case "plan.approved":
+          if (event.data.how === "policy") begun.add(id);
+          return;
+        case "plan.finished":
+        case "plan.stopped":
+        case "plan.discarded":
+          begun.delete(id);
+      }
+    },
+    async resume() {
+      while (!signal.aborted) {
+        await resumeNow();
+        await delay(lookEveryMs, signal).catch(() => undefined /* closed: the loop sees it */);
+      }
+    },
+  };
+}
