@@ -22,6 +22,8 @@ export type Step = Readonly<{
   destructive?: boolean;
   /** It can be taken back afterwards, by `plan undo`. */
   undoable?: boolean;
+  /** Why it cannot be, where that was found out when it was planned. */
+  whyNotUndoable?: string;
   /**
    * What happens to the plan when this step fails: `stop` (the default), or `continue` for what comes after the
    * service works again and does not endanger it (bringing a second standby back, say). The failure is recorded and

@@ -52,7 +52,9 @@ export function previewUndo(plan: PlanStatus, handlers: HandlerRegistry): UndoPr
 
 function whyItStays(step: Step, handlers: HandlerRegistry): string | undefined {
   if (step.undoable !== true)
-    return step.destructive === true ? "cannot be undone" : "nothing to take back, or no way to";
+    return (
+      step.whyNotUndoable ?? (step.destructive === true ? "cannot be undone" : "nothing to take back, or no way to")
+    );
   return handlers.get(step.kind)?.undo === undefined ? "this Blackstart does not know how" : undefined;
 }
 

@@ -11,7 +11,8 @@ import { walkDefaults } from "./cache/walk.ts";
 import type { RecoveryContext } from "./context.ts";
 import type { RowChange } from "./repair/images.ts";
 import type { RepairParameters } from "./repair/step.ts";
-import { repairInvariant, repairLimits } from "./repair/transaction.ts";
+import { repairLimits } from "./repair/limits.ts";
+import { type RepairReport, repairInvariant } from "./repair/transaction.ts";
 import { repairStatements } from "./violations.ts";
 
 export const recoveryKinds: readonly string[] = ["repair-invariant", "purge-cache"];
@@ -95,13 +96,18 @@ async function repairDraft({ subject, options = {} }: PlanRequest, context: Reco
   const rows = report.tables.reduce((sum, { inserted, updated, deleted }) => sum + inserted + updated + deleted, 0);
   // With the flag, rows may change at the repair of which the dry run knew nothing.
   const keepsAll = !parameters.acceptIncompleteImage;
+  const undo = keepsAll ? undoOf(report) : { whyNotUndoable: "not every row that it changes is kept" };
   const step: Step = {
     id: "repair",
     kind: "postgres.repair",
     title: `Repair ${report.violations} violations of ${subject.name}: ${rows} rows change`,
-    parameters: { ...parameters, violationsMax: report.violations } as unknown as JsonObject,
+    parameters: {
+      ...parameters,
+      violationsMax: report.violations,
+      promisesUndo: "undoable" in undo,
+    } as unknown as JsonObject,
     destructive: true,
-    ...(keepsAll ? { undoable: true } : {}),
+    ...undo,
   };
   return {
     because: [`${report.violations} rows violate the invariant ${subject.name} in ${parameters.cluster}.`],
@@ -117,14 +123,31 @@ async function repairDraft({ subject, options = {} }: PlanRequest, context: Reco
         ...report.samples.map(changeText),
         ...report.notes,
         ...report.doubts,
-        keepsAll
-          ? "Each changed row is kept as it was, in a file; `blackstart plan undo` puts them back."
-          : "What can be kept of the changed rows is kept in a file, to be restored by hand.",
+        ...undoStatements(report, keepsAll),
         "Tried in a transaction that was rolled back; only what was seen there may have used up sequence numbers.",
       ],
     },
     steps: [step],
   };
+}
+
+function undoOf({ undo }: RepairReport): Pick<Step, "undoable" | "whyNotUndoable"> {
+  if (undo?.possible === true) return { undoable: true };
+  return { whyNotUndoable: undo?.why ?? "it was not tried" };
+}
+
+function undoStatements({ undo }: RepairReport, keepsAll: boolean): readonly string[] {
+  if (!keepsAll) return ["What can be kept of the changed rows is kept in a file, to be restored by hand."];
+  if (undo?.possible === true)
+    return [
+      "Each changed row is kept in a file; `blackstart plan undo` puts them back (tried, and compared row by row).",
+      ...(undo.mode === "replica" ? ["The undo keeps triggers from firing, and checks the foreign keys itself."] : []),
+      ...undo.adds,
+    ];
+  return [
+    `It cannot be undone by \`blackstart plan undo\`: ${undo?.why ?? "it was not tried"}.`,
+    "Each changed row is kept in a file, to be restored by hand. Where a trigger is in the way, a role that may set session_replication_role can undo it.",
+  ];
 }
 
 function changeText({ table, before, after }: RowChange): string {

@@ -43,7 +43,9 @@ reference gives is percent-encoded, default values too: a variable holds the pas
 it. A variable that stands for the whole url is taken as it is. A variable that is not set, or a file that cannot be read, is
 \`SECRET_MISSING\`, with line and column.
 
-No password is ever shown: addresses appear without it in messages, events, plans and postmortems. A password written into
+No secret is ever shown, stored or answered: addresses appear without their password, and what a reference leads to appears
+as the reference (\`\${TOKEN}\`), also percent-encoded, in SQL or in the output of a command of yours. A reference to a path, an
+address, a number or a plain word is no secret, unless its name says so (\`…PASSWORD\`, \`…TOKEN\`). A password written into
 the file itself works, but everybody who reads your git reads it.
 
 ## Names

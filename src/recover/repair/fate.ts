@@ -4,7 +4,7 @@ import type { LookContext } from "../context.ts";
 import { withPrimary } from "../primary.ts";
 import { type BeforeImageHeader, readBeforeImage, readHeader } from "./before-image.ts";
 import { textSettings } from "./tables.ts";
-import { isThere } from "./undo.ts";
+import { isThere } from "./put-back.ts";
 
 /**
  * What became of the repairing transaction:

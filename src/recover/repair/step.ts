@@ -22,6 +22,8 @@ export type RepairParameters = Readonly<{
   settleMs: number;
   violationsMax: number;
   acceptIncompleteImage: boolean;
+  /** Left out by plans of older versions, which promised it to all but those with an incomplete image. */
+  promisesUndo?: boolean;
   scanBytesMax: number;
   rowsMax: number;
   timeoutMs: number;
@@ -157,6 +159,7 @@ function requestOf(step: StepContext, file: string): RepairRequest {
     settleMs,
     violationsMax,
     acceptIncompleteImage,
+    promisesUndo = !acceptIncompleteImage,
     scanBytesMax,
     rowsMax,
   } = parametersOf(step);
@@ -170,7 +173,13 @@ function requestOf(step: StepContext, file: string): RepairRequest {
     scanBytesMax,
     rowsMax,
     signal: step.signal,
-    apply: { file, violationsMax, acceptDoubts: acceptIncompleteImage, assertHeld: () => step.assertHeld() },
+    apply: {
+      file,
+      violationsMax,
+      acceptDoubts: acceptIncompleteImage,
+      promisesUndo,
+      assertHeld: () => step.assertHeld(),
+    },
   };
 }
 

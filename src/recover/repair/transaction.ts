@@ -14,10 +14,13 @@ import {
   type ViolationQuery,
 } from "../violations.ts";
 import { type BeforeImageWriter, writeBeforeImage } from "./before-image.ts";
+import { repairLimits, retried } from "./limits.ts";
 import { readImages, type RowChange, type TableChanges, TooManyRows } from "./images.ts";
 import { assignedXid, makeXidDurable, serverIdentity } from "./proof.ts";
-import { textSettings } from "./tables.ts";
+import { beginBoth } from "./snapshot.ts";
+import type { Row } from "./tables.ts";
 import { readCounts, touchedTables } from "./touched.ts";
+import { tryUndo, type UndoTrial } from "./undo-trial.ts";
 
 export type RepairRequest = Readonly<{
   plan: string;
@@ -26,7 +29,7 @@ export type RepairRequest = Readonly<{
   violations: string;
   repair: readonly string[];
   settleMs: number;
-  /** Commits; otherwise everything is rolled back. */
+  /** Commits; otherwise everything is rolled back, and whether it could be undone is tried before. */
   apply?: Readonly<{
     /** The before-image's file. */
     file: string;
@@ -34,6 +37,8 @@ export type RepairRequest = Readonly<{
     violationsMax: number;
     /** Commits although not every changed row's image could be kept. */
     acceptDoubts: boolean;
+    /** It was promised that it can be undone: where that turns out not to be so, nothing is committed. */
+    promisesUndo?: boolean;
     /** Called right before the commit. */
     assertHeld(): Promise<void>;
   }>;
@@ -50,23 +55,13 @@ export type RepairReport = Readonly<{
   notes: readonly string[];
   /** Why the images may not be whole; empty when they are proven whole. */
   doubts: readonly string[];
+  /** Undefined where it was not tried. */
+  undo?: UndoTrial;
   /** The transaction, when it was committed and had changed something. */
   xid: string | null;
 }>;
 
-export const repairLimits = {
-  scanBytesMax: 1024 ** 3,
-  rowsMax: 1_000_000,
-  statementTimeoutMs: 60_000,
-  /** For a row that somebody else holds. */
-  lockTimeoutMs: 2000,
-  attempts: 5,
-} as const;
-
 const samplesMax = 20;
-
-/** Serialization failure, deadlock, lock not available: somebody else was at the same rows. */
-const retried = new Set(["40001", "40P01", "55P03"]);
 
 /**
  * Repairs every settled violation in one transaction; a dry run is the same transaction, rolled back. Two looks come
@@ -118,7 +113,8 @@ async function transact(
   settled: ReadonlySet<string>,
   timeoutMs: number,
 ): Promise<RepairReport> {
-  const snapshot = await beginBoth(repairer, observer, timeoutMs);
+  const { lockTimeoutMs } = repairLimits;
+  const { xmax } = await beginBoth(repairer, observer, { timeoutMs, lockTimeoutMs });
   let writer: BeforeImageWriter | undefined;
   try {
     const counts = await readCounts(repairer);
@@ -140,16 +136,29 @@ async function transact(
       tables,
     });
     for (const row of chosen) await writer?.write({ kind: "violation", row });
-    const images = await readImages(repairer, observer, snapshot.xmax, touched.tables, {
+    const limits = {
       scanBytesMax: request.scanBytesMax ?? repairLimits.scanBytesMax,
       rowsMax: request.rowsMax ?? repairLimits.rowsMax,
       timeoutMs: timeoutMs + 5000,
+    };
+    const triesUndo = request.apply === undefined || request.apply.promisesUndo === true;
+    const changes = new Map(tables.map((table) => [table.name, { table, before: [] as Row[], after: [] as Row[] }]));
+    const images = await readImages(repairer, observer, xmax, touched.tables, {
+      ...limits,
       samplesMax,
-      take: async (kind, table, row) => writer?.write({ kind, table: table.name, row }),
+      take: async (kind, table, row) => {
+        await writer?.write({ kind, table: table.name, row });
+        if (triesUndo) changes.get(table.name)?.[kind].push(row);
+      },
     });
-    const report = { ...images, doubts: [...touched.doubts, ...images.doubts], violations: chosen.length, xid: null };
+    const doubts = [...touched.doubts, ...images.doubts];
+    if (request.apply && doubts.length > 0 && !request.apply.acceptDoubts) throw doubtful(request, doubts);
+    const tried = triesUndo && doubts.length === 0;
+    const undo = tried ? await tryUndo(repairer, observer, { xmax, counts }, [...changes.values()], limits) : undefined;
+    const report = { ...images, doubts, violations: chosen.length, xid: null, ...(undo === undefined ? {} : { undo }) };
     if (!request.apply) return report;
-    if (report.doubts.length > 0 && !request.apply.acceptDoubts) throw doubtful(request, report.doubts);
+    if (request.apply.promisesUndo && undo?.possible !== true)
+      throw notUndoable(request, undo?.why ?? doubts.join(" "));
     await observer.query("rollback");
     await makeXidDurable(observer, request.plan);
     await writer?.finish();
@@ -164,21 +173,6 @@ async function transact(
     // After a commit there is nothing to roll back; if the connection is gone, so is the transaction.
     await Promise.all([repairer, observer].map((each) => each.query("rollback").catch(() => undefined)));
   }
-}
-
-/** Both transactions see the same world; the repairer has no xid yet, so whatever it writes is younger than that. */
-async function beginBoth(repairer: Connection, observer: Connection, timeoutMs: number): Promise<{ xmax: string }> {
-  const limits = `set local statement_timeout = ${timeoutMs}; set local idle_in_transaction_session_timeout = ${2 * timeoutMs}`;
-  await repairer.query("begin isolation level repeatable read read write");
-  const [row] = await repairer.query<{ snapshot: string; xmax: string }>(
-    "select pg_export_snapshot() as snapshot, pg_snapshot_xmax(pg_current_snapshot())::text as xmax",
-  );
-  if (row === undefined) throw new Error("pg_export_snapshot answered nothing");
-  await observer.query("begin isolation level repeatable read read only");
-  await observer.query(`set transaction snapshot '${row.snapshot.replaceAll("'", "''")}'`);
-  await observer.query(`${limits}; set local lock_timeout = ${repairLimits.lockTimeoutMs}; ${textSettings}`);
-  await repairer.query(`${limits}; set local lock_timeout = ${repairLimits.lockTimeoutMs}; ${textSettings}`);
-  return { xmax: row.xmax };
 }
 
 async function violationsNow(
@@ -253,6 +247,14 @@ function tooMany(request: RepairRequest, why: string): BlackstartError {
     what: `The repair of ${request.invariant} was refused: ${why}.`,
     why: "Only what was shown and approved is changed. Nothing was changed.",
     next: `Plan it again: \`blackstart recover invariants ${request.invariant}\`, and look at the dry run.`,
+  });
+}
+
+function notUndoable(request: RepairRequest, why: string): BlackstartError {
+  return new BlackstartError("REFUSED", {
+    what: `The repair of ${request.invariant} was rolled back: it could not be undone afterwards, as the plan promises.`,
+    why: `${why}.`,
+    next: `Plan it again: \`blackstart recover invariants ${request.invariant}\`; the new plan says that it cannot be undone.`,
   });
 }
 
