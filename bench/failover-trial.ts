@@ -49,7 +49,7 @@ export async function failoverTrial(lab: Lab): Promise<Trial> {
   try {
     await watcher.looked();
     await writer.nextAcknowledged(Date.now() + 50, 5000);
-    const { pids } = (await (await fleet.instance("ledger", "pg1"))?.inspect()) ?? { pids: [] };
+    const { pids = [] } = (await (await fleet.instance("ledger", "pg1"))?.inspect()) ?? {};
     const killedAt = Date.now();
     // All in one go: a fault of the lab looks afterwards whether it took effect, and that time would be counted.
     for (const pid of pids) send(pid, "SIGKILL");

@@ -1,4 +1,4 @@
-import type { ControlData, InstanceState } from "../drivers/postgres/instance.ts";
+import type { ControlData, KnownState } from "../drivers/postgres/instance.ts";
 import type { WalEnd } from "../drivers/postgres/history.ts";
 import type { Lsn } from "../drivers/postgres/lsn.ts";
 import type { NodeObservation } from "../drivers/postgres/observe.ts";
@@ -34,8 +34,8 @@ export type NodeFacts = Readonly<{
   rights?: Rights;
   /** The name under which it streams, or will once it is a standby; undefined where that cannot be told. */
   applicationName?: string;
-  /** What its host sees. Undefined: no host is declared, or it cannot be reached. */
-  instance?: InstanceState;
+  /** What its host sees. Undefined: no host is declared, it cannot be reached, or it cannot tell. */
+  instance?: KnownState;
   /** Why its host says nothing; undefined when it does. */
   hostProblem?: string;
   /** Of a server that does not answer and whose host does. */

@@ -177,6 +177,8 @@ async function askHost(
       withLimit(instance.inspect(), hostTimeoutMs),
       configuredSynchronous(host, instance.dataDirectory, remembered?.configFile),
     ]);
+    if (state.state === "unknown")
+      return { hostProblem: `it cannot be told whether it runs. ${state.why.replace(/\.$/, "")}` };
     return { instance: state, ...(configured === undefined ? {} : { configured }) };
   } catch (error) {
     return { hostProblem: messageOf(error) };

@@ -19,7 +19,7 @@ async function diverge(world: World): Promise<void> {
   await on(world, "pg1", (connection) => connection.query("create table t (i int)"));
   await signal(world, "pg1", "SIGKILL");
   const pg1 = await instanceOf(world, "pg1");
-  await until("pg1 is down", async () => (await pg1.inspect()).pids.length === 0);
+  await until("pg1 is down", async () => (await pg1.inspect()).state === "down");
   await world.lab.promote("pg2");
   await pg1.start(20_000);
   await on(world, "pg1", (connection) =>

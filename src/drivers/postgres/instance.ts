@@ -1,3 +1,4 @@
+import { BlackstartError } from "../../base/error.ts";
 import type { Lsn } from "./lsn.ts";
 
 /**
@@ -9,10 +10,13 @@ export interface Instance {
   readonly node: string;
   readonly dataDirectory: string;
 
-  /** What runs in this data directory. All processes of a server have it as their working directory. */
+  /** What runs in this data directory, whatever namespace or path it runs by. See `InstanceState`. */
   inspect(): Promise<InstanceState>;
 
-  /** SIGKILL to every process of the server, also those that outlived their postmaster; frees its shared memory. */
+  /**
+   * SIGKILL to every process of the server, also those that outlived their postmaster; frees its shared memory and takes
+   * its lock file away. Throws where it cannot be told that nothing of it is left.
+   */
   kill(): Promise<void>;
 
   /** Ends it in order. `fast` rolls back what is open; `immediate` does not write a checkpoint. */
@@ -68,13 +72,34 @@ export interface Instance {
 /** For what takes as long as the data is large. Aborted, its programs on the host are ended, and it throws the reason. */
 export type WorkLimit = Readonly<{ timeoutMs: number; signal?: AbortSignal }>;
 
-export type InstanceState = Readonly<{
-  /** `stopped-processes`: there, but halted by SIGSTOP. `orphans`: the postmaster is gone, others are left. */
-  state: "running" | "stopped-processes" | "orphans" | "down" | "no-data";
-  pids: readonly number[];
-  postmasterPid?: number;
-  standbySignal: boolean;
-}>;
+/**
+ * `stopped-processes`: there, but halted by SIGSTOP. `orphans`: the postmaster is gone, others are left. `down` and
+ * `no-data` say that nothing of it runs. What could not be told is `unknown`, which is neither up nor down: nothing may
+ * be done to such a server, and nothing may be concluded from it.
+ */
+export type InstanceState =
+  | Readonly<{
+      state: "running" | "stopped-processes" | "orphans";
+      pids: readonly number[];
+      postmasterPid?: number;
+      standbySignal: boolean;
+    }>
+  | Readonly<{ state: "down" | "no-data"; pids: readonly number[]; postmasterPid?: undefined; standbySignal: boolean }>
+  | Readonly<{ state: "unknown"; why: string; pids?: undefined; postmasterPid?: undefined; standbySignal: boolean }>;
+
+export type KnownState = Exclude<InstanceState, { state: "unknown" }>;
+
+/** What runs there. Throws NOT_POSSIBLE_NOW, with the reason, where that cannot be told. */
+export async function knownState(instance: Pick<Instance, "node" | "dataDirectory" | "inspect">): Promise<KnownState> {
+  const state = await instance.inspect();
+  if (state.state !== "unknown") return state;
+  throw new BlackstartError("NOT_POSSIBLE_NOW", {
+    what: `It cannot be told whether ${instance.node} runs.`,
+    why: state.why,
+    next: `Let \`host\` be the machine where the server runs, with the rights of root or of its account. If you are certain that nothing runs in ${instance.dataDirectory}, remove its postmaster.pid.`,
+    details: { node: instance.node },
+  });
+}
 
 export type ControlData = Readonly<{
   systemIdentifier: string;

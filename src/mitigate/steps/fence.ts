@@ -1,6 +1,6 @@
-import { BlackstartError, messageOf } from "../../base/error.ts";
+import { BlackstartError, messageOf, whatAndWhy } from "../../base/error.ts";
 import type { JsonObject } from "../../base/json.ts";
-import type { Instance, InstanceState } from "../../drivers/postgres/instance.ts";
+import { type Instance, type KnownState, knownState } from "../../drivers/postgres/instance.ts";
 import { reachabilityOf } from "../../drivers/postgres/reachability.ts";
 import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.ts";
 import { clusterOf } from "../../system/names.ts";
@@ -63,26 +63,28 @@ function outdated(step: StepContext, primaries: readonly string[]): CheckResult 
   return { state: "refused", why, next };
 }
 
-function isFenced(state: InstanceState): boolean {
+function isFenced(state: KnownState): boolean {
   return state.pids.length === 0 && (state.standbySignal || state.state === "no-data");
 }
 
 async function look(
   context: MitigationContext,
   step: StepContext,
-): Promise<{ instance: Instance; state: InstanceState } | undefined> {
+): Promise<{ instance: Instance; state: KnownState } | undefined> {
   const [cluster, node] = [text(step, "cluster"), text(step, "node")];
   try {
     const instance = await context.fleet.instance(cluster, node);
     if (instance === undefined) return undefined;
-    const state = await instance.inspect();
+    const state = await knownState(instance);
     if (state.state !== "no-data" || (await nothingListens(context, cluster, node))) return { instance, state };
     // A misspelt path, or a disk that is not mounted: its server may run all the same.
     step.progress(`There is no ${instance.dataDirectory}, and ${node} is not seen to be down.`);
     return undefined;
   } catch (error) {
-    // Without its host only the fence command is left.
-    step.progress(`The host of ${node} cannot be asked: ${messageOf(error)}`);
+    // Without its host's word only the fence command is left.
+    step.progress(
+      `The host of ${node} does not say: ${error instanceof BlackstartError ? whatAndWhy(error) : messageOf(error)}`,
+    );
     return undefined;
   }
 }
@@ -103,7 +105,7 @@ async function end(
   context: MitigationContext,
   step: StepContext,
   instance: Instance,
-  first: InstanceState,
+  first: KnownState,
 ): Promise<JsonObject> {
   const [cluster, node] = [text(step, "cluster"), text(step, "node")];
   if (first.state !== "no-data") {
@@ -148,7 +150,7 @@ async function cutOff(context: MitigationContext, step: StepContext): Promise<Js
   if (fence === undefined)
     throw notFenced(
       step,
-      "Its host cannot be asked, or does not find its data directory (`data:`), and no `fence:` command is declared. Unreachable is not dead.",
+      "Its host cannot be asked or cannot tell, or does not find its data directory (`data:`), and no `fence:` command is declared. Unreachable is not dead.",
     );
   await step.assertHeld();
   const script = `BLACKSTART_NODE=$1; export BLACKSTART_NODE; shift\n${fence}`;

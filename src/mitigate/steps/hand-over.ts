@@ -1,5 +1,6 @@
 import { BlackstartError, messageOf } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
+import { knownState } from "../../drivers/postgres/instance.ts";
 import { type Lsn, lsnAhead } from "../../drivers/postgres/lsn.ts";
 import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
@@ -40,7 +41,7 @@ export function handOverHandler(context: MitigationContext): StepHandler {
     kind: "postgres.hand-over",
     async check(step) {
       const instance = await neededInstance(context, text(step, "cluster"), text(step, "node"));
-      const state = await instance.inspect();
+      const state = await knownState(instance);
       if (state.pids.length > 0) return (await unsafeToStop(context, step)) ?? { state: "ready" };
       const { clusterState, checkpointLsn } = await instance.control();
       if (clusterState !== "shut down")
@@ -133,11 +134,11 @@ async function stopCleanly(context: MitigationContext, step: StepContext): Promi
   const [cluster, node] = [text(step, "cluster"), text(step, "node")];
   const instance = await neededInstance(context, cluster, node);
   const { stop, host } = declaredNode(context, cluster, node);
-  if ((await instance.inspect()).pids.length > 0) {
+  if ((await knownState(instance)).pids.length > 0) {
     if (stop === undefined) await instance.stop("fast", stopTimeoutMs);
     else await context.fleet.host(host ?? "local:").run({ script: stop, timeoutMs: stopTimeoutMs });
   }
-  const state = await instance.inspect();
+  const state = await knownState(instance);
   const { clusterState } = await instance.control();
   if (state.pids.length > 0 || clusterState !== "shut down")
     throw new Error(`${node} did not stop cleanly (“${clusterState}”)`);
@@ -158,7 +159,7 @@ async function backAgain(context: MitigationContext, step: StepContext, because:
   const next = `Find out why ${text(step, "target")} lags or ${node} does not stop, then make a new plan.`;
   try {
     const instance = await neededInstance(context, cluster, node);
-    const state = await instance.inspect();
+    const state = await knownState(instance);
     // A fast stop cannot be called off: what hangs in it is ended, and recovers when it starts.
     if (state.pids.length > 0) await instance.kill();
     await step.assertHeld();

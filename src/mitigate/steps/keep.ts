@@ -1,3 +1,4 @@
+import { knownState } from "../../drivers/postgres/instance.ts";
 import type { StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import { limitOf, stoppedHalfWay, tellingMeanwhile } from "./long-work.ts";
@@ -13,7 +14,7 @@ export function keepHandler(context: MitigationContext): StepHandler {
     kind: "host.keep",
     async check(step) {
       const instance = await neededInstance(context, text(step, "cluster"), text(step, "node"));
-      const state = await instance.inspect();
+      const state = await knownState(instance);
       if (state.state === "no-data")
         return { state: "done", outcome: { kept: false, why: "there is no data directory" } };
       if (state.pids.length > 0)

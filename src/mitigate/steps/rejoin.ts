@@ -3,7 +3,7 @@ import type { JsonObject } from "../../base/json.ts";
 import { pollUntil } from "../../base/time.ts";
 import { aimedAt, type Conninfo, formatConninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import { type Connection, credentialsOf } from "../../drivers/postgres/connection.ts";
-import type { Instance, InstanceState, WorkLimit } from "../../drivers/postgres/instance.ts";
+import { type Instance, type KnownState, knownState, type WorkLimit } from "../../drivers/postgres/instance.ts";
 import { nameAsStandby } from "../../drivers/postgres/names.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
@@ -76,7 +76,7 @@ async function rejoin(context: MitigationContext, step: StepContext): Promise<Js
   await sessions(context).use(cluster, primary, async (connection) => {
     if (await isStandby(connection)) throw notBack(step, `${primary} is no primary; there is none to follow.`);
   });
-  const before = await instance.inspect();
+  const before = await knownState(instance);
   const slot = before.state === "no-data" ? "" : await settingOf(instance, "primary_slot_name");
   const slotMade = await provideSlot(context, step, node, slot);
   try {
@@ -102,7 +102,7 @@ async function comeBack(
   context: MitigationContext,
   step: StepContext,
   instance: Instance,
-  before: InstanceState,
+  before: KnownState,
 ): Promise<JsonObject> {
   const limit = limitOf(step);
   const [cluster, node] = [text(step, "cluster"), text(step, "node")];
@@ -133,7 +133,7 @@ async function comeBack(
 }
 
 /** A crashed primary cannot simply follow: its log has an end of its own. */
-async function waysOf(instance: Instance, before: InstanceState): Promise<readonly Way[]> {
+async function waysOf(instance: Instance, before: KnownState): Promise<readonly Way[]> {
   if (before.state === "no-data") return ["cloned"];
   const { clusterState } = await instance.control();
   const mayFollow = clusterState === "shut down" || clusterState.includes("recovery");
@@ -224,7 +224,7 @@ async function end(
   context: MitigationContext,
   step: StepContext,
   instance: Instance,
-  state: InstanceState,
+  state: KnownState,
 ): Promise<void> {
   if (state.pids.length === 0) return;
   const place = { cluster: text(step, "cluster"), node: text(step, "node"), instance };

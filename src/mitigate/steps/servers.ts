@@ -2,7 +2,7 @@ import { messageOf } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
 import { addressOf, type Conninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
-import type { Instance } from "../../drivers/postgres/instance.ts";
+import { type Instance, knownState } from "../../drivers/postgres/instance.ts";
 import type { StepContext } from "../../plan/handler.ts";
 import { nodeOf } from "../../system/names.ts";
 import type { Node } from "../../system/schema.ts";
@@ -83,7 +83,7 @@ export async function endServer(
 ): Promise<"stopped" | "killed"> {
   const declared = declaredNode(context, place.cluster, place.node);
   if (declared.stop !== undefined) await runStop(context, step, place.node, declared, options.timeoutMs);
-  let state = await place.instance.inspect();
+  let state = await knownState(place.instance);
   if (state.pids.length > 0 && options.mode === "fast" && state.state === "running" && declared.stop === undefined) {
     await step.assertHeld();
     try {
@@ -91,12 +91,12 @@ export async function endServer(
     } catch (error) {
       step.progress(`${place.node} did not stop in order (${messageOf(error)}); it is killed.`);
     }
-    state = await place.instance.inspect();
+    state = await knownState(place.instance);
   }
   if (state.pids.length === 0) return "stopped";
   await step.assertHeld();
   await place.instance.kill();
-  const gone = await pollUntil(async () => ((await place.instance.inspect()).pids.length === 0 ? true : undefined), {
+  const gone = await pollUntil(async () => ((await knownState(place.instance)).pids.length === 0 ? true : undefined), {
     everyMs: 20,
     timeoutMs: 5000,
     signal: step.signal,

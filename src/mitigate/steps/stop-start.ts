@@ -1,5 +1,6 @@
 import { BlackstartError } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
+import { knownState } from "../../drivers/postgres/instance.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import { stepFailed, text } from "./parameters.ts";
@@ -14,7 +15,7 @@ export function stopHandler(context: MitigationContext): StepHandler {
     kind: "postgres.stop",
     async check(step) {
       const instance = await neededInstance(context, text(step, "cluster"), text(step, "node"));
-      if ((await instance.inspect()).pids.length === 0) return { state: "done", outcome: { how: "it was down" } };
+      if ((await knownState(instance)).pids.length === 0) return { state: "done", outcome: { how: "it was down" } };
       // Resumed after it was started again: it is not stopped a second time.
       const planned = step.parameters.startedAt;
       const startedAt = await startedAtOf(context, step);
@@ -30,7 +31,7 @@ export function stopHandler(context: MitigationContext): StepHandler {
     },
     async verify(step, outcome) {
       const instance = await neededInstance(context, text(step, "cluster"), text(step, "node"));
-      if (outcome.how === "it was started anew since" || (await instance.inspect()).pids.length === 0) return;
+      if (outcome.how === "it was started anew since" || (await knownState(instance)).pids.length === 0) return;
       throw stepFailed(
         `${text(step, "node")} runs still, or again.`,
         "Something starts it as soon as it is stopped.",
@@ -78,7 +79,7 @@ export function startHandler(context: MitigationContext): StepHandler {
     },
     async do(step) {
       const instance = await neededInstance(context, text(step, "cluster"), text(step, "node"));
-      const { standbySignal, pids } = await instance.inspect();
+      const { standbySignal, pids } = await knownState(instance);
       if (text(step, "role") === "primary" && standbySignal)
         throw stepFailed(
           `${text(step, "node")} was not started.`,

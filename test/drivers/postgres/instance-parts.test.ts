@@ -8,29 +8,45 @@ import { withSettings } from "../../../src/drivers/postgres/instance/settings.ts
 const stat = (pid: number, state: string, parent: number) => `${pid} (postgres) ${state} ${parent} 1 1 0`;
 
 describe("what the look at a data directory's processes means", () => {
-  const table: readonly [string, readonly string[], string | undefined][] = [
-    ["nothing there", ["pidfile "], "no-data"],
-    ["data, no process", ["data", "pidfile 7"], "down"],
+  const table: readonly [string, readonly string[], string][] = [
+    ["nothing there", ["pidfile ", "looked "], "no-data"],
+    ["data, no process", ["data", "pidfile 7", "looked "], "down"],
     [
       "the postmaster of the file, and its children",
-      ["data", "pidfile 7", stat(7, "S", 1), stat(8, "S", 7)],
+      ["data", "pidfile 7", "postmaster 7", stat(7, "S", 1), stat(8, "S", 7)],
       "running",
     ],
-    ["the postmaster halted", ["data", "pidfile 7", stat(7, "T", 1), stat(8, "S", 7)], "stopped-processes"],
-    ["one backend halted", ["data", "pidfile 7", stat(7, "S", 1), stat(8, "T", 7)], "running"],
-    ["children without their postmaster", ["data", "pidfile 7", stat(8, "S", 1), stat(9, "S", 1)], "orphans"],
-    ["a postmaster whose file was lost", ["data", "pidfile ", stat(7, "S", 1), stat(8, "S", 7)], "running"],
-    ["only zombies", ["data", "pidfile 7", stat(7, "Z", 1)], "down"],
-    ["processes, but no data any more", ["pidfile ", stat(7, "S", 1), stat(8, "S", 7)], "running"],
-    ["single-user mode", ["data", "pidfile -7", stat(7, "S", 1)], "running"],
-    ["a way that is closed to us", ["closed", "pidfile "], undefined],
-    ["another account's, the postmaster seen", ["data", "readable", "pidfile 7", "seen 7 (postgres) S 1"], "running"],
-    ["another account's, its file closed to us", ["data", "pidfile ", "seen 7 (postgres) S 1"], undefined],
-    ["another account's, some server seen", ["data", "readable", "pidfile 6", "seen 7 (postgres) S 1"], undefined],
-    ["another account's, no server at all", ["data", "readable", "pidfile 6"], "down"],
+    [
+      "the postmaster in a container, where it has another pid for itself, halted",
+      ["data", "pidfile 1", "postmaster 7", stat(7, "T", 1), stat(8, "S", 7)],
+      "stopped-processes",
+    ],
+    ["the postmaster alone, just started", ["data", "pidfile 7", "postmaster 7", stat(7, "S", 1)], "running"],
+    ["one backend halted", ["data", "pidfile 7", "postmaster 7", stat(7, "S", 1), stat(8, "T", 7)], "running"],
+    [
+      "children without their postmaster",
+      ["data", "pidfile 7", "postmaster ", stat(8, "S", 1), stat(9, "S", 1)],
+      "orphans",
+    ],
+    [
+      "a postmaster whose file was lost",
+      ["data", "pidfile ", "postmaster ", stat(7, "S", 1), stat(8, "S", 7)],
+      "running",
+    ],
+    ["only zombies", ["data", "pidfile 7", "looked ", stat(7, "Z", 1)], "down"],
+    ["processes, but no data any more", ["pidfile ", "postmaster ", stat(7, "S", 1), stat(8, "S", 7)], "running"],
+    ["single-user mode", ["data", "pidfile -7", "postmaster 7", stat(7, "S", 1)], "running"],
+    ["nothing to be seen, and a doubt", ["data", "pidfile 7", "looked It lies on nfs4."], "unknown"],
+    ["no directory, and a doubt", ["pidfile ", "looked These may be its processes: 7"], "unknown"],
+    ["a way that is closed to us", ["closed", "pidfile ", "looked "], "unknown"],
+    ["a machine that lists no processes", ["data", "pidfile "], "unknown"],
+    ["another account's, the postmaster seen", ["data", "pidfile 7", "looked ", "seen 7 (postgres) S 1"], "running"],
+    ["another account's, its file closed to us", ["data", "pidfile ", "looked ", "seen 7 (postgres) S 1"], "unknown"],
+    ["another account's, some server seen", ["data", "pidfile 6", "looked ", "seen 7 (postgres) S 1"], "unknown"],
+    ["another account's, no server at all", ["data", "pidfile 6", "looked "], "down"],
   ];
   for (const [title, lines, expected] of table) {
-    test(title, () => assert.equal(stateFrom(`${lines.join("\n")}\n`)?.state, expected));
+    test(title, () => assert.equal(stateFrom(`${lines.join("\n")}\n`).state, expected));
   }
 });
 

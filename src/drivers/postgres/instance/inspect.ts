@@ -1,5 +1,4 @@
-import { BlackstartError } from "../../../base/error.ts";
-import type { InstanceState } from "../instance.ts";
+import type { InstanceState, KnownState } from "../instance.ts";
 import { type Place, runOrThrow } from "./place.ts";
 import { processFunctions } from "./processes-script.ts";
 
@@ -16,16 +15,22 @@ while [ ! -e "$visible" ] && [ "$visible" != / ]; do visible=$(dirname "$visible
 [ -e "$data/standby.signal" ] && echo standby
 read_pid_file 1
 echo "pidfile $line"
-if may_look || { [ -r /proc/self/stat ] && [ ! -e "$data" ]; }; then
+if [ -r /proc/self/stat ]; then
   find_servers
   set --
   for one in $servers; do set -- "$@" "/proc/$one/stat"; done
-  [ $# = 0 ] || cat "$@" 2>/dev/null
+  if [ $# != 0 ]; then find_postmaster; echo "postmaster $postmaster"; cat "$@" 2>/dev/null
+  else
+    find_doubt
+    echo "looked $doubt"
+    for one in $hidden; do { IFS= read -r stat <"/proc/$one/stat" && echo "seen $stat"; } 2>/dev/null; done
+  fi
 else
   # Without a view of the working directories: the postmaster by its file, and its descendants.
-  [ -r "$data/postmaster.pid" ] || [ ! -e "$data/postmaster.pid" ] && [ -x "$data" ] && echo readable
+  [ -x "$data" ] && { [ -r "$data/postmaster.pid" ] || [ ! -e "$data/postmaster.pid" ]; } || echo "looked $data belongs to another account."
   ps -A -o pid= -o ppid= -o stat= -o comm= | while read -r pid parent state name; do
     case $name in *postgres*|*postmaster*) echo "seen $pid (postgres) $state $parent" ;; esac
+    [ "$pid" != $$ ] || echo "looked "
   done
 fi
 exit 0
@@ -33,48 +38,49 @@ exit 0
 
 /** See `Instance.inspect`. */
 export async function inspect(place: Place): Promise<InstanceState> {
-  const result = await runOrThrow(place, "looking at its processes", {
+  const { stdout } = await runOrThrow(place, "looking at its processes", {
     script,
     args: [place.dataDirectory],
     timeoutMs,
   });
-  const state = stateFrom(result.stdout);
-  if (state !== undefined) return state;
-  throw new BlackstartError("HOST_COMMAND_FAILED", {
-    what: `It cannot be told whether ${place.node} runs on ${place.host.reference}.`,
-    why: `${place.dataDirectory} and its processes belong to another account, and the postmaster was not found.`,
-    next: "Let `host` log in as root or as the account that owns the data directory.",
-    details: { host: place.host.reference, node: place.node },
-  });
+  return stateFrom(stdout);
 }
 
-/** What the script's lines mean; undefined: they do not suffice to tell. Pure. */
-export function stateFrom(stdout: string): InstanceState | undefined {
+/** What the script's lines mean. Pure. */
+export function stateFrom(stdout: string): InstanceState {
   const lines = stdout.split("\n");
   const has = (word: string) => lines.includes(word);
-  const seen = processesIn(lines.filter((line) => line.startsWith("seen ")).map((line) => line.slice("seen ".length)));
-  const servers = processesIn(lines.filter((line) => /^\d/.test(line)));
-  // A negative pid is a server in single-user mode.
-  const pidFile = Math.abs(Number(lines.find((line) => line.startsWith("pidfile "))?.slice("pidfile ".length) ?? 0));
+  const after = (word: string) => lines.find((line) => line.startsWith(word))?.slice(word.length);
   const standbySignal = has("standby");
+  const servers = processesIn(lines.filter((line) => /^\d/.test(line)));
+  if (servers.length > 0) return { ...ofServers(servers, Number(after("postmaster "))), standbySignal };
 
-  if (seen.length > 0 || has("readable")) {
-    const own = withDescendants(pidFile, seen);
-    if (own.length > 0) return { ...running(pidFile, own), standbySignal };
-    // Others' servers may be among them, or our orphans: only an empty list says that nothing runs.
-    if (!has("readable") || seen.length > 0) return undefined;
-  } else if (has("closed")) return undefined;
+  // Others' servers may be among them, or our orphans: only the one that the lock file names is known to be ours. A
+  // negative pid is a server in single-user mode.
+  const seen = processesIn(lines.filter((line) => line.startsWith("seen ")).map((line) => line.slice("seen ".length)));
+  const pidFile = Math.abs(Number(after("pidfile ")));
+  const own = seen.filter(({ pid, parent }) => pid === pidFile || parent === pidFile);
+  if (own.some(({ pid }) => pid === pidFile)) return { ...running(pidFile, own), standbySignal };
 
-  const pids = new Set(servers.map(({ pid }) => pid));
-  if (servers.length === 0) return { state: has("data") ? "down" : "no-data", pids: [], standbySignal };
-  const postmaster =
-    servers.find(({ pid }) => pid === pidFile) ??
-    servers.find(({ pid, parent }) => !pids.has(parent) && servers.some((other) => other.parent === pid));
-  if (postmaster === undefined) return { state: "orphans", pids: [...pids], standbySignal };
-  return { ...running(postmaster.pid, servers), standbySignal };
+  const doubt = after("looked ");
+  const unknown = (why: string): InstanceState => ({ state: "unknown", why, standbySignal });
+  if (doubt === undefined) return unknown("The machine does not list its processes.");
+  if (doubt !== "") return unknown(doubt);
+  if (seen.length > 0) return unknown("There are servers of PostgreSQL whose directory we cannot see.");
+  if (has("closed")) return unknown("The way to its data directory is closed to our account.");
+  return { state: has("data") ? "down" : "no-data", pids: [], standbySignal };
 }
 
 type Seen = Readonly<{ pid: number; state: string; parent: number }>;
+type Processes = Omit<Exclude<KnownState, { state: "down" | "no-data" }>, "standbySignal">;
+
+function ofServers(servers: readonly Seen[], named: number): Processes {
+  const pids = servers.map(({ pid }) => pid);
+  const postmaster =
+    servers.find(({ pid }) => pid === named) ??
+    servers.find(({ pid, parent }) => !pids.includes(parent) && servers.some((other) => other.parent === pid));
+  return postmaster === undefined ? { state: "orphans", pids } : running(postmaster.pid, servers);
+}
 
 /** proc(5): pid (name) state parent …; the name may hold anything, also parentheses. A zombie is none. */
 function processesIn(lines: readonly string[]): readonly Seen[] {
@@ -87,11 +93,7 @@ function processesIn(lines: readonly string[]): readonly Seen[] {
 }
 
 /** T: stopped by a signal (proc(5)). With its postmaster halted a server answers no new client. */
-function running(postmasterPid: number, all: readonly Seen[]): Omit<InstanceState, "standbySignal"> {
+function running(postmasterPid: number, all: readonly Seen[]): Processes {
   const halted = all.find(({ pid }) => pid === postmasterPid)?.state.startsWith("T") ?? false;
   return { state: halted ? "stopped-processes" : "running", pids: all.map(({ pid }) => pid), postmasterPid };
-}
-
-function withDescendants(root: number, all: readonly Seen[]): readonly Seen[] {
-  return all.filter(({ pid, parent }) => pid === root || (parent === root && all.some((other) => other.pid === root)));
 }

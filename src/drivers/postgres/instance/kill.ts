@@ -6,27 +6,31 @@ const timeoutMs = 10_000;
 
 /**
  * Kills until none is left: a postmaster may have started another process between the look and the kill. Then its shared
- * memory, which SIGKILL leaves behind, if nobody is attached to it.
+ * memory, which SIGKILL leaves behind, if nobody is attached to it; and its lock file, as a server that ends in order
+ * does: what has been seen to end is not to be in doubt later.
  */
 const script = `
 data=$1
 ${processFunctions}
+lock_of() { read_pid_file 1; lock=$line; read_pid_file 3; lock="$lock $line"; }
+# Not if somebody has started it again meanwhile.
+remove_lock() { before=$lock; lock_of; [ "$lock" != "$before" ] || rm -f "$data/postmaster.pid"; }
+lock_of
 read_pid_file 7; segment=$line
-may_look || [ ! -e "$data" ] || { echo "$data belongs to another account, whose processes we may not end." >&2; exit 1; }
+find_servers; find_postmaster
 round=0
-while find_servers; [ -n "$servers" ]; do
+while [ -n "$servers" ]; do
   kill -9 $servers 2>/dev/null
   round=$((round + 1))
   [ "$round" -gt 300 ] && { echo "these do not end, even by SIGKILL:$servers" >&2; exit 1; }
   [ "$round" -gt 10 ] && { sleep 0.02 2>/dev/null || sleep 1; }
+  find_servers
 done
-set -- $segment
-if [ $# -eq 2 ] && [ -r /proc/sysvipc/shm ]; then
-  # Columns: key shmid perms size cpid lpid nattch. After a reboot the id may be somebody else's: the key must fit too.
-  while read -r key id _ _ _ _ attached _; do
-    [ "$key" = "$1" ] && [ "$id" = "$2" ] && [ "$attached" = 0 ] && ipcrm -m "$id"
-  done </proc/sysvipc/shm
-fi
+[ -z "$postmaster" ] || remove_lock
+refuse_doubt
+find_segment
+[ "$attached" != 0 ] || { set -- $segment; ipcrm -m "$2"; }
+remove_lock
 exit 0
 `;
 

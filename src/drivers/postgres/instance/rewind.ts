@@ -2,7 +2,7 @@ import { BlackstartError } from "../../../base/error.ts";
 import { withoutPassword } from "../../../system/secrets.ts";
 import { credentialsOf, withConnection } from "../connection.ts";
 import { type Conninfo, formatConninfo, parseConninfo } from "../conninfo.ts";
-import type { WorkLimit } from "../instance.ts";
+import { knownState, type WorkLimit } from "../instance.ts";
 import { control } from "./control.ts";
 import { inspect } from "./inspect.ts";
 import { leftoversFunctions, longWork } from "./leftovers.ts";
@@ -156,8 +156,8 @@ const settledQuery = `
   from pg_control_checkpoint()`;
 
 export async function assertDown(place: Place): Promise<void> {
-  const { state, pids } = await inspect(place);
-  if (state === "down" || state === "no-data") return;
+  const { state, pids } = await knownState({ ...place, inspect: () => inspect(place) });
+  if (pids.length === 0) return;
   throw new BlackstartError("NOT_POSSIBLE_NOW", {
     what: `The data directory of ${place.node} is in use.`,
     why: `Processes of its server are there: ${pids.slice(0, 10).join(", ")}.`,

@@ -18,6 +18,7 @@ before=$(wc -c <"$log" 2>/dev/null || echo 0)
 child=
 find_servers
 if [ -z "$servers" ]; then
+  refuse_doubt
   if [ -n "$command" ]; then
     sh -c "$command" >>"$log" 2>&1 || { tail -n 12 "$log" >&2; exit 1; }
   else
@@ -38,9 +39,10 @@ tell() {
 waited=0
 while :; do
   # A file that the one before left behind does not count.
-  read_pid_file 1
-  if [ -n "$child" ]; then [ "$line" = "$child" ] && is_ready && exit 0
-  else case "$servers " in *" $line "*) is_ready && exit 0 ;; *) find_servers ;; esac
+  if [ -n "$child" ]; then read_pid_file 1; [ "$line" = "$child" ] && is_ready && exit 0
+  else
+    find_postmaster
+    if [ -n "$postmaster" ]; then is_ready && exit 0; else find_servers; fi
   fi
   [ -n "$child" ] && ! kill -0 "$child" 2>/dev/null && { tell 'It ended again.' >&2; exit 1; }
   [ "$waited" -gt "$limit" ] && { tell "It accepted no connections within $limit ms; it was left as it is." >&2; exit 1; }

@@ -5,19 +5,18 @@ import { processFunctions } from "./processes-script.ts";
 const script = `
 data=$1 signal=$2 limit=$3 command=$4
 ${processFunctions}
-may_look || { echo "$data belongs to another account." >&2; exit 1; }
 if [ -n "$command" ]; then
   sh -c "$command" || exit
 else
-  read_pid_file 1; pid=$line
-  find_servers
-  case "$servers " in *" $pid "*) kill "-$signal" "$pid" && kill -CONT "$pid" ;; esac
+  find_servers; find_postmaster
+  [ -z "$postmaster" ] || { kill "-$signal" "$postmaster" && kill -CONT "$postmaster"; }
 fi
 waited=0
 while find_servers; [ -n "$servers" ]; do
   [ "$waited" -gt "$limit" ] && { echo "after $limit ms there are still:$servers" >&2; exit 1; }
   if sleep 0.01 2>/dev/null; then waited=$((waited + 15)); else sleep 1; waited=$((waited + 1000)); fi
 done
+refuse_doubt
 `;
 
 /** See `Instance.stop`. The system file's own command ends it in order; `immediate` is for when that does not help. */
