@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { test } from "node:test";
 import { findBinaries } from "../../src/lab/binaries.ts";
+import { logFileOf } from "../../src/lab/server-start.ts";
 import { assertWhole, on, onlyPrimary, signal, streaming, until } from "./servers.ts";
 import { type World, withWorld } from "./world.ts";
 
@@ -70,6 +71,35 @@ test("a password that only the environment holds reaches the rewind, or the clon
   });
 });
 
+test("a password in primary_conninfo never reaches a server's log, and the standby follows with it", async () => {
+  const settings = { log_statement: "all", log_min_duration_statement: "0" };
+  await withWorld({ standbys: ["asynchronous", "asynchronous"], settings }, async (world) => {
+    const password = "H:unt\\ed 'pw'";
+    await askForPasswords(world, password);
+    const logOf = (name: string) => logFileOf(world.lab.node(name).dataDirectory);
+    // PostgreSQL itself has written down how the test set it.
+    const from = new Map(world.lab.nodes.map(({ name }) => [name, statSync(logOf(name)).size]));
+    const written = (name: string) =>
+      readFileSync(logOf(name))
+        .subarray(from.get(name) ?? 0)
+        .toString();
+    process.env.PGPASSWORD = password;
+    try {
+      await signal(world, "pg1", "SIGKILL");
+      const result = await world.act("failover", "ledger", { acceptLoss: true });
+      const primary = String((await outcomesOf(world, result.planId)).elect?.node);
+      const other = primary === "pg2" ? "pg3" : "pg2";
+      await until("the other follows", async () => (await streaming(world, primary)).includes(other));
+      assert.match(written(other), /parameter "primary_conninfo" changed to .*passfile/);
+      for (const { name } of world.lab.nodes) assert.doesNotMatch(written(name), /H:unt|unt.{0,3}ed '/, name);
+      const file = `${world.lab.node(other).dataDirectory}.blackstart-pgpass`;
+      assert.equal(statSync(file).mode & 0o777, 0o600);
+    } finally {
+      delete process.env.PGPASSWORD;
+    }
+  });
+});
+
 /** Names a slot of its own on each of these; nobody makes it. */
 async function useSlots(world: World, nodes: readonly string[]): Promise<void> {
   for (const node of nodes)
@@ -108,12 +138,15 @@ async function askForPasswords(world: World, password: string): Promise<void> {
       await one.query(`alter role ${role} password ${literal(password)}`);
   });
   const secret = "select 1 from pg_authid where rolname = 'replicator' and rolpassword like 'SCRAM%'";
-  await until("the standby has the passwords", () =>
-    on(world, "pg2", async (one) => (await one.query(secret)).length > 0),
-  );
+  const standbys = world.lab.nodes.map(({ name }) => name).filter((name) => name !== "pg1");
   const inConninfo = password.replace(/[\\']/g, "\\$&");
-  const conninfo = `host=127.0.0.1 port=${world.lab.node("pg1").port} user=replicator application_name=pg2 password='${inConninfo}'`;
-  await on(world, "pg2", (one) => one.query(`alter system set primary_conninfo = ${literal(conninfo)}`));
+  for (const name of standbys) {
+    await until("the standby has the passwords", () =>
+      on(world, name, async (one) => (await one.query(secret)).length > 0),
+    );
+    const conninfo = `host=127.0.0.1 port=${world.lab.node("pg1").port} user=replicator application_name=${name} password='${inConninfo}'`;
+    await on(world, name, (one) => one.query(`alter system set primary_conninfo = ${literal(conninfo)}`));
+  }
   for (const { name, dataDirectory } of world.lab.nodes) {
     const rules = "host all all 127.0.0.1/32 scram-sha-256\nhost replication all 127.0.0.1/32 scram-sha-256\n";
     await on(world, name, async (one) => {
@@ -123,6 +156,7 @@ async function askForPasswords(world: World, password: string): Promise<void> {
   }
   await until("it streams with it", async () => {
     process.env.PGPASSWORD = password;
-    return (await streaming(world, "pg1")).includes("pg2");
+    const seen = await streaming(world, "pg1");
+    return standbys.every((name) => seen.includes(name));
   });
 }

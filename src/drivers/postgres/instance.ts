@@ -34,6 +34,12 @@ export interface Instance {
   /** Sets settings in postgresql.auto.conf of a server that is down (of one that is up: use ALTER SYSTEM). */
   writeSettings(settings: Readonly<Record<string, string>>): Promise<void>;
 
+  /**
+   * Writes a password file (libpq's `passfile`) beside the data directory, for every server that this one logs in to, and
+   * answers where it is. Only the server's own account can read it.
+   */
+  keepPassword(password: string): Promise<string>;
+
   /** The value that the next start would use, whichever of its files says it. Empty where it is not set. */
   setting(name: string): Promise<string>;
 

@@ -1,7 +1,7 @@
 import { messageOf } from "../../base/error.ts";
 import type { JsonObject } from "../../base/json.ts";
 import { pollUntil } from "../../base/time.ts";
-import { addressOf, aimedAt, formatConninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
+import { addressOf, aimedAt, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
 import { type Lsn, lsnAhead } from "../../drivers/postgres/lsn.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
@@ -9,7 +9,8 @@ import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
 import { type Candidate, elect, type Needs, unmetNeed } from "../election.ts";
 import { stepFailed, text, texts } from "./parameters.ts";
-import { alterSystem, sessions } from "./servers.ts";
+import { setPrimaryConninfo } from "./primary-conninfo.ts";
+import { sessions } from "./servers.ts";
 
 /** A receiver notices the death of its primary at once, unless the network to it was cut. */
 const receiverStopTimeoutMs = 1000;
@@ -96,7 +97,7 @@ async function settled(context: MitigationContext, step: StepContext, node: stri
       }
       step.progress(`${node} still waits for the last primary; its receiver is stopped.`);
       await step.assertHeld();
-      await aimAtNowhere(connection);
+      await aimAtNowhere(context, step, { cluster, node, connection });
       return (await ask(receiverCutTimeoutMs)) ?? { node, problem: "its receiver cannot be stopped" };
     });
   } catch (error) {
@@ -106,13 +107,14 @@ async function settled(context: MitigationContext, step: StepContext, node: stri
 }
 
 /** User, password and name stay in the setting: `follow` only puts the new address in. */
-async function aimAtNowhere(connection: Connection): Promise<void> {
+async function aimAtNowhere(
+  context: MitigationContext,
+  step: StepContext,
+  place: Readonly<{ cluster: string; node: string; connection: Connection }>,
+): Promise<void> {
+  const { connection } = place;
   const rows = await connection.query<{ conninfo: string }>("select current_setting('primary_conninfo') as conninfo");
-  await alterSystem(
-    connection,
-    "primary_conninfo",
-    formatConninfo(aimedAt(parseConninfo(rows[0]?.conninfo ?? ""), nowhere)),
-  );
+  await setPrimaryConninfo(context, step, place, aimedAt(parseConninfo(rows[0]?.conninfo ?? ""), nowhere));
 }
 
 /** A standby that receives from another candidate goes on doing so: what it gets is held by that one already. */

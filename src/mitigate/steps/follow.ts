@@ -1,14 +1,15 @@
 import { BlackstartError, messageOf, whatAndWhy } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
-import { addressOf, aimedAt, formatConninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
+import { addressOf, aimedAt, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
 import { lowerUnlessPassing } from "./commits.ts";
 import { stepFailed, text, texts } from "./parameters.ts";
+import { setPrimaryConninfo } from "./primary-conninfo.ts";
 import { refusedUnlessPrimary } from "./roles.ts";
-import { alterSystem, isStandby, replicationAddress, sessions, streamsFrom } from "./servers.ts";
+import { isStandby, replicationAddress, sessions, streamsFrom } from "./servers.ts";
 import { provideSlot } from "./slot.ts";
 import { whyNotStreaming } from "./not-streaming.ts";
 
@@ -65,7 +66,7 @@ async function follow(context: MitigationContext, step: StepContext, node: strin
       const slot = await slotOf(connection);
       const made = (await provideSlot(context, step, node, slot)) ? { slot } : {};
       await step.assertHeld();
-      await aimAt(context, connection, cluster, primary, node);
+      await aimAt(context, step, connection, node);
       const streaming = async () => ((await streamsFrom(connection, address)) ? true : undefined);
       if (await pollUntil(streaming, { everyMs: pollMs, timeoutMs: followTimeoutMs, signal: step.signal }))
         return { node, how: "follows", ...made };
@@ -81,20 +82,17 @@ async function follow(context: MitigationContext, step: StepContext, node: strin
 
 async function aimAt(
   context: MitigationContext,
+  step: StepContext,
   connection: Connection,
-  cluster: string,
-  primary: string,
   node: string,
 ): Promise<void> {
+  const [cluster, primary] = [text(step, "cluster"), text(step, "primary")];
   const rows = await connection.query<{ value: string }>("select current_setting('primary_conninfo') as value");
   const before = rows[0]?.value ?? "";
   const declared = clusterOf(context.system, cluster).nodes[primary]?.replication;
   const base = before === "" ? { ...parseConninfo(declared ?? ""), application_name: node } : parseConninfo(before);
-  await alterSystem(
-    connection,
-    "primary_conninfo",
-    formatConninfo(aimedAt(base, replicationAddress(context, cluster, primary))),
-  );
+  const aimed = aimedAt(base, replicationAddress(context, cluster, primary));
+  await setPrimaryConninfo(context, step, { cluster, node, connection }, aimed);
 }
 
 /** It streams from another standby of this plan, and goes on doing so. */

@@ -8,7 +8,7 @@ import { keep } from "./keep.ts";
 import { kill } from "./kill.ts";
 import type { Place } from "./place.ts";
 import { canRewind, rewind } from "./rewind.ts";
-import { markStandby, readSetting, writeSettings } from "./settings.ts";
+import { keepPassword, markStandby, readSetting, writeSettings } from "./settings.ts";
 import { start } from "./start.ts";
 import { stop } from "./stop.ts";
 
@@ -35,6 +35,7 @@ export function openInstance(place: Place): Instance {
       start(place, place.start === undefined ? await programs() : "", timeoutMs, signal),
     markStandby: () => markStandby(place),
     writeSettings: (settings) => writeSettings(place, settings),
+    keepPassword: (password) => keepPassword(place, password),
     setting: async (name) => readSetting(place, await programs(), name),
     lastErrors: () => lastErrors(place),
     async control() {

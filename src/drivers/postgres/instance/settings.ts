@@ -1,5 +1,5 @@
 import { BlackstartError } from "../../../base/error.ts";
-import { type Place, runOrThrow } from "./place.ts";
+import { beside, type Place, runOrThrow } from "./place.ts";
 
 const timeoutMs = 10_000;
 
@@ -41,6 +41,25 @@ export async function writeSettings(place: Place, settings: Readonly<Record<stri
     input: withSettings(read.stdout, settings),
     timeoutMs,
   });
+}
+
+/** By rename: a standby may read it at this moment. libpq takes no file that others can read. */
+const passwordScript = `
+umask 077
+cat >"$2.new" && mv "$2.new" "$2"
+`;
+
+/** See `Instance.keepPassword`. Format: libpq's password file, in which `:` and `\\` are escaped. */
+export async function keepPassword(place: Place, password: string): Promise<string> {
+  const file = beside(place, "blackstart-pgpass");
+  await runOrThrow(place, "writing a password file", {
+    script: passwordScript,
+    args: [place.dataDirectory, file],
+    as: place.dataDirectory,
+    input: `*:*:*:*:${password.replace(/[\\:]/g, "\\$&")}\n`,
+    timeoutMs,
+  });
+  return file;
 }
 
 /** The value that a start would use, read from all its files by the server's own program. */
