@@ -5,6 +5,7 @@ import { incidentPrefix, listIncidents } from "../timeline/incident-state.ts";
 import type { IncidentEvent } from "../timeline/incident.ts";
 import type { Event } from "../timeline/timeline.ts";
 import { placeOfRemedy, remediesOf, remedyKey } from "./autopilot-decision.ts";
+import { discardMoot, endingKinds } from "./autopilot-moot.ts";
 import { followInterrupted } from "./autopilot-resume.ts";
 import { type AutopilotOptions, carryOut, pursue, type Shared, stateOf } from "./autopilot-pursuit.ts";
 
@@ -111,10 +112,15 @@ export function startAutopilot(options: AutopilotOptions): Autopilot {
       begin(async () => void (await shared.inLane(placeOfRemedy(plan), (leave) => carryOut(shared, plan, leave)))),
     );
     begin(interrupted.resume);
-    for (const { id, status } of await listIncidents(options.timeline)) if (status !== "resolved") await consider(id);
+    for (const { id, status } of await listIncidents(options.timeline)) {
+      await guarded(() => discardMoot(shared, id))();
+      if (status !== "resolved") await consider(id);
+    }
     for await (const event of options.timeline.subscribe(from, stop.signal)) {
       if (wakingKinds.has(event.kind) && event.stream.startsWith(incidentPrefix))
         await guarded(() => consider(event.stream.slice(incidentPrefix.length)))();
+      if (endingKinds.has(event.kind) && event.stream.startsWith(incidentPrefix))
+        await guarded(() => discardMoot(shared, event.stream.slice(incidentPrefix.length)))();
       interrupted.see(event);
       if (progressKinds.has(event.kind)) await guarded(() => tellAftercare(event))();
     }

@@ -3,9 +3,11 @@ import { type Clock, systemClock } from "../base/time.ts";
 import { type Actor, type Event, type NewEvent, type Timeline } from "../timeline/timeline.ts";
 import { carryOut, finished } from "./carry-out.ts";
 import type { PlanEvent } from "./events.ts";
+import { discardPlan } from "./discard.ts";
 import type { HandlerRegistry } from "./handler.ts";
 import { resumedAfterHalt, takeHold } from "./hold.ts";
 import { leaseNameOf } from "./lease-name.ts";
+import { mootNow } from "./moot.ts";
 import type { Plan } from "./plan.ts";
 import { createRecord } from "./record.ts";
 import { assertWellFormed } from "./references.ts";
@@ -97,6 +99,8 @@ async function run(
     const ended = resultOf(plan);
     if (ended !== undefined) return ended;
     assertMayRun(plan, how);
+    // The autopilot has looked right before; a person may carry out what was proposed in another outage.
+    if (how !== "policy") await discardIfMoot(timeline, plan, by);
     // Asked of an executor that died before it could answer.
     if (plan.stopRequested) asked.abort(askedToStop(plan.stopRequested.by, plan.stopRequested.reason));
     const record = createRecord(timeline, plan, hold.lease, options.onEvent);
@@ -152,6 +156,18 @@ function assertMayRun(plan: PlanStatus, how: string | undefined): void {
       details: { plan: plan.id },
     });
   }
+}
+
+async function discardIfMoot(timeline: Timeline, plan: PlanStatus, by: Actor): Promise<void> {
+  const reason = await mootNow(timeline, plan);
+  if (reason === undefined) return;
+  await discardPlan(timeline, plan.id, by, reason);
+  throw new BlackstartError("NOT_POSSIBLE_NOW", {
+    what: `The plan ${plan.id} is not carried out; it was discarded.`,
+    why: reason,
+    next: "See `blackstart status`; if something is wrong, make a new plan for the present state.",
+    details: { plan: plan.id },
+  });
 }
 
 /** Asked before the first step, so that a plan never stops half-way because this program does not know a step. */

@@ -2,6 +2,7 @@ import { type Instant, millisecondsBetween } from "../base/time.ts";
 import type { FindingsChange } from "../finding/change.ts";
 import { type Finding, findingKey, refText } from "../finding/finding.ts";
 import type { System } from "../system/schema.ts";
+import { scrub } from "../system/scrub.ts";
 import type { IncidentEvent } from "../timeline/incident.ts";
 import type { IncidentState } from "../timeline/incident-fold.ts";
 import { type Draft, draftOf, newDraft, type PendingDrafts, say, sayRaised } from "./draft.ts";
@@ -66,7 +67,7 @@ function place(drafts: PendingDrafts, finding: Finding, facts: DecisionFacts): v
 function update(holder: Draft, finding: Finding, open: Related | undefined, facts: DecisionFacts): void {
   const known = openIn(holder.state, finding);
   const same = known?.severity === finding.severity && needsSomebody(known) === needsSomebody(finding);
-  if (same && known.title === finding.title) return;
+  if (same && known.title === scrub(finding.title)) return;
   if (!graveIn(holder.state)(finding) || holder.state.status === "open") {
     sayRaised(holder, finding, facts.now);
     return worsen(holder, finding, facts);

@@ -59,6 +59,34 @@ test("a plan is proposed once and left to a person; under the policy it is carri
   });
 });
 
+test("a proposal is discarded when nothing asks for it any more, and is never carried out", async () => {
+  await withWorld({}, async (world) => {
+    await signal(world, "pg1", "SIGKILL");
+    const finding = findingOf("cluster.no-primary", "failover");
+    await withAutopilot(world, "propose", world.timeline, async (raise) => {
+      await raise(finding);
+      await until("it is proposed", async () => (await statesOf(world)).includes("failover proposed"));
+      const [kept] = await listPlans(world.timeline);
+      const responder = createResponder({ system: world.system, timeline: world.timeline });
+      await responder.take({ at: new Date().toISOString(), raised: [], cleared: [finding] });
+      await until("it is discarded", async () => (await statesOf(world)).includes("failover discarded"));
+      await assert.rejects(world.executor.run(kept?.id ?? "", "person:test", "person"), { code: "NOT_POSSIBLE_NOW" });
+      // The same again is another outage, and gets a plan of its own.
+      await raise(finding);
+      await until("another is proposed", async () => (await statesOf(world)).includes("failover proposed"));
+    });
+    // Nobody watches any more: the executor itself sees that it is for nothing.
+    const responder = createResponder({ system: world.system, timeline: world.timeline });
+    await responder.take({ at: new Date().toISOString(), raised: [], cleared: [finding] });
+    const waiting = (await listPlans(world.timeline)).find(({ state }) => state === "proposed");
+    await assert.rejects(world.executor.run(waiting?.id ?? "", "person:test", "person"), {
+      code: "NOT_POSSIBLE_NOW",
+      why: /no open finding of .* asks for it/,
+    });
+    assert.deepEqual(await statesOf(world), ["failover discarded", "failover discarded"]);
+  });
+});
+
 test("while another plan works on the cluster nothing is proposed for it; afterwards what is still asked for", async () => {
   await withWorld({}, async (world) => {
     await signal(world, "pg1", "SIGKILL");
