@@ -11,7 +11,7 @@ import type { ObservationEvent } from "../timeline/observation.ts";
 import { readAll } from "../timeline/read-all.ts";
 import type { Timeline } from "../timeline/timeline.ts";
 import { clusterOf } from "../system/names.ts";
-import { readClientsAddress } from "./clients-address.ts";
+import { readClientsAddress } from "../drivers/clients/address-file.ts";
 import { type ClusterFacts, lastPrimaryOf, type NodeFacts, type Reach } from "./cluster-facts.ts";
 import type { MitigationContext } from "./context.ts";
 import { configuredSynchronous, writtenUpTo } from "./dead-server.ts";
