@@ -1,9 +1,9 @@
-import { BlackstartError } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import { number, stepFailed, text, texts } from "./parameters.ts";
-import { isStandby, sessions } from "./servers.ts";
+import { whoWrites } from "./roles.ts";
+import { sessions } from "./servers.ts";
 
 const settleTimeoutMs = 5000;
 
@@ -34,14 +34,18 @@ export function verifyPromiseHandler(context: MitigationContext): StepHandler {
   };
 }
 
-type Seen = Readonly<{ primaries: readonly string[]; streaming: number; synchronous: number }>;
+type Seen = Readonly<{
+  primaries: readonly string[];
+  unknown: readonly string[];
+  streaming: number;
+  synchronous: number;
+}>;
 
 async function look(context: MitigationContext, step: StepContext): Promise<Seen> {
   const cluster = text(step, "cluster");
-  const nodes = Object.keys(context.system.clusters[cluster]?.nodes ?? {});
-  const roles = await Promise.all(
-    nodes.map(async (node) => ({ node, standby: await standbyOrDown(context, cluster, node) })),
-  );
+  const expected = new Set([text(step, "primary"), ...texts(step, "nodes")]);
+  // What the plan has cut off, and does not expect back, is not waited for.
+  const all = (await whoWrites(context, cluster)).filter((one) => one.writes === "takes" || expected.has(one.node));
   const rows = await sessions(context).use(cluster, text(step, "primary"), (connection) =>
     connection.query<{ streaming: number; synchronous: number }>(
       `select count(*) filter (where state = 'streaming')::int as streaming,
@@ -50,20 +54,11 @@ async function look(context: MitigationContext, step: StepContext): Promise<Seen
     ),
   );
   return {
-    primaries: roles.filter((one) => one.standby === false).map((one) => one.node),
+    primaries: all.filter((one) => one.writes === "takes").map((one) => one.node),
+    unknown: all.filter((one) => one.writes === "unknown").map(({ node, why }) => `${node}: ${why}`),
     streaming: rows[0]?.streaming ?? 0,
     synchronous: rows[0]?.synchronous ?? 0,
   };
-}
-
-async function standbyOrDown(context: MitigationContext, cluster: string, node: string): Promise<boolean | undefined> {
-  try {
-    return await sessions(context).use(cluster, node, isStandby);
-  } catch (error) {
-    // A node that does not answer takes no writes that anybody could see.
-    if (error instanceof BlackstartError) return undefined;
-    throw error;
-  }
 }
 
 function problemsOf(seen: Seen, step: StepContext): readonly string[] {
@@ -73,6 +68,7 @@ function problemsOf(seen: Seen, step: StepContext): readonly string[] {
     ...(seen.primaries.length === 1
       ? []
       : [`${seen.primaries.length} nodes take writes: ${seen.primaries.join(", ")}.`]),
+    ...(seen.unknown.length === 0 ? [] : [`Whether these take writes is not known: ${seen.unknown.join("; ")}.`]),
     ...(seen.streaming >= expected ? [] : [`${seen.streaming} of ${expected} standbys stream.`]),
     ...(seen.synchronous >= count ? [] : [`Commits wait for ${seen.synchronous} standby(s) instead of ${count}.`]),
   ];
