@@ -104,7 +104,8 @@ const down = { state: "down", pids: [], standbySignal: false } as const;
 
 export function alive(node: string, role: "primary" | "standby", change: Partial<NodeObservation> = {}): NodeFacts {
   const instance = { state: "running" as const, pids: [1], standbySignal: role === "standby" };
-  return { ...common(node), reach: "answers", observation: observation(role, change), instance };
+  const following = role === "standby" ? { following: { kind: "follows" } as const } : {};
+  return { ...common(node), reach: "answers", observation: observation(role, change), instance, ...following };
 }
 
 export function dead(node: string, change: Partial<NodeFacts> = {}): NodeFacts {
