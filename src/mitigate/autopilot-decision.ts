@@ -6,7 +6,7 @@ import type { IncidentState } from "../timeline/incident-state.ts";
 /* What the autopilot decides, as pure functions. */
 
 /** What brings the service back comes before what makes it whole again. */
-const urgency = ["failover", "demote", "restart", "degrade-synchronous", "rejoin"];
+const urgency = ["failover", "demote", "move-clients", "restart", "degrade-synchronous", "rejoin"];
 
 /** The remedies that the open findings of an incident ask for, the most urgent first, each once. */
 export function remediesOf(incident: IncidentState): readonly PlanRequest[] {
@@ -39,6 +39,8 @@ export function mayRunAlone(policy: System["mitigation"], plan: Plan): boolean {
 function policyFor(policy: System["mitigation"], kind: string): "propose" | "auto" {
   switch (kind) {
     case "failover":
+    // What a failover ends with; alone, it changes no server.
+    case "move-clients":
       return policy.failover;
     case "restart":
     case "rejoin":
@@ -75,6 +77,7 @@ export function planTitle(plan: Plan): string {
   const words: Readonly<Record<string, string>> = {
     failover: "Fail over",
     demote: "Stop the stale primary",
+    "move-clients": "Point the clients to the primary",
     restart: "Restart",
     "degrade-synchronous": "Let commits go on without the missing standby",
     rejoin: "Bring back as a standby",

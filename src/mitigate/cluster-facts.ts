@@ -1,4 +1,3 @@
-import type { Following } from "../drivers/postgres/following.ts";
 import type { ControlData, KnownState } from "../drivers/postgres/instance.ts";
 import type { WalEnd } from "../drivers/postgres/history.ts";
 import type { Lsn } from "../drivers/postgres/lsn.ts";
@@ -31,8 +30,6 @@ export type NodeFacts = Readonly<{
   observation?: NodeObservation;
   /** Where its WAL ends and on which line of history; of a server that answers, where it can be told. */
   walEnd?: WalEnd;
-  /** How a standby that answers follows the one primary; undefined where there is none, or more than one. */
-  following?: Following;
   /** What our role may not do there; of a server that answers. */
   rights?: Rights;
   /** The name under which it streams, or will once it is a standby; undefined where that cannot be told. */

@@ -11,10 +11,9 @@ import type { ObservationEvent } from "../timeline/observation.ts";
 import { readAll } from "../timeline/read-all.ts";
 import type { Timeline } from "../timeline/timeline.ts";
 import { clusterOf } from "../system/names.ts";
-import { readClientsAddress } from "./clients-address.ts";
+import { readClientsAddress } from "../drivers/clients/address-file.ts";
 import { type ClusterFacts, lastPrimaryOf, type NodeFacts, type Reach } from "./cluster-facts.ts";
 import type { MitigationContext } from "./context.ts";
-import { withFollowing } from "./following.ts";
 import { configuredSynchronous, writtenUpTo } from "./dead-server.ts";
 import { lossVerdict } from "./loss.ts";
 import { rightsOf } from "./rights.ts";
@@ -46,7 +45,7 @@ export async function gatherFacts(
     nodes: nodes.map((one) => named(one, nodes)),
     ...(clientsAddress === undefined ? {} : { clientsAddress }),
   };
-  return withFollowing(context, await withDeadServers(context, facts));
+  return withDeadServers(context, facts);
 }
 
 /** The last observation of each node. */

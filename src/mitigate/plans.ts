@@ -12,6 +12,7 @@ import { gatherFacts } from "./facts.ts";
 import { planDegradeSynchronous } from "./planners/degrade-synchronous.ts";
 import { planDemote } from "./planners/demote.ts";
 import { planFailover } from "./planners/failover.ts";
+import { planMoveClients } from "./planners/move-clients.ts";
 import { planRejoin } from "./planners/rejoin.ts";
 import { planRestart } from "./planners/restart.ts";
 import { planServiceRestart } from "./planners/service-restart.ts";
@@ -28,6 +29,7 @@ const planners: Readonly<Record<string, Planner>> = {
   rejoin: planRejoin,
   "degrade-synchronous": planDegradeSynchronous,
   demote: planDemote,
+  "move-clients": planMoveClients,
 };
 
 export const mitigationKinds: readonly string[] = Object.keys(planners);

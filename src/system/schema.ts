@@ -49,6 +49,13 @@ const clientsSchema = z
       .string()
       .optional()
       .describe("A file with the primary's address, which the clients read: one line, host:port."),
+    url: z
+      .string()
+      .regex(/^postgres(ql)?:\/\//, "the clients' url begins with postgres://")
+      .optional()
+      .describe(
+        "How the clients connect: their user, password and database, and the address where no `file` gives it. The write that proves a failover is made as them. Default: as Blackstart itself connects.",
+      ),
     vip: z.string().optional().describe("A virtual address that follows the primary. You move it: plans say when."),
     pgbouncer: z.string().optional().describe("A PgBouncer that leads to the primary. You point it: plans say when."),
     haproxy: z.string().optional().describe("A HAProxy that leads to the primary. You point it: plans say when."),

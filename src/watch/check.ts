@@ -2,6 +2,7 @@ import { type Clock, systemClock } from "../base/time.ts";
 import type { Finding } from "../finding/finding.ts";
 import type { System } from "../system/schema.ts";
 import { assess } from "./assess/assess.ts";
+import { lookAtClients } from "./clients/look.ts";
 import { type Endpoint, cacheEndpoints, endpointTimeoutMs, serviceEndpoints } from "./endpoint/probes.ts";
 import type { EndpointFacts } from "./facts.ts";
 import { lookAtCluster } from "./look.ts";
@@ -18,7 +19,7 @@ export type CheckOptions = Readonly<{
 /** Looks at everything once: every node with every health check, every service, every cache. Changes nothing. */
 export async function runChecks(system: System, options: CheckOptions = {}): Promise<readonly Finding[]> {
   const { clock = systemClock, statementTimeoutMs = 5000 } = options;
-  const [nodes, services, caches] = await Promise.all([
+  const [nodes, services, caches, clients] = await Promise.all([
     Promise.all(
       Object.entries(system.clusters).map(([cluster, { nodes }]) =>
         lookAtCluster(cluster, nodes, { clock, statementTimeoutMs, onNode: options.onNode }),
@@ -26,10 +27,15 @@ export async function runChecks(system: System, options: CheckOptions = {}): Pro
     ),
     Promise.all(serviceEndpoints(system).map((endpoint) => lookAtEndpoint(endpoint, clock))),
     Promise.all(cacheEndpoints(system).map((endpoint) => lookAtEndpoint(endpoint, clock))),
+    Promise.all(Object.entries(system.clusters).map(([name, cluster]) => lookAtClients(name, cluster))),
   ]);
   const now = momentOf(clock);
   // There is one look only: what was seen in it counts as lasting, however short it was.
-  return assess(system, { nodes: nodes.flat(), services, caches }, { at: now.at, ms: now.ms + oneLookMs });
+  return assess(
+    system,
+    { nodes: nodes.flat(), services, caches, clients: clients.filter((one) => one !== undefined) },
+    { at: now.at, ms: now.ms + oneLookMs },
+  );
 }
 
 /** Longer than every grace period of a lasting watch. */

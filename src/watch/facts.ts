@@ -12,6 +12,8 @@ export type Facts = Readonly<{
   nodes: readonly NodeFacts[];
   services: readonly EndpointFacts[];
   caches: readonly EndpointFacts[];
+  /** Of the clusters whose clients read an address file. */
+  clients: readonly ClientsFacts[];
 }>;
 
 export type Moment = Readonly<{ at: Instant; ms: number }>;
@@ -144,6 +146,21 @@ export type CheckedFacts = Readonly<{
   rows: readonly Readonly<Record<string, unknown>>[];
   /** Why the last run brought nothing; the rows are then those of the run before. */
   failed?: string;
+}>;
+
+/** Where the clients of a cluster are led, by their address file. */
+export type ClientsFacts = Readonly<{
+  cluster: string;
+  file: string;
+  /** As the file says it; undefined where it cannot be read or says nothing, for which `problem` is the reason. */
+  address?: string;
+  problem?: string;
+  /** The node that declares this address. */
+  node?: string;
+  /** Who answers there, where no node declares it. */
+  reached?:
+    | Readonly<{ standby: boolean; systemIdentifier: string; startedAt: Instant }>
+    | Readonly<{ problem: string }>;
 }>;
 
 /** A service or a cache. */

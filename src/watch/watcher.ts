@@ -8,6 +8,7 @@ import { assess } from "./assess/assess.ts";
 import { viewOf } from "./assess/view.ts";
 import { createCheckRound } from "./checks/round.ts";
 import { diffFindings, type OpenFindings } from "./diff.ts";
+import { type ClientsWatch, startClientsWatch } from "./clients/clients-watch.ts";
 import { type EndpointWatch, startEndpointWatch } from "./endpoint/endpoint-watch.ts";
 import { createCountHistory, type CountHistory, type Impact } from "./endpoint/impact.ts";
 import { cacheEndpoints, endpointEveryMs, endpointTimeoutMs, serviceEndpoints } from "./endpoint/probes.ts";
@@ -47,6 +48,7 @@ export function startWatcher(options: WatcherOptions): Watcher {
   let nodes: readonly NodeWatch[] = [];
   let services: readonly EndpointWatch[] = [];
   let caches: readonly EndpointWatch[] = [];
+  let clients: readonly ClientsWatch[] = [];
   let open: OpenFindings = new Map();
   let closed = false;
 
@@ -55,6 +57,7 @@ export function startWatcher(options: WatcherOptions): Watcher {
       nodes: nodes.map((node) => node.facts()),
       services: services.map((service) => service.facts()),
       caches: caches.map((cache) => cache.facts()),
+      clients: clients.map((one) => one.facts()).filter((one) => one !== undefined),
     };
   }
 
@@ -77,6 +80,7 @@ export function startWatcher(options: WatcherOptions): Watcher {
   function nodeChanged(before: NodeFacts | undefined, after: NodeFacts): void {
     look();
     observations(facts(), after, momentOf(clock));
+    if (after.pulse?.role !== before?.pulse?.role) for (const one of clients) one.poke();
     if (before !== undefined && before.condition.kind === after.condition.kind) return;
     // What its neighbours say of it now is worth more than what they said a third of a second ago.
     for (const neighbour of nodes) {
@@ -86,13 +90,7 @@ export function startWatcher(options: WatcherOptions): Watcher {
     }
   }
 
-  const primaryUrl = (cluster: string): string | undefined => {
-    const known = nodes.map((node) => node.facts()).filter((one) => one.cluster === cluster);
-    const primaries = known.filter((one) => one.condition.kind === "up" && one.pulse?.role === "primary");
-    const [primary] = primaries;
-    return primaries.length === 1 && primary ? system.clusters[cluster]?.nodes[primary.node]?.url : undefined;
-  };
-  nodes = startNodes(system, clock, primaryUrl, nodeChanged);
+  nodes = startNodes(system, clock, nodeChanged);
   const common = { everyMs: endpointEveryMs, timeoutMs: endpointTimeoutMs, clock, changed: look };
   services = serviceEndpoints(system).map((endpoint) => {
     const source = system.services[endpoint.name]?.counts;
@@ -106,6 +104,11 @@ export function startWatcher(options: WatcherOptions): Watcher {
     return startEndpointWatch({ ...common, ...endpoint, after });
   });
   caches = cacheEndpoints(system).map((endpoint) => startEndpointWatch({ ...common, ...endpoint }));
+  clients = Object.entries(system.clusters).map(([name, cluster]) => {
+    const isAmiss = () =>
+      [...open.values()].some((one) => one.code.startsWith("clients.") && one.subject.name === name);
+    return startClientsWatch({ name, cluster, isAmiss, changed: look });
+  });
   look();
 
   return {
@@ -116,7 +119,7 @@ export function startWatcher(options: WatcherOptions): Watcher {
     async close() {
       closed = true;
       looked.resolve();
-      await Promise.all([...nodes, ...services, ...caches].map((one) => one.close()));
+      await Promise.all([...nodes, ...services, ...caches, ...clients].map((one) => one.close()));
     },
   };
 }
@@ -124,7 +127,6 @@ export function startWatcher(options: WatcherOptions): Watcher {
 function startNodes(
   system: System,
   clock: Clock,
-  primaryUrl: (cluster: string) => string | undefined,
   changed: (before: NodeFacts | undefined, after: NodeFacts) => void,
 ): readonly NodeWatch[] {
   return Object.entries(system.clusters).flatMap(([cluster, { nodes }]) => {
@@ -139,7 +141,6 @@ function startNodes(
         heartbeatMs: system.watch.heartbeat,
         clock,
         positions,
-        primaryUrl: () => primaryUrl(cluster),
         errand: round.next,
         changed(after) {
           const previous = before;

@@ -104,8 +104,7 @@ const down = { state: "down", pids: [], standbySignal: false } as const;
 
 export function alive(node: string, role: "primary" | "standby", change: Partial<NodeObservation> = {}): NodeFacts {
   const instance = { state: "running" as const, pids: [1], standbySignal: role === "standby" };
-  const following = role === "standby" ? { following: { kind: "follows" } as const } : {};
-  return { ...common(node), reach: "answers", observation: observation(role, change), instance, ...following };
+  return { ...common(node), reach: "answers", observation: observation(role, change), instance };
 }
 
 export function dead(node: string, change: Partial<NodeFacts> = {}): NodeFacts {

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { isRefusal } from "../../src/plan/plan.ts";
-import { onlyPrimary, signal } from "./servers.ts";
-import { withSystemFile, withWorld } from "./world.ts";
+import { listPlans } from "../../src/plan/status.ts";
+import { startUp } from "../../src/server/up.ts";
+import type { System } from "../../src/system/schema.ts";
+import { listIncidents } from "../../src/timeline/incident-state.ts";
+import { on, onlyPrimary, signal, until } from "./servers.ts";
+import { type World, withSystemFile, withWorld } from "./world.ts";
 
 /* Clients that cannot be moved. A folder in the place of their address file keeps root from writing it as well. */
 
@@ -50,3 +54,74 @@ test("clients that a person has to move: it is not told as done, and only the pr
     });
   });
 });
+
+test("a primary that somebody promoted by hand: the clients are pointed to it, once, and a write of theirs proves it", async () => {
+  await withWorld({ standbys: ["asynchronous"] }, async (world) => {
+    await signal(world, "pg1", "SIGKILL");
+    const none = await world.plan("move-clients", "ledger");
+    assert.equal(isRefusal(none) && none.rule, "one-primary");
+    await on(world, "pg2", (connection) => connection.query("select pg_promote()"));
+    const result = await world.act("move-clients", "ledger");
+    assert.equal(result.outcome, "done", result.state);
+    assert.equal(readFileSync(world.lab.addressFile, "utf8"), `127.0.0.1:${world.lab.node("pg2").port}\n`);
+    const again = await world.plan("move-clients", "ledger");
+    assert.equal(isRefusal(again) && again.rule, "already");
+  });
+});
+
+/** The new primary takes a write of ours, and the clients' sessions may only read there. */
+test("the proving write is one that the clients' role can make", async () => {
+  await withWorld({ standbys: ["asynchronous"] }, async (world) => {
+    await on(world, "pg1", async (connection) => {
+      await connection.query("create role app login");
+      await connection.query("alter role app set default_transaction_read_only = on");
+    });
+    const asClients = (text: string) =>
+      text.replace(/clients: \{/, `clients: { url: "postgres://app@nowhere.invalid/postgres",`);
+    await withSystemFile(world, asClients, async (declared) => {
+      const result = await declared.act("switchover", "ledger");
+      assert.equal(result.outcome, "stopped");
+      assert.match(result.state ?? "", /pg2 does not acknowledge a write/);
+      const failed = (await declared.events(result.planId)).findLast(({ kind }) => kind === "step.failed");
+      assert.match(JSON.stringify(failed?.data), /lets app read only/);
+    });
+  });
+});
+
+/** What the plan could not do is what keeps the incident from being called over. */
+test("an incident is not mitigated while the clients are led elsewhere", { timeout: 120_000 }, async () => {
+  await withWorld({ standbys: ["asynchronous"] }, async (world) => {
+    const { addressFile } = world.lab;
+    const system: System = { ...world.system, mitigation: { ...world.system.mitigation, failover: "auto" } };
+    const up = await startUp({ system, timeline: world.timeline, home: world.lab.directory, port: 0, firstRoundMs: 0 });
+    try {
+      const before = readFileSync(addressFile, "utf8");
+      rmSync(addressFile);
+      mkdirSync(addressFile);
+      writeFileSync(`${addressFile}/taken`, "");
+      const incident = async () => (await listIncidents(world.timeline))[0];
+      await until(
+        "it is noticed that the file cannot be read",
+        async () => (await incident())?.open.some(({ code }) => code === "clients.no-address") === true,
+      );
+      await signal(world, "pg1", "SIGKILL");
+      await until("pg2 takes writes", async () => (await onlyPrimaryOrNone(world)) === "pg2");
+      await until("the plan stopped", async () =>
+        (await listPlans(world.timeline)).some(({ state }) => state === "stopped"),
+      );
+      assert.equal((await incident())?.status, "open");
+      rmSync(addressFile, { recursive: true });
+      writeFileSync(addressFile, before);
+      await until("the clients are led to pg2", async () =>
+        readFileSync(addressFile, "utf8").includes(String(world.lab.node("pg2").port)),
+      );
+      await until("it is mitigated", async () => (await incident())?.status === "mitigated");
+    } finally {
+      await up.close();
+    }
+  });
+});
+
+async function onlyPrimaryOrNone(world: World): Promise<string | undefined> {
+  return onlyPrimary(world).catch(() => undefined);
+}

@@ -129,7 +129,7 @@ export function gone(
 }
 
 export function factsOf(...nodes: readonly NodeFacts[]): Facts {
-  return { nodes, services: [], caches: [] };
+  return { nodes, services: [], caches: [], clients: [] };
 }
 
 export const healthy = [

@@ -51,6 +51,13 @@ export function addMitigate(program: Command, act: Act): void {
     "degrade-synchronous",
   );
   acting(
+    verb("move-clients", "the clients are led elsewhere: point them to the primary").argument(
+      "[cluster]",
+      "which cluster (default: the only one)",
+    ),
+    "move-clients",
+  );
+  acting(
     verb("demote", "two primaries: stop the writes on the stale one").argument(
       "[node]",
       "the stale one; without it: the choices",

@@ -6,7 +6,7 @@ import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.t
 import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
 import { stepFailed, text } from "./parameters.ts";
-import { takingWrites } from "./roles.ts";
+import { type NodeWrites, otherWriters, refusedIfUnknown, whoWrites } from "./roles.ts";
 import { declaredNode, endServer } from "./servers.ts";
 
 /**
@@ -17,8 +17,11 @@ export function fenceHandler(context: MitigationContext): StepHandler {
   return {
     kind: "postgres.fence",
     async check(step) {
-      const [seen, primaries] = await Promise.all([look(context, step), takingWrites(context, text(step, "cluster"))]);
-      const refused = outdated(step, primaries);
+      const [seen, all] = await Promise.all([
+        look(context, step),
+        whoWrites(context, text(step, "cluster"), text(step, "node")),
+      ]);
+      const refused = outdated(step, all);
       if (refused !== undefined) return refused;
       // A supervisor may be about to start it again: its stop command has to be given in any case.
       const supervised = declaredNode(context, text(step, "cluster"), text(step, "node")).stop !== undefined;
@@ -33,8 +36,8 @@ export function fenceHandler(context: MitigationContext): StepHandler {
     async verify(step, outcome) {
       if (outcome.how === "cut-off") {
         // A command that ends with 0 and cuts nothing off is how two primaries come about.
-        const still = await takingWrites(context, text(step, "cluster"));
-        if (!still.includes(text(step, "node"))) return;
+        const all = await whoWrites(context, text(step, "cluster"), text(step, "node"));
+        if (all.every((one) => one.node !== text(step, "node") || one.writes !== "takes")) return;
         throw notFenced(step, "The fence command ended with 0, and yet it takes writes.");
       }
       const seen = await look(context, step);
@@ -50,16 +53,23 @@ export function fenceHandler(context: MitigationContext): StepHandler {
 }
 
 /** The world is not the one that the plan was made for: to end this server would do harm. */
-function outdated(step: StepContext, primaries: readonly string[]): CheckResult | undefined {
+function outdated(step: StepContext, all: readonly NodeWrites[]): CheckResult | undefined {
+  const node = text(step, "node");
   const { keeps } = step.parameters;
   const next = "Nothing was changed. See `blackstart status`, and make a new plan if one is needed still.";
   if (typeof keeps !== "string") {
-    if (primaries.length === 0) return undefined;
-    const why = `${primaries.join(" and ")} takes writes; none did when this plan was made.`;
-    return { state: "refused", why, next };
+    const primaries = all.filter((one) => one.writes === "takes").map((one) => one.node);
+    if (primaries.length > 0) {
+      const why = `${primaries.join(" and ")} takes writes; none did when this plan was made.`;
+      return { state: "refused", why, next };
+    }
+    // What would be refused at the promotion must not have cost the old primary before.
+    return refusedIfUnknown(otherWriters(all, node).unknown, "what is promoted could be a second primary");
   }
-  if (primaries.includes(keeps)) return undefined;
-  const why = `${keeps}, which is to remain the primary, takes no writes; without ${text(step, "node")} there would be none.`;
+  const kept = all.find((one) => one.node === keeps);
+  if (kept?.writes === "takes") return undefined;
+  const seen = kept?.writes === "unknown" ? `is not known to take writes (${kept.why})` : "takes no writes";
+  const why = `${keeps}, which is to remain the primary, ${seen}; without ${node} there would be none.`;
   return { state: "refused", why, next };
 }
 

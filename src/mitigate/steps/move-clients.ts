@@ -2,7 +2,7 @@ import { messageOf } from "../../base/error.ts";
 import { addressOf } from "../../drivers/postgres/conninfo.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import { clusterOf } from "../../system/names.ts";
-import { readClientsAddress, writeClientsAddress } from "../clients-address.ts";
+import { readClientsAddress, writeClientsAddress } from "../../drivers/clients/address-file.ts";
 import type { MitigationContext } from "../context.ts";
 import { stepFailed, text, texts } from "./parameters.ts";
 import { refusedUnlessPrimary } from "./roles.ts";

@@ -4,7 +4,7 @@ import type { Connection } from "../../drivers/postgres/connection.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import { stepFailed, text } from "./parameters.ts";
-import { takingWrites, whileNobodyElsePromotes } from "./roles.ts";
+import { fencedBy, otherWriters, refusedIfUnknown, whileNobodyElsePromotes, whoWrites } from "./roles.ts";
 import { isStandby, sessions } from "./servers.ts";
 
 /** A standby first replays what it has received; one that lagged far behind takes its time. */
@@ -21,13 +21,16 @@ export function promoteHandler(context: MitigationContext): StepHandler {
   return {
     kind: "postgres.promote",
     async check(step) {
-      const others = await takingWrites(context, text(step, "cluster"), text(step, "node"));
-      if (others.length > 0)
+      const node = text(step, "node");
+      const { taking, unknown } = await othersOf(context, step);
+      if (taking.length > 0)
         return {
           state: "refused",
-          why: `${others.join(", ")} takes writes: somebody started or promoted it since this plan was made. ${text(step, "node")} would be a second primary.`,
+          why: `${taking.join(", ")} takes writes: somebody started or promoted it since this plan was made. ${node} would be a second primary.`,
           next: "Stop it, or keep it as the primary and let the others follow it; then make a new plan.",
         };
+      const refused = refusedIfUnknown(unknown, `${node} could be a second primary`);
+      if (refused !== undefined) return refused;
       const standby = await on(step, isStandby);
       return standby ? { state: "ready" } : { state: "done", outcome: await on(step, timelineOf) };
     },
@@ -45,6 +48,10 @@ export function promoteHandler(context: MitigationContext): StepHandler {
   };
 }
 
+async function othersOf(context: MitigationContext, step: StepContext) {
+  return otherWriters(await whoWrites(context, text(step, "cluster"), fencedBy(step)), text(step, "node"));
+}
+
 async function timelineOf(connection: Connection): Promise<JsonObject> {
   const rows = await connection.query<{ timeline: number }>(
     "select ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int as timeline",
@@ -54,12 +61,18 @@ async function timelineOf(connection: Connection): Promise<JsonObject> {
 
 async function promote(context: MitigationContext, step: StepContext, connection: Connection): Promise<JsonObject> {
   const node = text(step, "node");
-  const others = await takingWrites(context, text(step, "cluster"), node);
-  if (others.length > 0)
+  const { taking, unknown } = await othersOf(context, step);
+  if (taking.length > 0)
     throw stepFailed(
-      `${others.join(", ")} was promoted in this very moment; ${node} was not.`,
+      `${taking.join(", ")} was promoted in this very moment; ${node} was not.`,
       "Somebody else, with a store of their own, fails over the same cluster.",
       "See `blackstart status`; let one of you bring it to its end.",
+    );
+  if (unknown.length > 0)
+    throw stepFailed(
+      `${node} was not promoted.`,
+      `Whether another node takes writes is not known any more (${unknown.join("; ")}).`,
+      "See `blackstart status`, then make a new plan.",
     );
   await step.assertHeld();
   await connection.query("select pg_promote(false)");

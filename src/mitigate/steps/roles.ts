@@ -1,26 +1,50 @@
-import { BlackstartError } from "../../base/error.ts";
-import { delay, pollUntil } from "../../base/time.ts";
+import { pollUntil } from "../../base/time.ts";
 import type { CheckResult, StepContext } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
+import type { WritesVerdict } from "../who-writes.ts";
+import { askWrites } from "./ask-writes.ts";
 import { text } from "./parameters.ts";
 import { isStandby, sessions } from "./servers.ts";
 
 /*
- * Who takes writes now. A plan may be carried out long after it was made, or be resumed after somebody else mended the
+ * Who takes writes now. A plan may be carried out long after it was made, or be resumed after somebody else has ended the
  * same outage: every step that could make a second primary, or lead clients away from the only one, asks first.
  */
 
-/** A server that works answers sooner; one that is cut off or hangs swallows the call, and clients wait meanwhile. */
-const answerTimeoutMs = 300;
+export type NodeWrites = Readonly<{ node: string }> & WritesVerdict;
 
-/** The declared nodes, without `except`, that answer at once and take writes. */
-export async function takingWrites(
+/** Of every declared node. @param fenced the node that the plan has fenced, or is about to: it is not waited for */
+export function whoWrites(
   context: MitigationContext,
   cluster: string,
-  except?: string,
-): Promise<readonly string[]> {
-  const roles = await rolesOf(context, cluster);
-  return roles.filter((one) => one.role === "primary" && one.node !== except).map((one) => one.node);
+  fenced?: string,
+): Promise<readonly NodeWrites[]> {
+  const nodes = Object.keys(context.system.clusters[cluster]?.nodes ?? {});
+  return Promise.all(
+    nodes.map(async (node) => ({ node, ...(await askWrites(context, { cluster, node, fenced: node === fenced })) })),
+  );
+}
+
+/** Of the nodes other than `except`: those that take writes, and in words those of which it is not known. */
+export function otherWriters(
+  all: readonly NodeWrites[],
+  except: string,
+): Readonly<{ taking: readonly string[]; unknown: readonly string[] }> {
+  const others = all.filter((one) => one.node !== except);
+  return {
+    taking: others.filter((one) => one.writes === "takes").map((one) => one.node),
+    unknown: others.filter((one) => one.writes === "unknown").map(({ node, why }) => `${node}: ${why}`),
+  };
+}
+
+/** Refused where it is not known whether one of them takes writes. */
+export function refusedIfUnknown(unknown: readonly string[], otherwise: string): CheckResult | undefined {
+  if (unknown.length === 0) return undefined;
+  return {
+    state: "refused",
+    why: `Whether another node takes writes is not known (${unknown.join("; ")}), and ${otherwise}.`,
+    next: "Bring it back, or see to it that it is down and that its host (`host:`) says so; then make a new plan.",
+  };
 }
 
 /** Two executors of two stores cannot see each other's lease, but both can see the standbys. */
@@ -38,8 +62,8 @@ export async function whileNobodyElsePromotes<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   const cluster = text(step, "cluster");
-  const roles = await rolesOf(context, cluster);
-  const standbys = roles.filter((one) => one.role === "standby").map((one) => one.node);
+  const all = await whoWrites(context, cluster, fencedBy(step));
+  const standbys = all.filter((one) => one.role === "standby").map((one) => one.node);
   const locked = ([first, ...rest]: readonly string[]): Promise<T> => {
     if (first === undefined) return work();
     return sessions(context).use(cluster, first, async (connection) => {
@@ -61,33 +85,6 @@ export async function whileNobodyElsePromotes<T>(
   return locked(standbys.sort());
 }
 
-type Role = "primary" | "standby" | undefined;
-
-async function rolesOf(
-  context: MitigationContext,
-  cluster: string,
-): Promise<readonly Readonly<{ node: string; role: Role }>[]> {
-  const nodes = Object.keys(context.system.clusters[cluster]?.nodes ?? {});
-  return Promise.all(nodes.map(async (node) => ({ node, role: await roleOf(context, cluster, node) })));
-}
-
-async function roleOf(context: MitigationContext, cluster: string, node: string): Promise<Role> {
-  const limit = new AbortController();
-  const late = delay(answerTimeoutMs, limit.signal).catch(() => undefined /* the answer came first */);
-  const asked = sessions(context)
-    .use(cluster, node, async (connection): Promise<Role> => ((await isStandby(connection)) ? "standby" : "primary"))
-    .catch((error) => {
-      // It does not answer: it takes no writes that anybody could see.
-      if (error instanceof BlackstartError) return undefined;
-      throw error;
-    });
-  try {
-    return await Promise.race([asked, late.then(() => undefined)]);
-  } finally {
-    limit.abort();
-  }
-}
-
 /** For what comes after a promotion: refused when the promoted node is a standby again, because another was promoted. */
 export async function refusedUnlessPrimary(
   context: MitigationContext,
@@ -100,4 +97,9 @@ export async function refusedUnlessPrimary(
     why: `${primary} takes no writes: it is a standby. Another node was made the primary since this plan began, or none is.`,
     next: "See `blackstart status`, then make a new plan.",
   };
+}
+
+/** The old primary, which the plan of this step has fenced. */
+export function fencedBy(step: StepContext): string | undefined {
+  return typeof step.parameters.old === "string" ? step.parameters.old : undefined;
 }

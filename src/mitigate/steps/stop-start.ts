@@ -1,9 +1,10 @@
 import { BlackstartError } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
 import { knownState } from "../../drivers/postgres/instance.ts";
-import type { StepContext, StepHandler } from "../../plan/handler.ts";
+import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import { stepFailed, text } from "./parameters.ts";
+import { otherWriters, refusedIfUnknown, whoWrites } from "./roles.ts";
 import { endServer, isStandby, neededInstance, sessions, startServer } from "./servers.ts";
 
 const stopTimeoutMs = 30_000;
@@ -69,13 +70,7 @@ export function startHandler(context: MitigationContext): StepHandler {
           why: `${text(step, "node")} runs as a ${role}, not as a ${text(step, "role")}.`,
           next: "See `blackstart status`, then make a new plan.",
         };
-      const other = text(step, "role") === "primary" ? await otherPrimary(context, step) : undefined;
-      if (other === undefined) return { state: "ready" };
-      return {
-        state: "refused",
-        why: `${other} takes writes; ${text(step, "node")} would be a second primary.`,
-        next: `Bring ${text(step, "node")} back as a standby: \`blackstart mitigate rejoin\`.`,
-      };
+      return text(step, "role") === "primary" ? ((await refusedBeside(context, step)) ?? ready) : ready;
     },
     async do(step) {
       const instance = await neededInstance(context, text(step, "cluster"), text(step, "node"));
@@ -125,10 +120,16 @@ async function roleOf(
   }
 }
 
-async function otherPrimary(context: MitigationContext, step: StepContext): Promise<string | undefined> {
-  const others = Object.keys(context.system.clusters[text(step, "cluster")]?.nodes ?? {}).filter(
-    (one) => one !== text(step, "node"),
-  );
-  const roles = await Promise.all(others.map(async (node) => ({ node, role: await roleOf(context, step, node) })));
-  return roles.find((one) => one.role === "primary")?.node;
+const ready: CheckResult = { state: "ready" };
+
+/** A primary is started only where no other node can be one. */
+async function refusedBeside(context: MitigationContext, step: StepContext): Promise<CheckResult | undefined> {
+  const node = text(step, "node");
+  const { taking, unknown } = otherWriters(await whoWrites(context, text(step, "cluster"), node), node);
+  if (taking.length === 0) return refusedIfUnknown(unknown, `${node} could be a second primary`);
+  return {
+    state: "refused",
+    why: `${taking.join(" and ")} takes writes; ${node} would be a second primary.`,
+    next: `Bring ${node} back as a standby: \`blackstart mitigate rejoin\`.`,
+  };
 }

@@ -1,11 +1,12 @@
 import { BlackstartError } from "../../base/error.ts";
 import type { JsonObject } from "../../base/json.ts";
 import { pollUntil } from "../../base/time.ts";
-import { type Connection, connect } from "../../drivers/postgres/connection.ts";
+import { type ClientsWay, clientsWayOf } from "../../drivers/clients/clients-url.ts";
+import { addressOf } from "../../drivers/postgres/conninfo.ts";
+import { type Connection, withConnection } from "../../drivers/postgres/connection.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import { withServer } from "../../system/address.ts";
 import { clusterOf } from "../../system/names.ts";
-import { readClientsAddress } from "../clients-address.ts";
 import type { MitigationContext } from "../context.ts";
 import { lowerToConfirming, lowerUnlessPassing } from "./commits.ts";
 import { number, stepFailed, text } from "./parameters.ts";
@@ -40,16 +41,19 @@ export function verifyWriteHandler(context: MitigationContext): StepHandler {
 }
 
 async function write(context: MitigationContext, step: StepContext): Promise<JsonObject> {
-  const { url, path } = await clientsUrl(context, step);
+  const way = await wayOf(context, step);
+  const cluster = text(step, "cluster");
+  const asThemselves = clusterOf(context.system, cluster).clients?.url !== undefined;
+  const ownUrl = asThemselves ? declaredNode(context, cluster, text(step, "primary")).url : undefined;
   const lowers = step.parameters.lowers === true;
   const onPrimary = <T>(work: (connection: Connection) => Promise<T>) =>
-    sessions(context).use(text(step, "cluster"), text(step, "primary"), work);
+    sessions(context).use(cluster, text(step, "primary"), work);
   let lowered = lowers ? await onPrimary((connection) => lowerUnlessPassing(step, connection)) : undefined;
   let last: BlackstartError | undefined;
   const written = await pollUntil(
     async () => {
       try {
-        return await attempt(url, step, lowers ? promptTimeoutMs : attemptTimeoutMs);
+        return await attempt(way, ownUrl, step, lowers ? promptTimeoutMs : attemptTimeoutMs);
       } catch (error) {
         // Still refused, or not acknowledged: the limit of the whole wait decides.
         if (!(error instanceof BlackstartError)) throw error;
@@ -61,7 +65,7 @@ async function write(context: MitigationContext, step: StepContext): Promise<Jso
     },
     { everyMs: 10, timeoutMs: writeTimeoutMs, signal: step.signal },
   );
-  if (written !== undefined) return { ...written, path, ...(lowered === undefined ? {} : { lowered }) };
+  if (written !== undefined) return { ...written, ...(lowered === undefined ? {} : { lowered }) };
   throw stepFailed(
     `${text(step, "primary")} does not acknowledge a write within ${writeTimeoutMs / 1000} s; the service does not work yet.`,
     last?.message ?? "No attempt ended.",
@@ -70,14 +74,37 @@ async function write(context: MitigationContext, step: StepContext): Promise<Jso
   );
 }
 
-async function attempt(url: string, step: StepContext, queryTimeoutMs: number): Promise<JsonObject> {
-  const connection = await connect(url, { timeoutMs: 1000, queryTimeoutMs });
-  try {
+/**
+ * As the clients write, in a transaction of theirs: where their sessions are read-only by default the message would be
+ * written all the same, and their own writes fail.
+ */
+async function attempt(
+  way: ClientsWay,
+  ownUrl: string | undefined,
+  step: StepContext,
+  queryTimeoutMs: number,
+): Promise<JsonObject> {
+  const waited = (connection: Connection) => waitedFor(connection, number(step, "waitsFor"), step.signal);
+  const limits = { timeoutMs: 1000, queryTimeoutMs };
+  const counted = await withConnection(way.url, limits, async (connection) => {
+    const [session] = await connection.query<{ readonly: string; role: string }>(
+      "select current_setting('default_transaction_read_only') as readonly, current_user::text as role",
+    );
+    if (session?.readonly === "on") throw readOnly(session.role);
     await connection.query("select pg_logical_emit_message(true, 'blackstart', $1)", [`${step.planId} works`]);
-    return { waitedFor: await waitedFor(connection, number(step, "waitsFor"), step.signal) };
-  } finally {
-    await connection.close();
-  }
+    return ownUrl === undefined ? await waited(connection) : undefined;
+  });
+  // The clients' own role need not see who streams.
+  return { waitedFor: counted ?? (await withConnection(ownUrl ?? way.url, limits, waited)), path: way.by };
+}
+
+function readOnly(role: string): BlackstartError {
+  return new BlackstartError("QUERY_FAILED", {
+    what: `The primary lets ${role} read only.`,
+    why: "default_transaction_read_only is on for its sessions.",
+    next: "See pg_settings and pg_db_role_setting on the primary; alter system reset default_transaction_read_only.",
+    details: { sqlstate: "25006" },
+  });
 }
 
 /** How many standbys a commit waits for; one that has just connected counts a moment later. */
@@ -94,13 +121,19 @@ async function waitedFor(connection: Connection, wanted: number, signal: AbortSi
   return count;
 }
 
-/** The primary's url, with the address that the clients read. */
-async function clientsUrl(context: MitigationContext, step: StepContext): Promise<{ url: string; path: string }> {
+/** The way of the clients; straight to the primary where none is declared. */
+async function wayOf(context: MitigationContext, step: StepContext): Promise<ClientsWay> {
   const cluster = text(step, "cluster");
   const { url } = declaredNode(context, cluster, text(step, "primary"));
-  const file = clusterOf(context.system, cluster).clients?.file;
-  const address = await readClientsAddress(file);
-  if (file === undefined || address === undefined) return { url, path: "straight to the primary" };
-  const [, host = address, port = "5432"] = /^(.*):(\d+)$/.exec(address) ?? [];
-  return { url: withServer(url, host.replace(/^\[(.*)\]$/, "$1"), Number(port)), path: `the address in ${file}` };
+  const declared = clusterOf(context.system, cluster);
+  const straight = { url, by: "straight to the primary" };
+  // A virtual address or a pooler that is not moved yet would lead to the old primary.
+  const isMoved = declared.clients?.file !== undefined;
+  return (isMoved ? await clientsWayOf(declared, url) : undefined) ?? asTheClients(straight, declared.clients?.url);
+}
+
+function asTheClients(straight: ClientsWay, clientsUrl: string | undefined): ClientsWay {
+  if (clientsUrl === undefined) return straight;
+  const { host, port } = addressOf(straight.url);
+  return { ...straight, url: withServer(clientsUrl, host, port) };
 }

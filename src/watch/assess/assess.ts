@@ -4,6 +4,7 @@ import type { System } from "../../system/schema.ts";
 import { judgeChecks } from "../checks/judge.ts";
 import type { Facts, Found, Moment } from "../facts.ts";
 import type { Thresholds } from "../../system/thresholds.ts";
+import { assessClients } from "./clients.ts";
 import { assessEndpoints } from "./endpoints.ts";
 import { assessNodes } from "./nodes.ts";
 import { assessRoles } from "./roles.ts";
@@ -48,6 +49,10 @@ function assessCluster(
   const roles = assessRoles(view);
   return [
     ...(roles === undefined ? [] : [roles]),
+    ...assessClients(
+      view,
+      facts.clients.find((one) => one.cluster === name),
+    ),
     ...assessNodes(view),
     ...assessSynchronous(view),
     ...assessStandbys(view, thresholds),

@@ -1,6 +1,6 @@
 import { open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { messageOf } from "../base/error.ts";
+import { messageOf } from "../../base/error.ts";
 
 /*
  * The address file: one line, `host:port` of the primary, which the clients read whenever they connect.

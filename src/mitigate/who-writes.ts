@@ -1,0 +1,42 @@
+import type { InstanceState } from "../drivers/postgres/instance.ts";
+import type { Reachability } from "../drivers/postgres/reachability.ts";
+
+/* Whether a node takes writes, as a pure decision with three answers: no answer is never a “no”. */
+
+type Role = "primary" | "standby";
+
+/** What was seen of one node. */
+export type NodeSeen = Readonly<{
+  /** What it said; undefined while it has said nothing. */
+  role?: Role;
+  /** Why the last attempt to ask it failed. */
+  failure?: Reachability;
+  /** What its host sees; undefined where there is none, or it did not answer either. */
+  host?: InstanceState;
+  /** What it was when it was last observed. */
+  remembered?: Role;
+  /** The plan has fenced it, and made sure of it then. */
+  fenced: boolean;
+}>;
+
+/** `unknown`: what is decided has to allow for a primary there. `why`: what was seen, in words. */
+export type WritesVerdict = Readonly<{ writes: "takes" | "does-not" | "unknown"; why: string; role?: Role }>;
+
+/** @param waitedMs for how long it was asked again and again */
+export function writesOf(seen: NodeSeen, waitedMs: number): WritesVerdict {
+  const { role, failure, host, remembered, fenced } = seen;
+  if (role === "primary") return { writes: "takes", why: "it takes writes", role };
+  if (role === "standby") return { writes: "does-not", why: "it is a standby", role };
+  if (failure?.kind === "closed") return { writes: "does-not", why: "nothing listens at its address" };
+  if (host?.state === "down") return { writes: "does-not", why: "its host sees it down" };
+  // A server removes that file when it is promoted. In the directory of a living primary somebody has put it there.
+  if (host?.standbySignal === true && remembered === "standby")
+    return { writes: "does-not", why: "its host sees a standby" };
+  if (fenced) return { writes: "does-not", why: "it is fenced" };
+  return { writes: "unknown", why: silenceText(failure, Math.round(waitedMs / 1000)) };
+}
+
+function silenceText(failure: Reachability | undefined, seconds: number): string {
+  if (failure === undefined || failure.kind === "silent") return `it did not answer in ${seconds} s`;
+  return `it could not be asked for ${seconds} s, ${failure.detail}`;
+}
