@@ -1,5 +1,6 @@
 import type { StepHandler } from "../plan/handler.ts";
 import type { MitigationContext } from "./context.ts";
+import { dropSlotHandler, removeCopyHandler } from "./steps/clean-up.ts";
 import { electHandler } from "./steps/elect.ts";
 import { fenceHandler } from "./steps/fence.ts";
 import { followHandler } from "./steps/follow.ts";
@@ -33,5 +34,7 @@ export function mitigationHandlers(context: MitigationContext): readonly StepHan
     startHandler(context),
     verifyPromiseHandler(context),
     restartServiceHandler(context),
+    dropSlotHandler(context),
+    removeCopyHandler(context),
   ];
 }

@@ -9,6 +9,8 @@ import type { System } from "../system/schema.ts";
 import type { ClusterFacts } from "./cluster-facts.ts";
 import type { MitigationContext } from "./context.ts";
 import { gatherFacts } from "./facts.ts";
+import { leftBehindIn } from "./left-behind.ts";
+import { planCleanUp } from "./planners/clean-up.ts";
 import { planDegradeSynchronous } from "./planners/degrade-synchronous.ts";
 import { planDemote } from "./planners/demote.ts";
 import { planFailover } from "./planners/failover.ts";
@@ -32,11 +34,12 @@ const planners: Readonly<Record<string, Planner>> = {
   "move-clients": planMoveClients,
 };
 
-export const mitigationKinds: readonly string[] = Object.keys(planners);
+export const mitigationKinds: readonly string[] = [...Object.keys(planners), "clean-up"];
 
 /**
  * Looks at the cluster as it is now, and plans. Changes nothing.
- * @param request.options node: which one; acceptLoss, evenIfStarting: what the person accepts; incident: its id
+ * @param request.options node: which one; acceptLoss, evenIfStarting: what the person accepts; incident: its id; clean-up:
+ *   copies: the paths of those that the person has named
  */
 export async function makeMitigationPlan(request: PlanRequest, context: MitigationContext): Promise<Plan | Refusal> {
   const draft = await draftOf(request, context);
@@ -54,6 +57,7 @@ export async function makeMitigationPlan(request: PlanRequest, context: Mitigati
 async function draftOf(request: PlanRequest, context: MitigationContext): Promise<PlanDraft | Refusal> {
   const { kind, subject, options } = request;
   if (kind === "restart" && subject.kind === "service") return planServiceRestart(context.system, subject.name);
+  if (kind === "clean-up") return cleanUpDraft(context, subject, options);
   const planner = planners[kind];
   if (planner === undefined)
     throw wrongRequest(`Nothing is known of a plan of kind “${kind}”.`, `It is one of ${mitigationKinds.join(", ")}.`);
@@ -63,6 +67,19 @@ async function draftOf(request: PlanRequest, context: MitigationContext): Promis
   const facts = await gatherFacts(context, cluster, kind === "failover" ? "silent" : "all");
   const draft = planner(context.system, facts, choiceOf(options, promotes ? undefined : node));
   return isRefusal(draft) ? draft : (refuseRights(draft, facts) ?? draft);
+}
+
+async function cleanUpDraft(
+  context: MitigationContext,
+  subject: Ref,
+  options: JsonObject | undefined,
+): Promise<PlanDraft | Refusal> {
+  const { cluster, node } = targetOf(context.system, subject, options);
+  const named = Array.isArray(options?.copies) ? options.copies : [];
+  return planCleanUp(context.system, cluster, await leftBehindIn(context, cluster), {
+    ...(node === undefined ? {} : { node }),
+    copies: named.filter((path): path is string => typeof path === "string"),
+  });
 }
 
 function targetOf(system: System, subject: Ref, options: JsonObject | undefined): { cluster: string; node?: string } {

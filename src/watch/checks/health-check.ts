@@ -1,4 +1,5 @@
 import type { Evidence, Severity } from "../../finding/finding.ts";
+import type { PlanRequest } from "../../plan/plan.ts";
 import type { NodeFacts } from "../facts.ts";
 import type { Thresholds, ThresholdName } from "../../system/thresholds.ts";
 import type { ClusterView } from "../assess/view.ts";
@@ -42,6 +43,7 @@ export type Judgement = Readonly<{
   severity: Severity;
   title: string;
   evidence: readonly Evidence[];
+  remedy?: PlanRequest;
 }>;
 
 /** A number from a row; bigint and numeric come as text. NaN where there is none: no comparison with it is true. */

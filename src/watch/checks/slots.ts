@@ -1,3 +1,5 @@
+import { nodeRef, request } from "../assess/roles.ts";
+import type { ClusterView } from "../assess/view.ts";
 import { bytesText } from "../assess/words.ts";
 import { type HealthCheck, type Judgement, numberIn, type Row, textIn } from "./health-check.ts";
 
@@ -17,10 +19,14 @@ export const slots: HealthCheck = {
       severities: ["info"],
       when: "Nobody reads the slot, although every node of the cluster is up.",
     },
+    "slots.left-behind": {
+      severities: ["info"],
+      when: "A physical slot on a standby is unused, and holds WAL for ever: it was made while that node was the primary.",
+    },
   },
   title: "Replication slots: lost, keeping too much WAL, used by nobody",
   advice:
-    "Bring back whoever reads the slot; if nobody will, pg_drop_replication_slot(). A lost slot needs a new standby. max_slot_wal_keep_size limits what a slot may keep.",
+    "Bring back whoever reads the slot; if nobody will, `blackstart mitigate clean-up` drops it. A lost slot needs a new standby. max_slot_wal_keep_size limits what a slot may keep.",
   appliesTo: "every",
   thresholds: ["slots.retainedBytes", "slots.retainedBytesCritical"],
   query: () => `
@@ -30,30 +36,68 @@ export const slots: HealthCheck = {
     from pg_replication_slots where not temporary order by retained desc nulls last limit 100`,
   judge(rows, { one, view, thresholds }) {
     const worst = rows.map((row) => judgeSlot(row, one.node, thresholds)).filter((each) => each !== undefined);
-    // While a standby is down its slot is unused because of that, and the standby's own finding says so. On a standby
-    // unused slots are normal: they are copies, kept for a failover.
-    const isConsequence = view.nodes.some((node) => node.condition.kind !== "up") || one.pulse?.role === "standby";
-    const idle = isConsequence ? [] : rows.filter((row) => row.active === false && textIn(row, "status") !== "lost");
+    // While a standby is down its slot is unused because of that, and the standby's own finding says so.
+    const isConsequence = view.nodes.some((node) => node.condition.kind !== "up");
     const told = new Set(worst.map((each) => each.slot));
-    const unused = idle.filter((row) => !told.has(textIn(row, "name")));
+    const unused = rows.filter((row) => isUnused(row) && !told.has(textIn(row, "name")));
+    const remedy = isManaged(view) ? {} : { remedy: request("clean-up", nodeRef(one)) };
     return [
-      ...mergeByCode(worst.map((each) => each.judgement)),
-      ...(unused.length === 0
+      ...mergeByCode(worst.map((each) => each.judgement)).map((judgement) =>
+        judgement.code === "slots.retaining" && rows.some((row) => isUnused(row) && told.has(textIn(row, "name")))
+          ? { ...judgement, ...remedy }
+          : judgement,
+      ),
+      ...(isConsequence || unused.length === 0
         ? []
-        : [
-            {
-              code: "slots.inactive",
-              severity: "info" as const,
-              title: `Nobody reads ${unused.length === 1 ? `the slot ${textIn(unused[0] ?? {}, "name")}` : `${unused.length} slots`} on ${one.node}; WAL is kept for it all the same.`,
-              evidence: unused.map((row) => ({
-                label: textIn(row, "name"),
-                value: `${textIn(row, "type")}, keeps ${bytesText(Math.max(0, numberIn(row, "retained") || 0))}`,
-              })),
-            },
-          ]),
+        : (one.pulse?.role === "standby" ? leftBehind(unused, one.node, view) : inactive(unused, one.node)).map(
+            (judgement) => ({ ...judgement, ...remedy }),
+          )),
     ];
   },
 };
+
+function isUnused(row: Row): boolean {
+  return row.active === false && textIn(row, "status") !== "lost";
+}
+
+/** A manager keeps copies of the slots on its standbys, and moves them on. */
+function isManaged(view: ClusterView): boolean {
+  return view.cluster.manager !== "none";
+}
+
+function inactive(unused: readonly Row[], node: string): readonly Judgement[] {
+  const which = unused.length === 1 ? `the slot ${textIn(unused[0] ?? {}, "name")}` : `${unused.length} slots`;
+  return [
+    {
+      code: "slots.inactive",
+      severity: "info",
+      title: `Nobody reads ${which} on ${node}; WAL is kept for it all the same.`,
+      evidence: unused.map(slotEvidence),
+    },
+  ];
+}
+
+/** On a standby PostgreSQL moves a slot only for who reads from that standby: what nobody reads holds WAL for ever. */
+function leftBehind(unused: readonly Row[], node: string, view: ClusterView): readonly Judgement[] {
+  const physical = unused.filter((row) => textIn(row, "type") === "physical" && row.retained !== null);
+  if (isManaged(view) || physical.length === 0) return [];
+  const which = physical.length === 1 ? `The slot ${textIn(physical[0] ?? {}, "name")}` : `${physical.length} slots`;
+  return [
+    {
+      code: "slots.left-behind",
+      severity: "info",
+      title: `${which} on ${node} ${physical.length === 1 ? "was" : "were"} left behind when it stopped being the primary: WAL is kept for nobody.`,
+      evidence: physical.map(slotEvidence),
+    },
+  ];
+}
+
+function slotEvidence(row: Row): Judgement["evidence"][number] {
+  return {
+    label: textIn(row, "name"),
+    value: `${textIn(row, "type")}, keeps ${bytesText(Math.max(0, numberIn(row, "retained") || 0))}`,
+  };
+}
 
 function judgeSlot(
   row: Row,

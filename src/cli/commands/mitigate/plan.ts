@@ -12,7 +12,13 @@ import { incidentAbout } from "../../incident-about.ts";
 import { noTarget, withChoices } from "./choices.ts";
 
 export type MitigateOptions = ApplyOptions &
-  Readonly<{ to?: string; acceptLoss?: boolean; evenIfStarting?: boolean; incident?: string }>;
+  Readonly<{
+    to?: string;
+    acceptLoss?: boolean;
+    evenIfStarting?: boolean;
+    incident?: string;
+    copy?: readonly string[];
+  }>;
 
 export async function mitigateCommand(
   context: CommandContext,
@@ -39,6 +45,7 @@ function requestOptions(
     ...(options.to === undefined ? {} : { node: nodeWithin(system, subject.name, options.to) }),
     ...(options.acceptLoss ? { acceptLoss: true } : {}),
     ...(options.evenIfStarting ? { evenIfStarting: true } : {}),
+    ...(options.copy === undefined || options.copy.length === 0 ? {} : { copies: options.copy }),
     ...(incident === undefined ? {} : { incident }),
   };
 }
@@ -63,10 +70,17 @@ function subjectOf(system: System, kind: string, target: string | undefined): Re
     case "restart":
       if (target === undefined) throw noTarget(system, kind);
       return anything(system, target);
+    case "clean-up":
+      if (target !== undefined) return clusterOrNode(system, target);
+      return { kind: "cluster", name: clusterNamed(system) };
     default:
       if (target === undefined && Object.keys(system.clusters).length > 1) throw noTarget(system, kind);
       return { kind: "cluster", name: clusterNamed(system, target) };
   }
+}
+
+function clusterOrNode(system: System, name: string): Ref {
+  return Object.hasOwn(system.clusters, name) ? { kind: "cluster", name } : nodeRef(system, name);
 }
 
 /** A node, a cluster or a service: whatever bears this name. */

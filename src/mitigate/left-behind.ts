@@ -1,0 +1,121 @@
+import { messageOf } from "../base/error.ts";
+import { addressOf, parseConninfo } from "../drivers/postgres/conninfo.ts";
+import { clusterOf } from "../system/names.ts";
+import type { MitigationContext } from "./context.ts";
+import { sessionsOf } from "./sessions.ts";
+
+/* What outages and plans leave behind: slots that hold WAL for somebody who does not come, and copies beside the data. */
+
+export type Slot = Readonly<{
+  name: string;
+  kind: "physical" | "logical";
+  active: boolean;
+  retainedBytes: number;
+}>;
+
+/** A directory beside a data directory: what a rejoin has kept, or moved aside. */
+export type Copy = Readonly<{ path: string; bytes: number }>;
+
+export type LeftBehind = Readonly<{
+  node: string;
+  /** `host:port` of its url. */
+  address: string;
+  /** Undefined: it does not answer; `problem` says why. */
+  server?: Readonly<{ role: "primary" | "standby"; slots: readonly Slot[]; slotName: string; follows: string }>;
+  problem?: string;
+  /** Undefined: its host cannot be asked. */
+  copies?: readonly Copy[];
+}>;
+
+const limits = { timeoutMs: 3000, queryTimeoutMs: 5000 } as const;
+
+export async function leftBehindIn(context: MitigationContext, cluster: string): Promise<readonly LeftBehind[]> {
+  const { nodes } = clusterOf(context.system, cluster);
+  return Promise.all(
+    Object.entries(nodes).map(async ([node, { url }]) => {
+      const { host, port } = addressOf(url);
+      const [server, copies] = await Promise.all([askServer(context, cluster, node), copiesOf(context, cluster, node)]);
+      return { node, address: `${host}:${port}`, ...server, ...(copies === undefined ? {} : { copies }) };
+    }),
+  );
+}
+
+type ServerRow = { role: "primary" | "standby"; slots: readonly Slot[]; slotName: string; conninfo: string };
+
+/** Slots of PostgreSQL itself (temporary, or kept in step with a primary) are none of ours. */
+export const slotsQuery = `
+  select slot_name as name, slot_type as kind, active,
+    coalesce(greatest(0, pg_wal_lsn_diff(case when pg_is_in_recovery() then pg_last_wal_replay_lsn()
+      else pg_current_wal_lsn() end, restart_lsn)), 0)::float8 as "retainedBytes"
+  from pg_replication_slots as s where not temporary and coalesce(to_jsonb(s)->>'synced', 'false') <> 'true' order by 1`;
+
+async function askServer(
+  context: MitigationContext,
+  cluster: string,
+  node: string,
+): Promise<Pick<LeftBehind, "server" | "problem">> {
+  try {
+    return await sessionsOf(context.fleet).use(cluster, node, async (connection) => {
+      const [row] = await connection.query<ServerRow>(
+        `select case when pg_is_in_recovery() then 'standby' else 'primary' end as role,
+           coalesce((select json_agg(x) from (${slotsQuery}) x), '[]') as slots,
+           current_setting('primary_slot_name') as "slotName", current_setting('primary_conninfo') as conninfo`,
+        [],
+        { timeoutMs: limits.queryTimeoutMs },
+      );
+      if (row === undefined) throw new Error("a query without FROM answers with one row");
+      const { conninfo, ...server } = row;
+      const aimed = parseConninfo(conninfo);
+      return { server: { ...server, follows: `${aimed.host ?? aimed.hostaddr ?? ""}:${aimed.port ?? "5432"}` } };
+    });
+  } catch (error) {
+    return { problem: messageOf(error) };
+  }
+}
+
+const copiesScript = `
+for copy in "$1".kept-* "$1".aside-*; do
+  [ -d "$copy" ] && [ ! -L "$copy" ] && du -sk "$copy"
+done
+exit 0
+`;
+
+async function copiesOf(
+  context: MitigationContext,
+  cluster: string,
+  node: string,
+): Promise<readonly Copy[] | undefined> {
+  try {
+    const instance = await context.fleet.instance(cluster, node);
+    if (instance === undefined) return undefined;
+    const data = instance.dataDirectory.replace(/\/+$/, "");
+    const host = context.fleet.host(clusterOf(context.system, cluster).nodes[node]?.host ?? "local:");
+    const { stdout } = await host.run({ script: copiesScript, args: [data], as: data, timeoutMs: 60_000 });
+    return [...stdout.matchAll(/^(\d+)\t(.+)$/gm)].map(([, kib, path]) => ({
+      path: path ?? "",
+      bytes: Number(kib) * 1024,
+    }));
+  } catch {
+    return undefined; // What cannot be listed is not offered to be removed.
+  }
+}
+
+/**
+ * Why this slot must stay; undefined where nobody comes for it. Only what is seen counts: while a node does not answer,
+ * nobody knows whether it comes. Pure.
+ */
+export function slotIsWanted(nodes: readonly LeftBehind[], on: LeftBehind, slot: Slot): string | undefined {
+  if (slot.active) return "it is in use";
+  if (slot.kind === "logical") return "it is logical: whether its reader comes back, only you know";
+  const silent = nodes.filter(({ server }) => server === undefined);
+  if (silent.length > 0) return `${silent.map(({ node }) => node).join(", ")} may read it, and cannot be asked`;
+  const reader = nodes.find(
+    ({ node, server }) =>
+      node !== on.node &&
+      server?.role === "standby" &&
+      server.slotName === slot.name &&
+      // A node's slot is made again on whichever becomes the primary; on a standby it only holds WAL.
+      (on.server?.role === "primary" || server.follows === on.address),
+  );
+  return reader === undefined ? undefined : `${reader.node} reads it (primary_slot_name)`;
+}

@@ -1,0 +1,103 @@
+import type { Refusal, Step } from "../../plan/plan.ts";
+import type { System } from "../../system/schema.ts";
+import { type LeftBehind, type Slot, slotIsWanted } from "../left-behind.ts";
+import { declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
+
+/**
+ * Removes what is left behind: slots that nobody comes for, and the copies that a person has named. A copy may be the only
+ * record of lost writes, so none is taken that was not named.
+ * @param node only what lies on this one; undefined: on every node
+ */
+export function planCleanUp(
+  system: System,
+  cluster: string,
+  nodes: readonly LeftBehind[],
+  { node: only, copies: named }: Readonly<{ node?: string; copies: readonly string[] }>,
+): PlanDraft | Refusal {
+  const managed = refuseManaged(declaredCluster(system, cluster), cluster);
+  if (managed) return managed;
+  const here = nodes.filter(({ node }) => only === undefined || node === only);
+  const slots = here.flatMap((on) =>
+    (on.server?.slots ?? []).map((slot) => ({ on, slot, wanted: slotIsWanted(nodes, on, slot) })),
+  );
+  const copies = here.flatMap(({ node, copies: found = [] }) => found.map((copy) => ({ node, ...copy })));
+  const unknown = named.find((path) => !copies.some((copy) => copy.path === path));
+  if (unknown !== undefined)
+    return refuse(
+      "listed",
+      `${unknown} is no copy that Blackstart has kept beside a data directory of ${cluster}.`,
+      copies.length === 0 ? "There is none." : `There is ${copies.map(copyText).join(", ")}.`,
+    );
+  const chosen = copies.filter(({ path }) => named.includes(path));
+  const dropped = slots.filter(({ wanted }) => wanted === undefined);
+  const staying = [
+    ...slots.flatMap(({ on, slot, wanted }) =>
+      wanted === undefined || slot.active ? [] : [`Stays: the slot ${slot.name} on ${on.node}; ${wanted}.`],
+    ),
+    ...copies
+      .filter(({ path }) => !named.includes(path))
+      .map((copy) => `Stays: ${copyText(copy)}. To remove it: --copy ${copy.path}`),
+  ];
+  const steps = [
+    ...dropped.map(({ on, slot }) => dropStep(cluster, on, slot)),
+    ...chosen.map(({ node, path, bytes }, index) => removeStep(cluster, node, path, bytes, index)),
+  ];
+  if (steps.length === 0)
+    return refuse(
+      "already",
+      `Nothing is left behind on ${only ?? cluster} that could be removed.`,
+      staying.length === 0 ? "There is nothing to do." : staying.join(" "),
+    );
+  return {
+    kind: "clean-up",
+    subject: only === undefined ? { kind: "cluster", name: cluster } : { kind: "node", name: `${cluster}/${only}` },
+    because: steps.map(({ title }) =>
+      title.replace(/^Drop the slot/, "Nobody comes for the slot").replace(/^Remove/, "You have named"),
+    ),
+    risk: {
+      lossBytes: 0,
+      lossSeconds: 0,
+      downtimeSeconds: 0,
+      statements: [
+        ...(dropped.length === 0
+          ? []
+          : ["Whoever reads such a slot after all has to be made anew; no node of the cluster does."]),
+        ...(chosen.length === 0
+          ? []
+          : ["A kept copy may be the only record of writes that were lost: look into it first."]),
+        ...staying,
+      ],
+    },
+    steps,
+  };
+}
+
+function dropStep(cluster: string, { node }: LeftBehind, slot: Slot): Step {
+  return {
+    id: `drop-${node}-${slot.name}`,
+    kind: "postgres.drop-slot",
+    title: `Drop the slot ${slot.name} on ${node}, which holds ${sizeText(slot.retainedBytes)} of WAL`,
+    parameters: { cluster, node, slot: slot.name },
+    destructive: true,
+    onFailure: "continue",
+  };
+}
+
+function removeStep(cluster: string, node: string, path: string, bytes: number, index: number): Step {
+  return {
+    id: `remove-${index + 1}`,
+    kind: "host.remove-copy",
+    title: `Remove ${path} on the host of ${node}, ${sizeText(bytes)}`,
+    parameters: { cluster, node, path, timeoutMs: 60 * 60_000 },
+    destructive: true,
+    onFailure: "continue",
+  };
+}
+
+function copyText({ node, path, bytes }: Readonly<{ node: string; path: string; bytes: number }>): string {
+  return `${path} on the host of ${node} (${sizeText(bytes)})`;
+}
+
+function sizeText(bytes: number): string {
+  return bytes < 1024 ** 3 ? `${Math.ceil(bytes / 1024 ** 2)} MiB` : `${(bytes / 1024 ** 3).toFixed(1)} GiB`;
+}
