@@ -26,10 +26,20 @@ export interface Instance {
   start(timeoutMs: number, signal?: AbortSignal): Promise<void>;
 
   /**
-   * Puts `standby.signal` there, so that whoever starts this server starts a standby, and no second primary can come of
-   * it. Safe to call again.
+   * Puts `standby.signal` there, so that a start by anybody starts a standby, and sets what would end its recovery
+   * (recovery_target…, promote_trigger_file) to nothing, so that it stays one. Throws NOT_POSSIBLE_NOW before anything is
+   * changed where that cannot be had. Safe to call again. The file says that Blackstart made it, and when.
    */
   markStandby(): Promise<void>;
+
+  /**
+   * Takes `standby.signal` away from a server that has not run as a standby since it was put there: it is a primary
+   * again. Throws NOT_POSSIBLE_NOW for any other. That no other node takes writes is for the caller to see to.
+   */
+  unmarkStandby(): Promise<void>;
+
+  /** What the next start of it would be, by its files. Works on a server that runs as well. */
+  nextStart(): Promise<NextStart>;
 
   /** Sets settings in postgresql.auto.conf of a server that is down (of one that is up: use ALTER SYSTEM). */
   writeSettings(settings: Readonly<Record<string, string>>): Promise<void>;
@@ -106,6 +116,27 @@ export async function knownState(instance: Pick<Instance, "node" | "dataDirector
     details: { node: instance.node },
   });
 }
+
+export type NextStart = Readonly<{
+  as: "primary" | "standby";
+  /** Of a mark that Blackstart has made, and that is there still. */
+  markedAt?: string;
+  /** Settings, left by a restore as a rule, by which a standby here would not stay one. They do nothing to a primary. */
+  leftovers: readonly RecoveryEnd[];
+  /** Configuration files that could not be read: what they say is not among the leftovers. */
+  unread: readonly string[];
+}>;
+
+export const commandLine = "its command line";
+
+export type RecoveryEnd = Readonly<{
+  setting: string;
+  value: string;
+  /** The file; or `commandLine`, which `markStandby` cannot overrule. */
+  where: string;
+  /** What the server would do when its recovery gets there. */
+  effect: "promote" | "stop replaying" | "shut down";
+}>;
 
 export type ControlData = Readonly<{
   systemIdentifier: string;

@@ -1,6 +1,6 @@
 import { BlackstartError, messageOf } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
-import { knownState } from "../../drivers/postgres/instance.ts";
+import { commandLine, type Instance, knownState } from "../../drivers/postgres/instance.ts";
 import { type Lsn, lsnAhead } from "../../drivers/postgres/lsn.ts";
 import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
@@ -42,7 +42,7 @@ export function handOverHandler(context: MitigationContext): StepHandler {
     async check(step) {
       const instance = await neededInstance(context, text(step, "cluster"), text(step, "node"));
       const state = await knownState(instance);
-      if (state.pids.length > 0) return (await unsafeToStop(context, step)) ?? { state: "ready" };
+      if (state.pids.length > 0) return (await unsafeToStop(context, step, instance)) ?? { state: "ready" };
       const { clusterState, checkpointLsn } = await instance.control();
       if (clusterState !== "shut down")
         return {
@@ -85,7 +85,11 @@ export function handOverHandler(context: MitigationContext): StepHandler {
 }
 
 /** Asked while clients still write: what would keep the target from receiving all, or makes the stop pointless. */
-async function unsafeToStop(context: MitigationContext, step: StepContext): Promise<CheckResult | undefined> {
+async function unsafeToStop(
+  context: MitigationContext,
+  step: StepContext,
+  instance: Instance,
+): Promise<CheckResult | undefined> {
   const [cluster, node, target] = [text(step, "cluster"), text(step, "node"), text(step, "target")];
   const refused = (why: string): CheckResult => ({
     state: "refused",
@@ -96,6 +100,11 @@ async function unsafeToStop(context: MitigationContext, step: StepContext): Prom
   // It is being stopped already, by this plan before it was interrupted.
   if (role === undefined) return undefined;
   if (role === "standby") return refused(`${node} is a standby by now; the primary is another.`);
+  const fixed = (await instance.nextStart()).leftovers.find(({ where }) => where === commandLine);
+  if (fixed !== undefined)
+    return refused(
+      `${node} would ${fixed.effect} as a standby: ${fixed.where} sets ${fixed.setting} = '${fixed.value}'. Take that out of what starts it.`,
+    );
   return sessions(context).use(cluster, target, async (connection) => {
     if (!(await isStandby(connection))) return refused(`${target} takes writes already.`);
     const [row] = await connection.query<{ streams: boolean; paused: boolean; delayed: boolean }>(targetQuery);

@@ -6,9 +6,10 @@ import { control } from "./control.ts";
 import { inspect } from "./inspect.ts";
 import { keep } from "./keep.ts";
 import { kill } from "./kill.ts";
+import { markStandby, nextStart, unmarkStandby } from "./next-start.ts";
 import type { Place } from "./place.ts";
 import { canRewind, rewind } from "./rewind.ts";
-import { keepPassword, markStandby, readSetting, writeSettings } from "./settings.ts";
+import { keepPassword, readSetting, writeSettings } from "./settings.ts";
 import { start } from "./start.ts";
 import { stop } from "./stop.ts";
 
@@ -33,7 +34,9 @@ export function openInstance(place: Place): Instance {
     stop: (mode, timeoutMs) => stop(place, mode, timeoutMs),
     start: async (timeoutMs, signal) =>
       start(place, place.start === undefined ? await programs() : "", timeoutMs, signal),
-    markStandby: () => markStandby(place),
+    markStandby: () => markStandby(place, programs),
+    unmarkStandby: () => unmarkStandby(place),
+    nextStart: () => nextStart(place),
     writeSettings: (settings) => writeSettings(place, settings),
     keepPassword: (password) => keepPassword(place, password),
     setting: async (name) => readSetting(place, await programs(), name),

@@ -3,22 +3,6 @@ import { beside, type Place, runOrThrow } from "./place.ts";
 
 const timeoutMs = 10_000;
 
-/** On disk before it is believed: after a power loss the file must be there. Without arguments `sync` takes all. */
-const markScript = `
-[ -e "$1/PG_VERSION" ] || { echo "$1 holds no database." >&2; exit 1; }
-[ -e "$1/standby.signal" ] || : >"$1/standby.signal" || exit 1
-sync "$1/standby.signal" "$1" 2>/dev/null || sync
-`;
-
-export async function markStandby(place: Place): Promise<void> {
-  await runOrThrow(place, "marking it as a standby", {
-    script: markScript,
-    args: [place.dataDirectory],
-    as: place.dataDirectory,
-    timeoutMs,
-  });
-}
-
 /** By rename, so that a server never starts with half of it. */
 const writeScript = `
 umask 077

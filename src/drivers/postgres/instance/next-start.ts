@@ -1,0 +1,212 @@
+import { BlackstartError } from "../../../base/error.ts";
+import { commandLine, type NextStart, type RecoveryEnd } from "../instance.ts";
+import { control } from "./control.ts";
+import { commandFailed, type Place, runOrThrow } from "./place.ts";
+import { readSetting, writeSettings } from "./settings.ts";
+
+const timeoutMs = 10_000;
+
+/**
+ * Prints the lines that say where recovery ends, in the order in which a server reads them, so that the last one wins:
+ * the configuration file, with what it includes in its place; postgresql.auto.conf; the command line of the last start.
+ */
+const tellConfiguration = `
+from_command_line=
+if [ -r "$data/postmaster.opts" ]; then
+  from_command_line=$(sed -n 's/.*"\\(-c\\)\\{0,1\\}\\(--\\)\\{0,1\\}config[-_]file=\\([^"]*\\)".*/\\3/p' "$data/postmaster.opts")
+fi
+config=\${config:-\${from_command_line:-$data/postgresql.conf}}
+said='recovery_target|promote_trigger_file'
+tell_settings() {
+  [ -r "$1" ] || { printf 'closed\\t%s\\n' "$1"; return; }
+  grep -iE "^[[:space:]]*(include|$said)" "$1" | while read -r text; do
+    word=$(printf '%s' "\${text%%[!A-Za-z_]*}" | tr A-Z a-z)
+    case $word in
+      include|include_if_exists|include_dir) ;;
+      *) printf 'set\\t%s\\t%s\\n' "$1" "$text"; continue ;;
+    esac
+    name=\${text#"\${text%%[!A-Za-z_]*}"}
+    while :; do case $name in [[:space:]=]*) name=\${name#?} ;; *) break ;; esac; done
+    case $name in "'"*) name=\${name#?}; name=\${name%%"'"*} ;; *) name=\${name%%[[:space:]#]*} ;; esac
+    case $name in /*) ;; *) name=$(dirname "$1")/$name ;; esac
+    case $word in
+      include_dir) for one in "$name"/*.conf; do [ ! -e "$one" ] || tell_settings "$one"; done ;;
+      *) [ "$word" = include_if_exists ] && [ ! -e "$name" ] || tell_settings "$name" ;;
+    esac
+  done
+}
+tell_configuration() {
+  tell_settings "$config"
+  [ ! -e "$data/postgresql.auto.conf" ] || tell_settings "$data/postgresql.auto.conf"
+  [ ! -e "$data/postmaster.opts" ] || grep -iE "$(printf %s "$said" | tr _ .)" "$data/postmaster.opts" |
+    while IFS= read -r text; do printf 'started\\t%s\\n' "$text"; done
+}
+`;
+
+const lookScript = `
+data=$1 config=$2
+${tellConfiguration}
+{ IFS= read -r version <"$data/PG_VERSION"; } 2>/dev/null || { echo "$data holds no database." >&2; exit 1; }
+printf 'version\\t%s\\n' "$version"
+[ -e "$data/standby.signal" ] && printf 'standby\\t%s\\n' "$(head -n 1 "$data/standby.signal")"
+tell_configuration
+exit 0
+`;
+
+const saysMore = 3;
+
+/** On disk before it is believed: after a power loss the file must be there. Without arguments `sync` takes all. */
+const markScript = `
+data=$1 config=$2 mark=$3
+${tellConfiguration}
+[ -e "$data/PG_VERSION" ] || { echo "$data holds no database." >&2; exit 1; }
+told=$(tell_configuration)
+[ -z "$told" ] || [ "$4" = cleared ] || exit ${saysMore}
+if [ ! -e "$data/standby.signal" ]; then
+  printf '%s\\n' "$mark" >"$data/standby.signal.part" && mv "$data/standby.signal.part" "$data/standby.signal" || exit 1
+fi
+sync "$data/standby.signal" "$data" 2>/dev/null || sync
+`;
+const markBeginning = "Marked as a standby by Blackstart at ";
+
+/** See `Instance.markStandby`. As a rule its files say nothing of the end of recovery, and one script does it. */
+export async function markStandby(place: Place, programs: () => Promise<string>): Promise<void> {
+  const mark = `${markBeginning}${new Date().toISOString()}
+It was a primary, and must not come back as a second one. If no other node has taken over (see: blackstart status),
+remove this file, and it starts as a primary again.`;
+  const command = (state: "as found" | "cleared") => ({
+    script: markScript,
+    args: [place.dataDirectory, place.configFile ?? "", mark, state],
+    as: place.dataDirectory,
+    timeoutMs,
+  });
+  const { code } = await place.host.run(command("as found"));
+  if (code === 0) return;
+  if (code === saysMore) await clearLeftovers(place, programs);
+  await runOrThrow(place, "marking it as a standby", command("cleared"));
+}
+
+/** See `Instance.unmarkStandby`. */
+export async function unmarkStandby(place: Place): Promise<void> {
+  const { clusterState } = await control(place);
+  const refuse = (why: string) =>
+    new BlackstartError("NOT_POSSIBLE_NOW", {
+      what: `${place.node} cannot be made a primary again by taking its standby.signal away.`,
+      why,
+      next: "Promote it instead (`blackstart mitigate failover`). Nothing was changed.",
+      details: { node: place.node, clusterState },
+    });
+  if (clusterState.includes("recovery") && clusterState !== "in crash recovery")
+    throw refuse(`It has run as a standby since (“${clusterState}”).`);
+  const result = await place.host.run({
+    script: unmarkScript,
+    args: [place.dataDirectory],
+    as: place.dataDirectory,
+    timeoutMs,
+  });
+  if (result.code === saysMore) throw refuse("It is a copy of another server that never ran (it has a backup_label).");
+  if (result.code !== 0) throw commandFailed(place, "taking its standby.signal away", result);
+}
+
+const unmarkScript = `
+[ ! -e "$1/backup_label" ] || exit ${saysMore}
+rm -f "$1/standby.signal" && { sync "$1" 2>/dev/null || sync; }
+`;
+
+/** See `Instance.nextStart`. */
+export async function nextStart(place: Place): Promise<NextStart> {
+  const { stdout } = await runOrThrow(place, "reading how it would start", {
+    script: lookScript,
+    args: [place.dataDirectory, place.configFile ?? ""],
+    as: place.dataDirectory,
+    timeoutMs,
+  });
+  return nextStartFrom(stdout, place.start);
+}
+
+/** From the lines of `lookScript`, and the command of the system file that starts the server. Pure. */
+export function nextStartFrom(stdout: string, startCommand: string | undefined): NextStart {
+  const lines = stdout.split("\n").map((line) => line.split("\t"));
+  const of = (kind: string) => lines.filter(([one]) => one === kind);
+  const signal = of("standby")[0]?.[1];
+  const major = Number.parseInt(of("version")[0]?.[1] ?? "", 10);
+  const inFiles = of("set").flatMap(([, where = "", ...text]) => settingOf(where, text.join("\t")));
+  const commands = [...of("started").map(([, ...text]) => text.join("\t")), startCommand ?? ""];
+  const all = new Map([...inFiles, ...commands.flatMap(onCommandLine)].map((one) => [one.setting, one]));
+  const action = all.get("recovery_target_action")?.value.toLowerCase() ?? "pause";
+  const leftovers = [...all.values()]
+    .filter(({ setting, value }) => value !== "" && isTarget(setting, major))
+    .map((one): RecoveryEnd => ({ ...one, effect: one.setting === triggerFile ? "promote" : effectOf(action) }));
+  return {
+    as: signal === undefined ? "primary" : "standby",
+    ...(signal?.startsWith(markBeginning) ? { markedAt: signal.slice(markBeginning.length) } : {}),
+    leftovers,
+    unread: of("closed").map(([, file = ""]) => file),
+  };
+}
+
+const targets = ["recovery_target", ...["name", "time", "xid", "lsn"].map((kind) => `recovery_target_${kind}`)];
+const triggerFile = "promote_trigger_file";
+type Found = Pick<RecoveryEnd, "setting" | "value" | "where">;
+
+/** promote_trigger_file went with 16, where a server that has it does not start. */
+function isTarget(setting: string, major: number): boolean {
+  if (setting === triggerFile) return major < 16;
+  return targets.includes(setting);
+}
+
+function effectOf(action: string): RecoveryEnd["effect"] {
+  return action === "promote" ? "promote" : action === "shutdown" ? "shut down" : "stop replaying";
+}
+
+/** A line of a configuration file: a name, an optional equals sign, a value with or without quotes (guc-file.l). */
+function settingOf(where: string, text: string): readonly Found[] {
+  const [, name, quoted, plain] = /^\s*(\w+)\s*=?\s*(?:'((?:[^'\\]|''|\\.)*)'|([^\s#']*))/.exec(text) ?? [];
+  if (name === undefined) return [];
+  return [{ setting: name.toLowerCase(), value: quoted?.replaceAll("''", "'") ?? plain ?? "", where }];
+}
+
+/** `-c name=value` and `--name=value`, where hyphens count as underscores; in quotes or not. */
+function onCommandLine(command: string): readonly Found[] {
+  const found = command.matchAll(/((?:recovery[_-]target|promote[_-]trigger)[\w-]*)=(?:'([^']*)'|([^"'\s]*))/gi);
+  return [...found].map(([, name = "", quoted, plain = ""]) => ({
+    setting: name.replaceAll("-", "_").toLowerCase(),
+    value: quoted ?? plain,
+    where: commandLine,
+  }));
+}
+
+/** Sets what would end a recovery to nothing, which wins over every file; a command line wins over that. */
+async function clearLeftovers(place: Place, programs: () => Promise<string>): Promise<void> {
+  const { leftovers, unread } = await nextStart(place);
+  const fixed = leftovers.find(({ where }) => where === commandLine);
+  if (fixed !== undefined)
+    throw cannotStay(
+      place,
+      `Its command line sets ${fixed.setting} = '${fixed.value}', over every file: as a standby it would ${fixed.effect}.`,
+      `Take ${fixed.setting} out of what starts it.`,
+    );
+  if (leftovers.length > 0)
+    await writeSettings(place, Object.fromEntries(leftovers.map(({ setting }) => [setting, ""])));
+  // What counts is how the server itself reads its files, also those that we may not.
+  const names = unread.length > 0 ? await targetsOf(place) : leftovers.map(({ setting }) => setting);
+  for (const name of names) {
+    const value = await readSetting(place, await programs(), name);
+    if (value === "") continue;
+    throw cannotStay(place, `${name} is still '${value}'.`, `Set ${name} to nothing where its configuration sets it.`);
+  }
+}
+
+async function targetsOf(place: Place): Promise<readonly string[]> {
+  const { version } = await control(place);
+  return [...targets, triggerFile].filter((setting) => isTarget(setting, version / 10_000));
+}
+
+function cannotStay(place: Place, why: string, next: string): BlackstartError {
+  return new BlackstartError("NOT_POSSIBLE_NOW", {
+    what: `${place.node} cannot be made a standby that stays one.`,
+    why,
+    next: `${next} Then ask again.`,
+    details: { node: place.node, host: place.host.reference },
+  });
+}

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { assertWhole, on, onlyPrimary, signal, until } from "./servers.ts";
+import { withWorld } from "./world.ts";
+
+/* A restore left settings by which a standby promotes itself at its first commit. */
+
+const leftovers = "recovery_target_time = '2020-01-01 00:00:00+00'\nrecovery_target_action = 'promote'\n";
+
+for (const kind of ["switchover", "failover"] as const)
+  test(`a ${kind} of a primary with a recovery target ends in one primary, also after the next commit`, () =>
+    withWorld({}, async (world) => {
+      appendFileSync(join(world.lab.node("pg1").dataDirectory, "postgresql.auto.conf"), leftovers);
+      if (kind === "failover") await signal(world, "pg1", "SIGKILL");
+      const result = await world.act(kind, "ledger", kind === "switchover" ? { node: "pg2" } : {});
+      assert.match(result.outcome, /^done/, result.state);
+      const primary = await assertWhole(world);
+      assert.notEqual(primary, "pg1");
+      await on(world, primary, (one) => one.query("create table later as select 1 as i"));
+      const replayed = "select 1 from pg_class where relname = 'later' and pg_is_in_recovery()";
+      await until("pg1 has replayed it as a standby", () =>
+        on(world, "pg1", async (one) => (await one.query(replayed)).length === 1),
+      );
+      assert.equal(await onlyPrimary(world), primary);
+    }));
+
+test("a switchover whose old primary would promote itself by its command line is refused before anything is stopped", () =>
+  withWorld({}, async (world) => {
+    appendFileSync(join(world.lab.node("pg1").dataDirectory, "postmaster.opts"), ' "-c" "recovery_target=immediate"\n');
+    const result = await world.act("switchover", "ledger", { node: "pg2" });
+    assert.equal(result.outcome, "stopped");
+    assert.match(result.state ?? "", /command line sets recovery_target = 'immediate'/);
+    assert.equal(await assertWhole(world), "pg1");
+  }));
