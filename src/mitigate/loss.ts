@@ -108,13 +108,16 @@ export function unreachableMembers(
   return [...declared.map((one) => one.node), ...unknown, ...undeclaredStandbys(names, facts, primary)];
 }
 
-/** With `*`, a standby that the file does not declare counted too, if the primary had one. */
+/** A standby that the file does not declare counted too, if it had one of the names. */
 function undeclaredStandbys(names: SynchronousNames, facts: ClusterFacts, primary: NodeFacts): readonly string[] {
-  if (!names.names.includes("*")) return [];
+  const { remembered } = primary;
   // Never seen: whether others counted as well nobody can tell.
-  if (primary.remembered === undefined && primary.observation === undefined) return ["any other standby"];
-  const known = (name: string) => facts.nodes.some((one) => one.node === name || one.applicationName === name);
-  return (primary.remembered?.standbys ?? []).map((one) => one.node).filter((name) => !known(name));
+  if (remembered === undefined && primary.observation === undefined && names.names.includes("*"))
+    return ["any other standby"];
+  const isDeclared = (node: string) => facts.nodes.some((one) => one.node === node);
+  return (remembered?.standbys ?? [])
+    .filter(({ node, name = node }) => !isDeclared(node) && isSynchronousName(names, name))
+    .map(({ node, name = node, address }) => (address === undefined ? name : `${name} at ${address}`));
 }
 
 function asynchronousText(cluster: Cluster, primary: NodeFacts): string {

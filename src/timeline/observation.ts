@@ -17,7 +17,10 @@ export type ObservationEvent = {
     synchronousStandbyNames: string;
     /** The name under which it streams, or would once it is a standby; undefined where that was not seen. */
     name?: string;
-    /** On a primary: the standbys it had, by the name of the node where that is known. */
-    standbys: readonly Readonly<{ node: string; syncState: string }>[];
+    /**
+     * Who streamed from it. `node`: which node it was, as far as that could be told; empty for a server that the file
+     * does not know. `name`: under which name, which another may have borne as well.
+     */
+    standbys: readonly Readonly<{ node: string; name?: string; address?: string; syncState: string }>[];
   }>;
 };

@@ -58,6 +58,8 @@ export type NodeFacts = Readonly<{
   pulseRefused?: Readonly<{ times: number; detail: string }>;
   /** How a standby follows the primary, by its last two pulses; undefined: there was nothing to judge by. */
   following?: Following;
+  /** Since when it has had this role, and streamed from where it does now. */
+  aimedSince?: Moment;
   /** Since when the pulse has shown each of these without a break. */
   persisting: Persisting;
   latency: LatencyFacts;
@@ -107,7 +109,7 @@ export type Pulse = Readonly<{
   synchronousWaiters: number;
   senders: readonly Sender[];
   receiver: Receiver | null;
-  /** On a standby: the name under which it replicates; null: may not see. */
+  /** On a standby: the name under which it replicates; null: not to be seen. */
   replicationName: string | null;
   /** On a standby: whether it is told to stream, from where (`host:port`), and to restore; null: may not see. */
   wantsStreaming: boolean | null;
@@ -119,6 +121,8 @@ export type Pulse = Readonly<{
 export type Sender = Readonly<{
   applicationName: string | null;
   clientAddress: string | null;
+  /** The slot that it streams by. */
+  slotName: string | null;
   state: string | null;
   syncState: string | null;
   flushLsn: Lsn | null;
@@ -129,6 +133,7 @@ export type Receiver = ReceiverLook &
   Readonly<{
     senderHost: string | null;
     senderPort: number | null;
+    slotName: string | null;
     /** How long before this pulse the last message came from the sender, in milliseconds. */
     lastMessageAgeMs: number | null;
   }>;

@@ -1,6 +1,6 @@
 import type { ObservationEvent } from "../timeline/observation.ts";
 import type { ClusterView } from "./assess/view.ts";
-import { nodeOfSender } from "./assess/view.ts";
+import { placedSenders } from "./assess/view.ts";
 import type { NodeFacts } from "./facts.ts";
 
 /** What is to be remembered of a node for the day when it no longer answers; undefined until it has told everything. */
@@ -9,7 +9,7 @@ export function observationOf(view: ClusterView, one: NodeFacts): ObservationEve
   if (identity === undefined || pulse === undefined || one.condition.kind !== "up") return undefined;
   // A standby is known by its own account of its name; that is waited for.
   if (view.nodes.some((other) => other.condition.kind === "unknown")) return undefined;
-  const streaming = pulse.senders.filter((sender) => sender.state === "streaming");
+  const streaming = placedSenders(view, one).filter(({ row }) => row.state === "streaming");
   return {
     cluster: one.cluster,
     node: one.node,
@@ -20,9 +20,13 @@ export function observationOf(view: ClusterView, one: NodeFacts): ObservationEve
     dataDirectory: identity.dataDirectory ?? "",
     configFile: identity.configFile ?? "",
     synchronousStandbyNames: pulse.synchronousStandbyNames,
-    standbys: streaming.map((sender) => ({
-      node: nodeOfSender(view.nodes, view.cluster, sender)?.node ?? sender.applicationName ?? "",
-      syncState: sender.syncState ?? "",
+    ...(pulse.replicationName === null ? {} : { name: pulse.replicationName }),
+    // Of several that share a name and an address each is one.
+    standbys: streaming.map(({ row, nodes }, at) => ({
+      node: nodes[streaming.slice(0, at).filter((before) => before.nodes[0] === nodes[0]).length]?.node ?? "",
+      name: row.applicationName ?? "",
+      ...(row.clientAddress === null ? {} : { address: row.clientAddress }),
+      syncState: row.syncState ?? "",
     })),
   };
 }

@@ -40,7 +40,6 @@ export function observation(role: "primary" | "standby", change: Partial<NodeObs
       synchronousCommit: "on",
       primaryConninfo: role === "standby" ? "host=127.0.0.1 port=1" : "",
       clusterName: "",
-      applyDelayMs: 0,
       dataDirectory: "/data",
       configFile: "/data/postgresql.conf",
     },

@@ -28,6 +28,7 @@ export function sender(name: string, more: Partial<Sender> = {}): Sender {
   return {
     applicationName: name,
     clientAddress: null,
+    slotName: null,
     state: "streaming",
     syncState: "async",
     flushLsn: "0/3000000",
@@ -83,6 +84,7 @@ export function receiver(more: Partial<Receiver> = {}): Receiver {
     heard: true,
     senderHost: "10.0.0.1",
     senderPort: 5432,
+    slotName: null,
     lastMessageAgeMs: 20_000,
     ...more,
   };

@@ -46,6 +46,62 @@ export function nameAsStandby(node: string, own: StreamSettings, others: readonl
   return others.some(isNamed) ? node : own.clusterName || unnamed;
 }
 
+/** A row of a sender's pg_stat_replication. */
+export type SenderRow = Readonly<{
+  applicationName: string | null;
+  clientAddress: string | null;
+  slotName?: string | null;
+}>;
+
+/** What is known of a node that could be the standby behind a row. Null: it is not known. */
+export type Claimant = Readonly<{
+  node: string;
+  /** The host by which we reach it. */
+  host: string | null;
+  /** Its name, by its own account. */
+  name: string | null;
+  /** The slot that its receiver names. */
+  slot: string | null;
+  /** Whether it streams from this sender, by its own account, or by what is known of it since. */
+  streamsHere: boolean | null;
+}>;
+
+/**
+ * Who is behind each row of one sender, in the order of the rows: the nodes that it can be. One: it is that. Several:
+ * they share a name, and which of them it is cannot be told. None: it is no node of the file, whatever its name.
+ *
+ * A slot is nobody else's, so it tells first. Then the name that the node says it has, and among several of one name the
+ * address. Only a node that does not say its name is known by its address, or by its name in the file.
+ */
+export function nodesBehind(rows: readonly SenderRow[], all: readonly Claimant[]): readonly (readonly string[])[] {
+  const claimants = all.filter((one) => one.streamsHere !== false);
+  const placed = new Map<SenderRow, readonly string[]>();
+  const free = () => claimants.filter(({ node }) => ![...placed.values()].some((nodes) => nodes.includes(node)));
+  const left = () => rows.filter((row) => !placed.has(row));
+  /** Pairs that are unambiguous from both sides. */
+  const pair = (fits: (row: SenderRow, one: Claimant) => boolean) => {
+    const [openRows, openNodes] = [left(), free()];
+    for (const row of openRows) {
+      const [one, ...others] = openNodes.filter((candidate) => fits(row, candidate));
+      if (one !== undefined && others.length === 0 && openRows.filter((other) => fits(other, one)).length === 1)
+        placed.set(row, [one.node]);
+    }
+  };
+  const isNamed = (row: SenderRow, one: Claimant) => one.name !== null && one.name === row.applicationName;
+  const isThere = (row: SenderRow, one: Claimant) => one.host !== null && one.host === row.clientAddress;
+  pair((row, one) => row.slotName != null && row.slotName === one.slot);
+  pair((row, one) => isNamed(row, one) && isThere(row, one));
+  pair(isNamed);
+  const unpaired = free();
+  for (const row of left()) {
+    const sharing = unpaired.filter((one) => isNamed(row, one)).map(({ node }) => node);
+    if (sharing.length > 0) placed.set(row, sharing);
+  }
+  pair((row, one) => one.name === null && isThere(row, one));
+  pair((row, one) => one.name === null && isSameName(one.node, row.applicationName ?? ""));
+  return rows.map((row) => placed.get(row) ?? []);
+}
+
 /** As PostgreSQL compares names of standbys. */
 export function isSameName(one: string, other: string): boolean {
   return one.toLowerCase() === other.toLowerCase();

@@ -38,7 +38,7 @@ with
     select coalesce(json_object_agg(name, setting), '{}') as v
     from pg_settings
     where name in ('synchronous_standby_names', 'synchronous_commit', 'primary_conninfo', 'cluster_name', 'data_directory',
-      'config_file', 'recovery_min_apply_delay')
+      'config_file')
   ),
   w as materialized (select * from pg_stat_wal_receiver where pid is not null),
   role as materialized (select pg_is_in_recovery() as standby)
@@ -63,7 +63,6 @@ select json_build_object(
     'synchronousCommit', coalesce(v->>'synchronous_commit', ''),
     'primaryConninfo', coalesce(v->>'primary_conninfo', ''),
     'clusterName', coalesce(v->>'cluster_name', ''),
-    'applyDelayMs', coalesce((v->>'recovery_min_apply_delay')::bigint, 0),
     'dataDirectory', coalesce(v->>'data_directory', ''),
     'configFile', coalesce(v->>'config_file', '')) from s),
   'standbys', (select coalesce(json_agg(json_build_object(

@@ -28,8 +28,6 @@ export type NodeObservation = Readonly<{
     /** Without its password. */
     primaryConninfo: string;
     clusterName: string;
-    /** recovery_min_apply_delay. */
-    applyDelayMs: number;
     dataDirectory: string;
     configFile: string;
   }>;

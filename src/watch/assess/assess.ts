@@ -9,6 +9,7 @@ import { assessEndpoints } from "./endpoints.ts";
 import { assessNodes } from "./nodes.ts";
 import { assessRoles } from "./roles.ts";
 import { assessStandbys } from "./standbys.ts";
+import { assessStrangers } from "./strangers.ts";
 import { assessSynchronous } from "./synchronous.ts";
 import { viewOf } from "./view.ts";
 
@@ -56,6 +57,7 @@ function assessCluster(
     ...assessNodes(view),
     ...assessSynchronous(view),
     ...assessStandbys(view, thresholds),
+    ...assessStrangers(view),
     ...judgeChecks(view, thresholds),
   ];
 }

@@ -5,12 +5,12 @@ import {
 } from "../../drivers/postgres/synchronous-names.ts";
 import type { Found, NodeFacts, Sender } from "../facts.ts";
 import { clusterRef, lastGood, request } from "./roles.ts";
-import { type ClusterView, isDead, nodeOfSender } from "./view.ts";
+import { type ClusterView, isDead, type PlacedSender, placedSenders } from "./view.ts";
 import { listText } from "./words.ts";
 
 /**
  * Whether an acknowledged write is on as many standbys as asked. Too few of them, and every commit hangs: no error, no
- * entry in a log, only silence. ANY and FIRST need the same number; which ones they are makes no difference here.
+ * entry in a log, only silence. That they do hang is claimed only where somebody waits. ANY and FIRST need the same number; which ones they are makes no difference here.
  */
 export function assessSynchronous(view: ClusterView): readonly Found[] {
   const primary = view.primaries.length === 1 ? view.primaries[0] : undefined;
@@ -19,7 +19,9 @@ export function assessSynchronous(view: ClusterView): readonly Found[] {
   if (names === undefined) return synchronousOff(view, primary);
   // Without pg_monitor the state of a sender is not told: nothing is claimed.
   if (primary.pulse.senders.some((sender) => sender.state === null)) return [];
-  const counted = primary.pulse.senders.filter((sender) => counts(view, names, sender));
+  const counted = placedSenders(view, primary)
+    .filter((sender) => counts(names, sender))
+    .map(({ row }) => row);
   const stalled = primary.persisting.synchronousStalled;
   const stalls = stalled !== undefined && view.now.ms - stalled.ms >= 2 * view.heartbeatMs;
   if (counted.length >= names.count && !stalls) return tooFewByFile(view, primary, names);
@@ -29,6 +31,7 @@ export function assessSynchronous(view: ClusterView): readonly Found[] {
 
 function missing(view: ClusterView, primary: NodeFacts, names: SynchronousNames, counted: readonly Sender[]): Found {
   const waiters = primary.pulse?.synchronousWaiters ?? 0;
+  const hangs = waiters > 0 || primary.persisting.synchronousStalled !== undefined;
   const gone = view.nodes.filter((one) => one !== primary && couldCount(names, one) && !streams(view, primary, one));
   const reason =
     counted.length >= names.count
@@ -38,7 +41,7 @@ function missing(view: ClusterView, primary: NodeFacts, names: SynchronousNames,
     code: "replication.synchronous-missing",
     severity: "critical",
     subject: clusterRef(view),
-    title: `Commits on ${view.name} hang: ${reason}${gone.length > 0 ? ` (${listText(gone.map((one) => one.node))} missing)` : ""}.`,
+    title: `${hangs ? `Commits on ${view.name} hang` : `The next commit on ${view.name} would wait without end`}: ${reason}${gone.length > 0 ? ` (${listText(gone.map((one) => one.node))} missing)` : ""}.`,
     evidence: [
       { label: "sessions waiting to commit", value: String(waiters) },
       { label: "synchronous_standby_names", value: primary.pulse?.synchronousStandbyNames ?? "" },
@@ -59,10 +62,9 @@ function missing(view: ClusterView, primary: NodeFacts, names: SynchronousNames,
 }
 
 /** It streams, its name counts, and the node behind it is not known to be gone: a hung one streams on for a minute. */
-function counts(view: ClusterView, names: SynchronousNames, sender: Sender): boolean {
-  if (sender.state !== "streaming" || !isSynchronousName(names, sender.applicationName ?? "")) return false;
-  const node = nodeOfSender(view.nodes, view.cluster, sender);
-  return node === undefined || !isDead(node) || node.condition.kind === "unreachable";
+function counts(names: SynchronousNames, { row, nodes }: PlacedSender): boolean {
+  if (row.state !== "streaming" || !isSynchronousName(names, row.applicationName ?? "")) return false;
+  return nodes.length === 0 || nodes.some((node) => !isDead(node) || node.condition.kind === "unreachable");
 }
 
 /**
@@ -80,8 +82,8 @@ function couldCount(names: SynchronousNames, one: NodeFacts): boolean {
 }
 
 function streams(view: ClusterView, primary: NodeFacts, one: NodeFacts): boolean {
-  return (primary.pulse?.senders ?? []).some(
-    (sender) => sender.state === "streaming" && nodeOfSender(view.nodes, view.cluster, sender) === one && !isDead(one),
+  return placedSenders(view, primary).some(
+    ({ row, nodes }) => row.state === "streaming" && nodes.includes(one) && !isDead(one),
   );
 }
 

@@ -1,6 +1,7 @@
-import { hostAndPort } from "../../system/address.ts";
+import { type Claimant, nodesBehind } from "../../drivers/postgres/names.ts";
+import { hostAndPort, serverOf } from "../../system/address.ts";
 import type { Cluster, System } from "../../system/schema.ts";
-import type { Facts, Moment, NodeCondition, NodeFacts } from "../facts.ts";
+import type { Facts, Moment, NodeCondition, NodeFacts, Sender } from "../facts.ts";
 
 /** One cluster as its nodes were last seen; what every judgement about it starts from. */
 export type ClusterView = Readonly<{
@@ -78,22 +79,37 @@ export function aliveFor(view: ClusterView, lost: NodeFacts): NodeFacts | undefi
   });
 }
 
-/** The node of this name under which a sender knows it: by its own account, else by its address, else by its name. */
-export function nodeOfSender(
-  nodes: readonly NodeFacts[],
-  cluster: Cluster,
-  sender: { applicationName: string | null; clientAddress: string | null },
-): NodeFacts | undefined {
-  const only = (matching: readonly NodeFacts[]) => (matching.length === 1 ? matching[0] : undefined);
-  const name = sender.applicationName?.toLowerCase();
-  return (
-    only(nodes.filter((one) => name !== undefined && one.pulse?.replicationName?.toLowerCase() === name)) ??
-    only(nodes.filter((one) => one.node.toLowerCase() === name)) ??
-    only(nodes.filter((one) => sender.clientAddress !== null && hostOf(cluster, one.node) === sender.clientAddress))
+/** A row of a sender, with the nodes that can be behind it; see `nodesBehind`. */
+export type PlacedSender = Readonly<{ row: Sender; nodes: readonly NodeFacts[] }>;
+
+export function placedSenders(view: ClusterView, sender: NodeFacts): readonly PlacedSender[] {
+  const rows = sender.pulse?.senders ?? [];
+  const others = view.nodes.filter((one) => one !== sender);
+  const claimants = others.map(
+    (one): Claimant => ({
+      node: one.node,
+      host: hostAndPort(view.cluster.nodes[one.node]?.url ?? "")?.host ?? null,
+      name: one.pulse?.replicationName ?? null,
+      slot: one.pulse?.receiver?.slotName ?? null,
+      streamsHere: streamsHere(view, sender, one),
+    }),
   );
+  const behind = nodesBehind(rows, claimants);
+  return rows.map((row, at) => ({ row, nodes: others.filter(({ node }) => behind[at]?.includes(node)) }));
 }
 
-function hostOf(cluster: Cluster, node: string): string | undefined {
-  const url = cluster.nodes[node]?.url;
-  return url === undefined ? undefined : hostAndPort(url)?.host;
+function streamsHere(view: ClusterView, sender: NodeFacts, one: NodeFacts): boolean | null {
+  // A moment later its connections are gone as well.
+  if (one.condition.kind === "down") return view.now.ms - one.since.ms >= 2 * view.heartbeatMs ? false : null;
+  if (one.condition.kind !== "up" || one.pulse === undefined) return null;
+  const { role, wantsStreaming, aimedAt } = one.pulse;
+  const serverOfNode = (node: string) => serverOf(view.cluster.nodes[node]?.url ?? "");
+  if (aimedAt !== null && aimedAt === serverOfNode(sender.node)) return true;
+  const isElsewhere =
+    role === "primary" ||
+    wantsStreaming === false ||
+    view.nodes.some((other) => other !== one && serverOfNode(other.node) === aimedAt);
+  // The sender was looked at a moment before, or after: one that has just been led elsewhere is in both places.
+  const lasts = one.aimedSince !== undefined && view.now.ms - one.aimedSince.ms >= 2 * view.heartbeatMs;
+  return isElsewhere && lasts ? false : null;
 }

@@ -8,7 +8,7 @@ import type { CheckedFacts, Moment, NodeCondition, NodeFacts, Pulse } from "../f
 import { attach, backstopMs, goodbyeOf, silentCondition } from "./attach.ts";
 import type { Answer, Held } from "./held.ts";
 import { latencyFacts, noLatency, withAnswer } from "./latency.ts";
-import { persisting } from "./persisting.ts";
+import { isAimedAs, persisting } from "./persisting.ts";
 import { askIdentity, askPulse } from "./pulse.ts";
 import type { Asked, PositionHistory } from "./position-history.ts";
 import type { Silent } from "./silence.ts";
@@ -181,6 +181,7 @@ export function startNodeWatch(options: NodeWatchOptions): NodeWatch {
     return {
       pulse,
       ...(judged.kind === "unknown" ? {} : { following: judged }),
+      aimedSince: isAimedAs(facts.pulse, pulse) ? (facts.aimedSince ?? now) : now,
       persisting: persisting(facts.persisting, facts.pulse, pulse, judged, now),
       ...(pulse.role === "primary" ? { lastPrimary: now } : {}),
       ...(pulse.role === "primary" && facts.pulse?.role === "standby" ? { promoted: now } : {}),

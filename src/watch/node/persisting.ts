@@ -23,6 +23,12 @@ export function persisting(
   return Object.fromEntries(Object.entries(states).filter(([, since]) => since !== undefined));
 }
 
+/** Whether it has the role, and streams from where it did. */
+export function isAimedAs(before: Pulse | undefined, pulse: Pulse): boolean {
+  const { role, aimedAt, wantsStreaming } = pulse;
+  return before?.role === role && before.aimedAt === aimedAt && before.wantsStreaming === wantsStreaming;
+}
+
 function isReplayStuck(previous: Pulse | undefined, pulse: Pulse): boolean {
   if (pulse.role !== "standby" || pulse.replayPaused || pulse.replayedLsn === null) return false;
   if (pulse.applyDelayMs > 0) return false;

@@ -1,4 +1,5 @@
 import type { Connection } from "../../drivers/postgres/connection.ts";
+import { nameBySettings, nameInReceiver, type StreamSettings } from "../../drivers/postgres/names.ts";
 import { receiverFields, replayFields } from "../../drivers/postgres/observation-query.ts";
 import type { NodeIdentity, Pulse } from "../facts.ts";
 
@@ -7,11 +8,15 @@ import type { NodeIdentity, Pulse } from "../facts.ts";
  * replication with it, in about a millisecond of the server's time. PostgreSQL 13 to 18.
  */
 export async function askPulse(connection: Connection, timeoutMs: number): Promise<Pulse> {
-  const rows = await connection.query<{ pulse: Pulse }>(pulseQuery, [], { timeoutMs });
-  const pulse = rows[0]?.pulse;
-  if (pulse === undefined) throw new Error("the heartbeat's query gave no row");
-  return pulse;
+  const [row] = await connection.query<{ pulse: Pulse; own: Own }>(pulseQuery, [], { timeoutMs });
+  if (row === undefined) throw new Error("the heartbeat's query gave no row");
+  const { pulse, own } = row;
+  const name = own && (nameInReceiver(own.receiver) ?? nameBySettings(own));
+  return { ...pulse, replicationName: name ?? null };
 }
+
+/** Of a standby: by what it is named. May hold a password, and goes no further. */
+type Own = (StreamSettings & Readonly<{ receiver: string | null }>) | null;
 
 /** What does not change while a server runs, or seldom; asked when a connection is made. */
 export async function askIdentity(connection: Connection, timeoutMs: number): Promise<NodeIdentity> {
@@ -24,7 +29,6 @@ export async function askIdentity(connection: Connection, timeoutMs: number): Pr
 /*
  * The timeline of a primary is in the name of the segment it writes (the control file lags until a checkpoint); of a
  * standby it is what it receives, or where it has got to by the control file.
- * `primary_conninfo` may hold a password: only what is needed leaves the server.
  */
 const pulseQuery = `
 select json_build_object(
@@ -45,17 +49,17 @@ select json_build_object(
     else (select count(*) from pg_stat_activity where wait_event = 'SyncRep') end,
   'senders', (select coalesce(json_agg(json_build_object(
       'applicationName', s.application_name, 'clientAddress', host(s.client_addr), 'state', s.state,
+      'slotName', (select slot_name from pg_replication_slots where active_pid = s.pid),
       'syncState', s.sync_state, 'flushLsn', s.flush_lsn, 'replayLsn', s.replay_lsn)
       order by s.application_name, s.pid), '[]'::json) from pg_stat_replication s),
-  'receiver', case when w.pid is null then null else json_build_object(${receiverFields},
+  'receiver', case when w.pid is null then null else json_build_object(${receiverFields}, 'slotName', w.slot_name,
       'lastMessageAgeMs', extract(epoch from clock_timestamp() - w.last_msg_receipt_time) * 1000) end,
-  'replicationName', case when i.conninfo is not null then coalesce(
-      substring(i.conninfo from 'application_name *= *''?([^'' ]+)'), nullif(current_setting('cluster_name'), ''),
-      'walreceiver') end,
   'aimedAt', case when i.conninfo ~ 'host' then
       substring(i.conninfo from '\\mhost(?:addr)? *= *''?([^'' ]+)') || ':' ||
       coalesce(substring(i.conninfo from '\\mport *= *''?([0-9]+)'), '5432') end
-) as pulse
+) as pulse,
+case when r.recovery then json_build_object('primaryConninfo', coalesce(i.conninfo, ''),
+  'clusterName', current_setting('cluster_name'), 'receiver', w.conninfo) end as own
 from (select pg_is_in_recovery() as recovery) r
 left join pg_stat_wal_receiver w on true
 left join lateral (select setting as conninfo from pg_settings where r.recovery and name = 'primary_conninfo') i on true`;

@@ -48,7 +48,6 @@ export function primary(some: Some): NodeFacts {
       synchronousCommit: some.synchronousCommit ?? "on",
       primaryConninfo: "",
       clusterName: "",
-      applyDelayMs: 0,
       dataDirectory: "/var/lib/postgresql/15/main",
       configFile: "/etc/postgresql/15/main/postgresql.conf",
     },
