@@ -56,28 +56,55 @@ export async function mustTake(step: StepContext, connection: Connection, settin
   );
 }
 
-/** Whether as many standbys as commits wait for are seen to count (`sync`, `quorum`), now or within the limit. */
+/** Who streams, whether commits count on it, and whether it has written what the primary had at the mark. */
+type Seen = Readonly<{ name: string; counts: boolean; confirms: boolean }>;
+
+/**
+ * Whether as many standbys as commits wait for count and confirm, now or within the limit. A standby that is halted
+ * streams and counts, so it is asked for something new: a commit of our own, which does not wait.
+ */
 export async function commitsPass(
   connection: Connection,
   options: Readonly<{ signal: AbortSignal; timeoutMs?: number }>,
 ): Promise<boolean> {
+  return (await passing(connection, options)) === true;
+}
+
+/** True, or who was seen last. */
+async function passing(
+  connection: Connection,
+  { signal, timeoutMs = confirmTimeoutMs }: Readonly<{ signal: AbortSignal; timeoutMs?: number }>,
+): Promise<true | readonly Seen[]> {
+  let seen: readonly Seen[] = [];
+  if (parseSynchronousNames(await synchronousSetting(connection)) === undefined) return true;
+  const mark = await commitWithoutWaiting(connection);
   const pass = async () => {
-    const [row] = await connection.query<{ setting: string; counting: number }>(
-      `select current_setting('synchronous_standby_names') as setting,
-         (select count(*)::int from pg_stat_replication where state = 'streaming' and sync_state in ('sync', 'quorum')) as counting`,
+    const names = parseSynchronousNames(await synchronousSetting(connection));
+    if (names === undefined) return true;
+    seen = await connection.query<Seen>(
+      `select application_name as name, sync_state in ('sync', 'quorum') as counts, flush_lsn >= $1::pg_lsn as confirms
+       from pg_stat_replication where state = 'streaming'`,
+      [mark],
     );
-    const names = parseSynchronousNames(row?.setting ?? "");
-    return names === undefined || (row?.counting ?? 0) >= names.count ? true : undefined;
+    return seen.filter((one) => one.counts && one.confirms).length >= names.count ? true : undefined;
   };
-  const timeoutMs = options.timeoutMs ?? confirmTimeoutMs;
-  return (await pollUntil(pass, { everyMs: pollMs, timeoutMs, signal: options.signal })) === true;
+  const passes = await pollUntil(pass, { everyMs: pollMs, timeoutMs, signal });
+  return passes ?? seen;
+}
+
+async function commitWithoutWaiting(connection: Connection): Promise<Lsn> {
+  await connection.query(
+    "begin; set local synchronous_commit = local; select pg_logical_emit_message(true, 'blackstart', 'mark'); commit",
+  );
+  const [row] = await connection.query<{ written: Lsn }>("select pg_current_wal_flush_lsn()::text as written");
+  return row?.written ?? "0/0";
 }
 
 export type Lowered = Readonly<{ from: string; to: string }>;
 
 /**
- * On a new primary: should too few of those come that commits wait for, it waits for those only that are there. What a
- * plan set before the promotion it may take back; a promise that somebody else declared is given up by a person.
+ * On a new primary: should too few of those come that commits wait for, or not confirm, it waits for those only that do.
+ * What a plan set before the promotion it may take back; a promise that somebody else declared is given up by a person.
  */
 export async function lowerUnlessPassing(
   step: StepContext,
@@ -85,49 +112,22 @@ export async function lowerUnlessPassing(
   timeoutMs: number = confirmTimeoutMs,
 ): Promise<Lowered | undefined> {
   if (await isStandby(connection)) return undefined;
-  if (await commitsPass(connection, { signal: step.signal, timeoutMs })) return undefined;
+  const seen = await passing(connection, { signal: step.signal, timeoutMs });
   const from = await synchronousSetting(connection);
   const names = parseSynchronousNames(from);
-  if (names === undefined) return undefined;
-  const there = counting(names, await streamingFrom(connection));
-  return lower(step, connection, from, { ...names, count: Math.min(names.count - 1, there.length) });
-}
-
-/** A standby that streams and confirms nothing (it is halted, or its disk is) holds every commit up: it is left out. */
-export async function lowerToConfirming(step: StepContext, connection: Connection): Promise<Lowered | undefined> {
-  const from = await synchronousSetting(connection);
-  const names = parseSynchronousNames(from);
-  if (names === undefined) return undefined;
-  const [now] = await connection.query<{ written: Lsn }>("select pg_current_wal_flush_lsn()::text as written");
-  let confirming: readonly string[] = [];
-  const enough = async () => {
-    const rows = await connection.query<{ name: string }>(
-      "select application_name as name from pg_stat_replication where state = 'streaming' and flush_lsn >= $1::pg_lsn",
-      [now?.written],
-    );
-    confirming = counting(
-      names,
-      rows.map(({ name }) => name),
-    );
-    return confirming.length >= names.count && names.method === "any" ? true : undefined;
-  };
-  // FIRST waits for the first of them that stream, whether these confirm or not: all have to be looked for.
-  await pollUntil(enough, { everyMs: pollMs, timeoutMs: confirmTimeoutMs, signal: step.signal });
-  const count = Math.min(names.count, confirming.length);
-  return lower(step, connection, from, { ...names, count, names: [...new Set(confirming)] });
-}
-
-async function lower(
-  step: StepContext,
-  connection: Connection,
-  from: string,
-  names: SynchronousNames,
-): Promise<Lowered | undefined> {
-  const to = formatSynchronousNames(names);
+  if (seen === true || names === undefined) return undefined;
+  const there = seen.filter(({ name }) => isSynchronousName(names, name));
+  const confirming = there.filter((one) => one.confirms).map(({ name }) => name);
+  const to = formatSynchronousNames({
+    method: names.method,
+    count: Math.min(names.count, confirming.length),
+    // One that streams and does not confirm holds commits up; one that is not there does not.
+    names: confirming.length === there.length ? names.names : [...new Set(confirming)],
+  });
   if (isSameSetting(from, to)) return undefined;
   await setSynchronous(step, connection, to);
   step.progress(
-    `Too few of the standbys that commits wait for are there: synchronous_standby_names is '${to}', not '${from}'.`,
+    `${confirming.length} of the ${names.count} standbys that commits wait for confirm: synchronous_standby_names is '${to}', not '${from}'.`,
   );
   return { from, to };
 }

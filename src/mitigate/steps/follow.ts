@@ -5,7 +5,7 @@ import type { Connection } from "../../drivers/postgres/connection.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
-import { lowerUnlessPassing } from "./commits.ts";
+import { type Lowered, lowerUnlessPassing } from "./commits.ts";
 import { stepFailed, text, texts } from "./parameters.ts";
 import { setPrimaryConninfo } from "./primary-conninfo.ts";
 import { refusedUnlessPrimary } from "./roles.ts";
@@ -15,6 +15,8 @@ import { whyNotStreaming } from "./not-streaming.ts";
 
 const followTimeoutMs = 5000;
 const pollMs = 3;
+/** Those that follow had their time already. */
+const lateMs = 500;
 
 /**
  * The other standbys stream from the new primary. A reload suffices from PostgreSQL 13 on. One that has gone further
@@ -28,17 +30,15 @@ export function followHandler(context: MitigationContext): StepHandler {
       const others = texts(step, "nodes").filter((node) => node !== text(step, "primary"));
       const results = await Promise.all(others.map((node) => follow(context, step, node)));
       const failed = results.filter((one) => one.problem !== undefined);
+      const lowered = await letCommitsPass(context, step, failed.length > 0);
       if (failed.length > 0) {
         const following = results.filter((one) => one.problem === undefined).map((one) => one.node);
         throw stepFailed(
           `${failed.map((one) => one.node).join(", ")} cannot follow ${text(step, "primary")}${following.length > 0 ? `; ${following.join(", ")} does` : ""}.`,
           failed.map((one) => `${one.node}: ${one.problem}`).join(" "),
-          "The plan goes on, and brings back later what cannot follow now.",
+          `${lowered === undefined ? "" : `So that no write hangs, synchronous_standby_names is '${lowered.to}' until then. `}The plan goes on, and brings back later what cannot follow now.`,
         );
       }
-      const lowered = await sessions(context).use(text(step, "cluster"), text(step, "primary"), (connection) =>
-        lowerUnlessPassing(step, connection),
-      );
       const slots = results.flatMap(({ slot }) => slot ?? []);
       return {
         ...(lowered === undefined ? {} : { lowered }),
@@ -51,6 +51,13 @@ export function followHandler(context: MitigationContext): StepHandler {
       // `do` ends only when each streams, as the standby itself and its sender's address say.
     },
   };
+}
+
+/** What was set before the promotion was to be waited for; whoever does not come is not. */
+function letCommitsPass(context: MitigationContext, step: StepContext, isLate: boolean): Promise<Lowered | undefined> {
+  return sessions(context).use(text(step, "cluster"), text(step, "primary"), (connection) =>
+    lowerUnlessPassing(step, connection, isLate ? lateMs : undefined),
+  );
 }
 
 type Followed = Readonly<{ node: string; how?: "already" | "follows" | "cascades"; problem?: string; slot?: string }>;

@@ -8,7 +8,7 @@ import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import { withServer } from "../../system/address.ts";
 import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
-import { lowerToConfirming, lowerUnlessPassing } from "./commits.ts";
+import { type Lowered, lowerUnlessPassing } from "./commits.ts";
 import { number, stepFailed, text } from "./parameters.ts";
 import { declaredNode, sessions } from "./servers.ts";
 
@@ -48,7 +48,7 @@ async function write(context: MitigationContext, step: StepContext): Promise<Jso
   const lowers = step.parameters.lowers === true;
   const onPrimary = <T>(work: (connection: Connection) => Promise<T>) =>
     sessions(context).use(cluster, text(step, "primary"), work);
-  let lowered = lowers ? await onPrimary((connection) => lowerUnlessPassing(step, connection)) : undefined;
+  let lowered: Lowered | undefined;
   let last: BlackstartError | undefined;
   const written = await pollUntil(
     async () => {
@@ -59,7 +59,7 @@ async function write(context: MitigationContext, step: StepContext): Promise<Jso
         if (!(error instanceof BlackstartError)) throw error;
         last = error;
         if (lowers && error.details.timeoutMs !== undefined)
-          lowered = (await onPrimary((connection) => lowerToConfirming(step, connection))) ?? lowered;
+          lowered = (await onPrimary((connection) => lowerUnlessPassing(step, connection))) ?? lowered;
         return undefined;
       }
     },
