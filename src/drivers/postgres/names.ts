@@ -22,12 +22,14 @@ export function nameBySettings({ primaryConninfo, clusterName }: StreamSettings)
 
 /**
  * The name that a running receiver gives, by `pg_stat_wal_receiver.conninfo`: what libpq really used, environment and
- * service file included. Its values are not quoted, so one ends where a keyword of libpq's begins.
+ * service file included. Its values are not quoted, so one ends where a keyword of libpq's begins. Undefined after a
+ * change of timeline: until the receiver connects anew, primary_conninfo stands there as it is set, password and all.
  */
 export function nameInReceiver(conninfo: string | null): string | undefined {
   const valueOf = (keyword: string) =>
     new RegExp(`(?:^| )${keyword}=(.*?)${nextKeyword}`, "s").exec(conninfo ?? "")?.[1];
-  return valueOf("application_name") ?? valueOf("fallback_application_name");
+  const fallback = valueOf("fallback_application_name");
+  return fallback === undefined ? undefined : (valueOf("application_name") ?? fallback);
 }
 
 /** Those that may follow in the order of libpq's table (src/interfaces/libpq/fe-connect.c, PQconninfoOptions). */

@@ -36,6 +36,7 @@ const receivers: readonly (readonly [conninfo: string | null, name: string | und
     "a b, c",
   ],
   ["host=10.0.0.1 fallback_application_name=walreceiver", "walreceiver"],
+  ["user='r' password='s' host='10.0.0.1' application_name='pg1'", undefined],
   [null, undefined],
 ];
 
