@@ -14,6 +14,7 @@ import {
   standbyPulse,
   systemOf,
   receiver,
+  seen,
 } from "./facts-of.ts";
 
 const [pg1, pg2, pg3] = healthy;
@@ -24,20 +25,6 @@ const synchronous = {
 const alone = primaryPulse({ ...synchronous, senders: [sender("pg3")] });
 const broken = { receiver: null };
 const quiet = (since: Moment) => ({ persisting: { notFollowing: since } });
-
-/** Each finding as `severity code subject [remedy]`. */
-function seen(facts: Facts, system = systemOf(), at = now): readonly string[] {
-  return assess(system, facts, at)
-    .map(({ severity, code, subject, remedy }) =>
-      [
-        severity,
-        code,
-        `${subject.kind}:${subject.name}`,
-        ...(remedy === undefined ? [] : [`-> ${remedy.kind} ${remedy.subject.name}`]),
-      ].join(" "),
-    )
-    .toSorted();
-}
 
 const table: readonly (readonly [what: string, facts: Facts, expected: readonly string[]])[] = [
   ["all is well", factsOf(pg1, pg2, pg3), []],
@@ -225,70 +212,6 @@ const table: readonly (readonly [what: string, facts: Facts, expected: readonly 
       "critical replication.synchronous-missing cluster:ledger -> degrade-synchronous ledger",
       "warning node.down node:ledger/pg2 -> restart ledger/pg2",
     ],
-  ],
-  [
-    "another server streams under the name of the standby that is down: it is not that node, and counts all the same",
-    factsOf(
-      node(
-        "pg1",
-        primaryPulse({ ...synchronous, senders: [sender("PG2", { syncState: "sync", clientAddress: "10.0.0.9" })] }),
-      ),
-      node("pg2", standbyPulse("pg2"), gone("down", now.ms - 5000)),
-      pg3,
-    ),
-    ["warning node.down node:ledger/pg2 -> restart ledger/pg2", "warning replication.foreign-standby node:ledger/pg2"],
-  ],
-  [
-    "two servers under one node's name, one of them at the node's address",
-    factsOf(
-      node(
-        "pg1",
-        primaryPulse({
-          ...synchronous,
-          senders: [
-            sender("pg2", { syncState: "sync", clientAddress: "10.0.0.9" }),
-            sender("pg2", { syncState: "potential", clientAddress: "10.0.0.2" }),
-            sender("pg3"),
-          ],
-        }),
-      ),
-      pg2,
-      pg3,
-    ),
-    ["warning replication.foreign-standby node:ledger/pg2"],
-  ],
-  [
-    "the node streams from another node, and has for a while: who has its name here is somebody else",
-    factsOf(
-      pg1,
-      node("pg2", standbyPulse("pg2", { aimedAt: "10.0.0.3:5432" }), { aimedSince: moment(now.ms - 3000) }),
-      pg3,
-    ),
-    ["warning replication.foreign-standby node:ledger/pg2"],
-  ],
-  [
-    "the node has just been led to another: nobody is a stranger for that",
-    factsOf(
-      pg1,
-      node("pg2", standbyPulse("pg2", { aimedAt: "10.0.0.3:5432" }), { aimedSince: moment(now.ms - 300) }),
-      pg3,
-    ),
-    [],
-  ],
-  [
-    "two standbys of one name, as Debian names them: both count",
-    factsOf(
-      node(
-        "pg1",
-        primaryPulse({
-          synchronousStandbyNames: 'FIRST 2 ("15/main")',
-          senders: [sender("15/main", { syncState: "sync" }), sender("15/main", { syncState: "sync" })],
-        }),
-      ),
-      node("pg2", standbyPulse("15/main")),
-      node("pg3", standbyPulse("15/main")),
-    ),
-    [],
   ],
   [
     "* and one of two dead: the other one is enough",
@@ -488,12 +411,6 @@ test("the finding of a missing synchronous standby says how many sessions wait",
   const finding = assess(systemOf(), facts, now).find(({ code }) => code === "replication.synchronous-missing");
   assert.deepEqual(finding?.evidence[0], { label: "sessions waiting to commit", value: "7" });
   assert.match(finding?.title ?? "", /hang.*pg2 missing/);
-});
-
-test("where nobody waits, no commit hangs: the next one would", () => {
-  const facts = factsOf(node("pg1", alone), node("pg2", standbyPulse("pg2"), gone("down")), pg3);
-  const finding = assess(systemOf(), facts, now).find(({ code }) => code === "replication.synchronous-missing");
-  assert.match(finding?.title ?? "", /^The next commit on ledger would wait/);
 });
 
 test("a system file that wants synchronous commits, and a cluster that does not wait", () => {

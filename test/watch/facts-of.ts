@@ -1,3 +1,4 @@
+import { assess } from "../../src/watch/assess/assess.ts";
 import { type System, systemSchema } from "../../src/system/schema.ts";
 import type { Facts, Moment, NodeCondition, NodeFacts, Pulse, Receiver, Sender } from "../../src/watch/facts.ts";
 import { latencyFacts, noLatency } from "../../src/watch/node/latency.ts";
@@ -139,3 +140,17 @@ export const healthy = [
   node("pg2", standbyPulse("pg2")),
   node("pg3", standbyPulse("pg3")),
 ] as const;
+
+/** Each finding as `severity code subject [remedy]`. */
+export function seen(facts: Facts, system = systemOf(), at = now): readonly string[] {
+  return assess(system, facts, at)
+    .map(({ severity, code, subject, remedy }) =>
+      [
+        severity,
+        code,
+        `${subject.kind}:${subject.name}`,
+        ...(remedy === undefined ? [] : [`-> ${remedy.kind} ${remedy.subject.name}`]),
+      ].join(" "),
+    )
+    .toSorted();
+}
