@@ -33,7 +33,7 @@ export function mayRunAlone(policy: System["mitigation"], plan: Plan): boolean {
   const allowed = policyFor(policy, plan.kind) === "auto";
   const needsAcceptance = plan.risk.lossBytes !== 0;
   const needsHands = plan.steps.some((step) => step.kind === "clients.by-hand");
-  return allowed && !needsAcceptance && !needsHands;
+  return allowed && !needsAcceptance && !needsHands && plan.needsPerson === undefined;
 }
 
 function policyFor(policy: System["mitigation"], kind: string): "propose" | "auto" {

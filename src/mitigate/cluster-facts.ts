@@ -3,6 +3,7 @@ import type { WalEnd } from "../drivers/postgres/history.ts";
 import type { Lsn } from "../drivers/postgres/lsn.ts";
 import type { NodeObservation } from "../drivers/postgres/observe.ts";
 import type { ObservationEvent } from "../timeline/observation.ts";
+import type { CommitSetting } from "./commit-level.ts";
 import type { Rights } from "./rights.ts";
 
 /** What a planner knows of one cluster: what is alive was asked, what is dead is remembered. Plain data. */
@@ -32,6 +33,8 @@ export type NodeFacts = Readonly<{
   walEnd?: WalEnd;
   /** What our role may not do there; of a server that answers. */
   rights?: Rights;
+  /** The roles and databases with a synchronous_commit of their own, as far as it has replayed. */
+  commitSettings?: readonly CommitSetting[];
   /** The name under which it streams, or will once it is a standby; undefined where that cannot be told. */
   applicationName?: string;
   /** What its host sees. Undefined: no host is declared, it cannot be reached, or it cannot tell. */
@@ -42,10 +45,20 @@ export type NodeFacts = Readonly<{
   control?: ControlData;
   /** The synchronous settings in the configuration files of a server that did not answer at once, where its host does. */
   configured?: Readonly<{ synchronousStandbyNames: string; synchronousCommit: string }>;
-  /** The end of the log of a server that does not answer, where its host can read it. */
+  /**
+   * Of a server that does not answer, where its host can read it: its line of history. The position is that of its last
+   * checkpoint.
+   */
+  onDisk?: WalEnd;
+  /** The end of its WAL, where that can be read. */
   writtenLsn?: Lsn;
-  remembered?: ObservationEvent["data"];
+  remembered?: Remembered;
+  /** When it was last seen as a primary. */
+  asPrimary?: Remembered;
 }>;
+
+/** @property position in the timeline: what was seen later has the greater one */
+export type Remembered = ObservationEvent["data"] & Readonly<{ position?: number }>;
 
 export function nodeFacts(facts: ClusterFacts, node: string): NodeFacts | undefined {
   return facts.nodes.find((one) => one.node === node);
@@ -67,31 +80,6 @@ function answeringOf(facts: ClusterFacts): readonly AnsweringNode[] {
 }
 
 /**
- * The node that was the primary last, while none answers as one. What is remembered may be older than the last failover;
- * whom the standbys followed may be a standby itself (a cascade), or a primary of long ago. Only a standby on a newer
- * timeline than what is remembered knows of a promotion that the memory does not.
- */
-export function lastPrimaryOf(facts: ClusterFacts): NodeFacts | undefined {
-  const remembered = rememberedPrimary(facts);
-  const knownTimeline = remembered?.remembered?.timelineId ?? 0;
-  const followed = standbysOf(facts)
-    .filter((standby) => standby.observation.timelineId > knownTimeline)
-    .sort((a, b) => b.observation.timelineId - a.observation.timelineId)
-    .map((standby) => upstreamOf(facts, standby))
-    .filter((node) => node !== undefined && node.observation?.role !== "standby");
-  const counts = new Map<NodeFacts, number>();
-  for (const node of followed) if (node) counts.set(node, (counts.get(node) ?? 0) + 1);
-  const byStandbys = [...counts].sort((a, b) => b[1] - a[1])[0]?.[0];
-  return byStandbys ?? remembered;
-}
-
-function rememberedPrimary(facts: ClusterFacts): NodeFacts | undefined {
-  return facts.nodes
-    .filter((one) => one.remembered?.role === "primary" && one.observation === undefined)
-    .sort((a, b) => (b.remembered?.timelineId ?? 0) - (a.remembered?.timelineId ?? 0))[0];
-}
-
-/**
  * Those besides this one that may be the last primary for all that is known: they do not answer, were never seen, and
  * nothing says that they are standbys. None, where it is remembered who the primary was.
  */
@@ -99,14 +87,6 @@ export function otherSuspects(facts: ClusterFacts, primary: NodeFacts): readonly
   if (primary.remembered?.role === "primary") return [];
   const isKnown = (one: NodeFacts) => one.remembered !== undefined || one.instance?.standbySignal === true;
   return facts.nodes.filter((one) => one.node !== primary.node && one.observation === undefined && !isKnown(one));
-}
-
-/** The answering standbys that are on the newest timeline, and not on an older one than the primary was seen on. */
-export function currentStandbysOf(facts: ClusterFacts, primary: NodeFacts): readonly AnsweringNode[] {
-  const standbys = standbysOf(facts);
-  const seen = primary.remembered?.role === "primary" ? primary.remembered.timelineId : 0;
-  const newest = Math.max(seen, ...standbys.map((one) => one.observation.timelineId));
-  return standbys.filter((one) => one.observation.timelineId === newest);
 }
 
 /** The declared node from which this standby is set to replicate. */
@@ -127,7 +107,14 @@ function addressInConninfo(conninfo: string): string | undefined {
   return host === undefined ? undefined : `${host}:${part("port") ?? "5432"}`;
 }
 
-/** How much of the log a standby holds. */
+/** How much WAL a standby holds. */
 export function receivedLsn(standby: AnsweringNode): Lsn {
-  return standby.observation.lsn;
+  return endOf(standby).lsn;
+}
+
+/** Where the WAL of a server that answers ends. On timeline 1 there is no history to be asked for. */
+export function endOf({ observation, walEnd }: AnsweringNode): WalEnd {
+  if (walEnd !== undefined) return walEnd;
+  const { timelineId, lsn } = observation;
+  return { timelineId, lsn, ancestors: timelineId === 1 ? [] : undefined };
 }

@@ -2,12 +2,13 @@ import { join } from "node:path";
 import { BlackstartError } from "../base/error.ts";
 import type { Host } from "../drivers/host/host.ts";
 import type { Instance } from "../drivers/postgres/instance.ts";
-import { type Lsn, lsnAhead } from "../drivers/postgres/lsn.ts";
+import type { Lsn } from "../drivers/postgres/lsn.ts";
 import { localWalFiles } from "../wal/files.ts";
 import { lsnNumberOf, lsnTextOf } from "../wal/format.ts";
 import { readWal } from "../wal/reader.ts";
 import { openWalDirectory } from "../wal/segments.ts";
-import { type ClusterFacts, currentStandbysOf, type NodeFacts, receivedLsn } from "./cluster-facts.ts";
+import { type ClusterFacts, type NodeFacts, receivedLsn } from "./cluster-facts.ts";
+import { currentStandbysOf, lineOf } from "./old-primary.ts";
 
 /* What can be read of a server that does not answer, from its files. */
 
@@ -67,8 +68,8 @@ export function settingIn(configuration: string, name: string): string | undefin
 }
 
 /**
- * Where its log ends, read from where the furthest standby is. Only on this machine, and only of a server without any
- * process; undefined where it cannot be told.
+ * Where its WAL ends, read from where the furthest standby on its line is. Only on this machine, and only of a server
+ * without any process; undefined where it cannot be told.
  */
 export async function writtenUpTo(
   host: Host,
@@ -76,22 +77,20 @@ export async function writtenUpTo(
   facts: ClusterFacts,
   primary: NodeFacts,
 ): Promise<Lsn | undefined> {
-  const standbys = currentStandbysOf(facts, primary);
-  const received = standbys.map(receivedLsn).sort((a, b) => lsnAhead(b, a))[0];
-  if (host.reference !== "local:" || received === undefined) return undefined;
+  const [furthest] = currentStandbysOf(facts, primary);
+  const line = lineOf(primary);
+  if (host.reference !== "local:" || furthest === undefined || line === undefined) return undefined;
   const files = localWalFiles(join(instance.dataDirectory, "pg_wal"));
   try {
-    const directory = await openWalDirectory(files);
-    // Places in the logs of two timelines cannot be compared.
-    if (standbys.some((one) => one.observation.timelineId !== directory.timeline)) return undefined;
+    const directory = await openWalDirectory(files, { timeline: line.timelineId });
     const end = await readWal(
       directory,
-      { from: lsnNumberOf(received), signal: AbortSignal.timeout(readTimeoutMs) },
+      { from: lsnNumberOf(receivedLsn(furthest)), signal: AbortSignal.timeout(readTimeoutMs) },
       () => {},
     );
     return end.kind === "end" && end.lsn > 0 ? lsnTextOf(end.lsn) : undefined;
   } catch {
-    // Its log cannot be read: then the loss is stated as unknown, which needs to be accepted.
+    // Its WAL cannot be read: then the loss is stated as unknown, which needs to be accepted.
     return undefined;
   } finally {
     await files.close();

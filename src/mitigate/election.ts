@@ -1,50 +1,72 @@
+import type { WalEnd } from "../drivers/postgres/history.ts";
+import { compareWalEnds } from "../drivers/postgres/history.ts";
 import { type Lsn, lsnAhead } from "../drivers/postgres/lsn.ts";
+import { apartText, leftOutTexts } from "./line-words.ts";
+import { sortByLine } from "./lines.ts";
 
 /** A standby that receives nothing more. */
 export type Candidate = Readonly<{
   node: string;
-  lsn: Lsn;
-  /** The newest timeline on which it holds log; 0 where it cannot be seen. */
-  timeline: number;
+  /** Undefined where it would not tell. */
+  end: WalEnd | undefined;
   /** It is a primary already. */
   promoted: boolean;
 }>;
 
 /**
  * What has to hold at the moment of the election so that no acknowledged write is lost, as the plan found it.
- * `of`, `missingMax`: of these, at most so many may be silent. `received`: somebody has received at least so much.
- * `timeline`: on which the last primary wrote; who has no log of it has nothing of what was written there.
  */
-export type Needs = Readonly<{ of?: readonly string[]; missingMax?: number; received?: Lsn; timeline?: number }>;
+export type Needs = Readonly<{
+  /** Where the old primary wrote last, as far as is known: who is on another branch does not count. */
+  line?: WalEnd;
+  /** Of these, at most so many may be silent. */
+  of?: readonly string[];
+  missingMax?: number;
+  /** Somebody has received at least so much. */
+  received?: Lsn;
+  /** Each of these has every acknowledged write, also where another has received more. */
+  complete?: readonly string[];
+  /** What the chosen one lacks was accepted. */
+  acceptLoss?: boolean;
+}>;
+
+export type Election =
+  | Readonly<{ kind: "elected"; candidate: Candidate & { end: WalEnd }; leftOut: readonly string[] }>
+  | Readonly<{ kind: "nobody"; why: string }>;
 
 /**
- * The one that has received most; the candidates come in the order of preference, which decides a tie. Log of a newer
- * timeline counts as more: what a stale standby holds beyond the fork was given up by an earlier failover.
+ * The one that has received most on the line of the old primary; the candidates come in the order of preference, which
+ * decides a tie. One that was chosen is taken or nobody is.
  */
-export function elect(candidates: readonly Candidate[], chosen?: string): Candidate | undefined {
-  const promoted = candidates.find((one) => one.promoted);
-  if (promoted !== undefined) return promoted;
-  const ordered = [...candidates].sort((a, b) => Number(b.node === chosen) - Number(a.node === chosen));
-  return ordered.reduce<Candidate | undefined>(
-    (best, one) => (best === undefined || isFurther(one, best) ? one : best),
-    undefined,
+export function elect(candidates: readonly Candidate[], needs: Needs, chosen?: string): Election {
+  const lines = sortByLine(candidates, needs.line);
+  const { onLine } = lines;
+  const leftOut = leftOutTexts(lines);
+  const nobody = (...why: readonly string[]): Election => ({ kind: "nobody", why: [...why, ...leftOut].join(" ") });
+  if (lines.apart.length > 0) return nobody(apartText(lines.apart));
+  const furthest = onLine.find((one) => one.promoted) ?? onLine[0];
+  if (furthest === undefined) return nobody("No candidate that answers holds what the old primary wrote.");
+  const need = unmetNeed(onLine, needs);
+  if (need !== undefined) return nobody(need);
+  // Promoted already, before an interruption: nobody may be promoted beside it.
+  if (chosen === undefined || furthest.promoted) return { kind: "elected", candidate: furthest, leftOut };
+  const wanted = onLine.find((one) => one.node === chosen);
+  if (wanted === undefined) return nobody(`${chosen}, which was chosen, cannot be promoted.`);
+  const compared = compareWalEnds(furthest.end, wanted.end);
+  const lacks = compared.kind === "same-line" ? compared.aheadBytes : Number.POSITIVE_INFINITY;
+  if (lacks <= 0 || needs.acceptLoss === true || needs.complete?.includes(chosen) === true)
+    return { kind: "elected", candidate: wanted, leftOut };
+  return nobody(
+    `${chosen}, which was chosen, lacks ${lacks} bytes that ${furthest.node} has received; acknowledged writes may be among them.`,
   );
 }
 
-function isFurther(a: Candidate, b: Candidate): boolean {
-  if (a.timeline !== b.timeline && a.timeline > 0 && b.timeline > 0) return a.timeline > b.timeline;
-  return lsnAhead(a.lsn, b.lsn) > 0;
-}
-
 /** Why the election would not be safe now, although it was when the plan was made; undefined when it is. */
-export function unmetNeed(all: readonly Candidate[], needs: Needs): string | undefined {
-  const { received, timeline = 0 } = needs;
-  const candidates = all.filter((one) => one.timeline >= timeline);
-  if (candidates.length === 0 && all.length > 0)
-    return `Nobody that answers holds log of timeline ${timeline}, on which the last primary wrote.`;
-  const silent = (needs.of ?? []).filter((node) => !candidates.some((one) => one.node === node));
+function unmetNeed(onLine: readonly (Candidate & { end: WalEnd })[], needs: Needs): string | undefined {
+  const silent = (needs.of ?? []).filter((node) => !onLine.some((one) => one.node === node));
   if (silent.length > (needs.missingMax ?? silent.length))
     return `${silent.join(", ")} no longer answers, and may hold acknowledged writes that no other has.`;
-  if (received === undefined || candidates.some((one) => lsnAhead(one.lsn, received) >= 0)) return undefined;
+  const { received } = needs;
+  if (received === undefined || onLine.some(({ end }) => lsnAhead(end.lsn, received) >= 0)) return undefined;
   return `Nobody that answers has received up to ${received}, as one had when the plan was made.`;
 }

@@ -12,10 +12,12 @@ import { readAll } from "../timeline/read-all.ts";
 import type { Timeline } from "../timeline/timeline.ts";
 import { clusterOf } from "../system/names.ts";
 import { readClientsAddress } from "../drivers/clients/address-file.ts";
-import { type ClusterFacts, lastPrimaryOf, type NodeFacts, type Reach } from "./cluster-facts.ts";
+import type { ClusterFacts, NodeFacts, Reach, Remembered } from "./cluster-facts.ts";
+import { type CommitSetting, commitSettingsQuery } from "./commit-level.ts";
 import type { MitigationContext } from "./context.ts";
 import { configuredSynchronous, writtenUpTo } from "./dead-server.ts";
 import { lossVerdict } from "./loss.ts";
+import { lastPrimaryOf } from "./old-primary.ts";
 import { rightsOf } from "./rights.ts";
 import { sessionsOf } from "./sessions.ts";
 
@@ -34,11 +36,11 @@ export async function gatherFacts(
   hosts: "all" | "silent" = "all",
 ): Promise<ClusterFacts> {
   const cluster = clusterOf(context.system, clusterName);
-  const remembered = await rememberedOf(context.timeline, clusterName);
+  const memories = await memoriesOf(context.timeline, clusterName);
   const [clientsAddress, ...nodes] = await Promise.all([
     // One that cannot be read keeps nobody from bringing the database back; the step that writes it says what is wrong.
     readClientsAddress(cluster.clients?.file).catch(() => undefined),
-    ...Object.keys(cluster.nodes).map((node) => factsOf(context, clusterName, node, remembered.get(node), hosts)),
+    ...Object.keys(cluster.nodes).map((node) => factsOf(context, clusterName, node, memories(node), hosts)),
   ]);
   const facts: ClusterFacts = {
     cluster: clusterName,
@@ -49,22 +51,38 @@ export async function gatherFacts(
 }
 
 /** The last observation of each node. */
-export async function rememberedOf(
-  timeline: Timeline,
-  cluster: string,
-): Promise<ReadonlyMap<string, ObservationEvent["data"]>> {
+export async function rememberedOf(timeline: Timeline, cluster: string): Promise<ReadonlyMap<string, Remembered>> {
+  return byNode(await observations(timeline, cluster));
+}
+
+async function observations(timeline: Timeline, cluster: string): Promise<readonly Remembered[]> {
   const events = await readAll(timeline, { stream: `cluster/${cluster}` });
-  const seen = events.filter((event) => event.kind === "node.observed");
-  return new Map(
-    seen.map((event) => event.data as unknown as ObservationEvent["data"]).map((data) => [data.node, data]),
-  );
+  return events
+    .filter((event) => event.kind === "node.observed")
+    .map(({ data, position }) => ({ ...(data as unknown as ObservationEvent["data"]), position }));
+}
+
+/** The last one of each. */
+function byNode(all: readonly Remembered[]): ReadonlyMap<string, Remembered> {
+  return new Map(all.map((data) => [data.node, data]));
+}
+
+type Memory = Pick<NodeFacts, "remembered" | "asPrimary">;
+
+async function memoriesOf(timeline: Timeline, cluster: string): Promise<(node: string) => Memory> {
+  const all = await observations(timeline, cluster);
+  const [last, lastAsPrimary] = [byNode(all), byNode(all.filter(({ role }) => role === "primary"))];
+  return (node) => {
+    const [remembered, asPrimary] = [last.get(node), lastAsPrimary.get(node)];
+    return { ...(remembered && { remembered }), ...(asPrimary && { asPrimary }) };
+  };
 }
 
 async function factsOf(
   context: MitigationContext,
   cluster: string,
   node: string,
-  remembered: ObservationEvent["data"] | undefined,
+  memory: Memory,
   hosts: "all" | "silent",
 ): Promise<NodeFacts> {
   const url = clusterOf(context.system, cluster).nodes[node]?.url ?? "";
@@ -72,14 +90,14 @@ async function factsOf(
   const asked = askDatabase(context, cluster, node);
   const [database, host] = await Promise.all([
     asked,
-    hosts === "all" || !(await answersSoon(asked)) ? askHost(context, cluster, node, remembered) : {},
+    hosts === "all" || !(await answersSoon(asked)) ? askHost(context, cluster, node, memory.remembered) : {},
   ]);
   return {
     node,
     address: `${address.host}:${address.port}`,
     ...database,
     ...host,
-    ...(remembered === undefined ? {} : { remembered }),
+    ...memory,
   };
 }
 
@@ -116,12 +134,16 @@ async function askDatabase(
   cluster: string,
   node: string,
   isFirst = true,
-): Promise<Pick<NodeFacts, "reach" | "problem" | "observation" | "rights" | "walEnd">> {
+): Promise<Pick<NodeFacts, "reach" | "problem" | "observation" | "rights" | "commitSettings" | "walEnd">> {
   try {
     const [answer, walEnd] = await Promise.all([
       sessionsOf(context.fleet).useNew(cluster, node, async (connection) => {
         const observation = await observeNode(connection);
-        return { observation, rights: await rightsOf(connection, observation.version) };
+        const [rights, commitSettings] = await Promise.all([
+          rightsOf(connection, observation.version),
+          connection.query<CommitSetting>(commitSettingsQuery),
+        ]);
+        return { observation, rights, commitSettings };
       }),
       walEndOf(context, cluster, node),
     ]);
@@ -167,21 +189,32 @@ async function askHost(
   cluster: string,
   node: string,
   remembered: ObservationEvent["data"] | undefined,
-): Promise<Pick<NodeFacts, "instance" | "hostProblem" | "configured">> {
+): Promise<Pick<NodeFacts, "instance" | "hostProblem" | "configured" | "onDisk">> {
   try {
     const instance = await context.fleet.instance(cluster, node);
     if (instance === undefined) return { hostProblem: noInstanceText(context, cluster, node) };
     const host = context.fleet.host(clusterOf(context.system, cluster).nodes[node]?.host ?? "local:");
     // At the same time: clients wait.
-    const [state, configured] = await Promise.all([
+    const [state, configured, onDisk] = await Promise.all([
       withLimit(instance.inspect(), hostTimeoutMs),
       configuredSynchronous(host, instance.dataDirectory, remembered?.configFile),
+      diskEndOf(instance),
     ]);
     if (state.state === "unknown")
       return { hostProblem: `it cannot be told whether it runs. ${state.why.replace(/\.$/, "")}` };
-    return { instance: state, ...(configured === undefined ? {} : { configured }) };
+    return { instance: state, ...(configured && { configured }), ...(onDisk && { onDisk }) };
   } catch (error) {
     return { hostProblem: messageOf(error) };
+  }
+}
+
+/** Undefined where it cannot be read: its line of history is what is remembered of it then. */
+async function diskEndOf(instance: Instance): Promise<WalEnd | undefined> {
+  try {
+    return await instance.diskEnd();
+  } catch (error) {
+    if (error instanceof BlackstartError || error instanceof SyntaxError) return undefined;
+    throw error;
   }
 }
 

@@ -6,7 +6,10 @@ import {
   type SynchronousNames,
 } from "../drivers/postgres/synchronous-names.ts";
 import type { Cluster } from "../system/schema.ts";
-import { type ClusterFacts, type NodeFacts, standbysOf } from "./cluster-facts.ts";
+import type { ClusterFacts, NodeFacts } from "./cluster-facts.ts";
+import type { Lines } from "./lines.ts";
+import { linesOf, type StandbyHolder } from "./old-primary.ts";
+import { commitVerdict } from "./commit-level.ts";
 
 /**
  * Can a failover lose a write that was acknowledged?
@@ -48,16 +51,17 @@ function promisesOf(primary: NodeFacts): readonly SynchronousPromise[] {
   });
 }
 
-export function lossVerdict(cluster: Cluster, facts: ClusterFacts, primary: NodeFacts): LossVerdict {
-  const commit = primary.observation?.settings.synchronousCommit ?? primary.configured?.synchronousCommit;
-  if (commit === "off" || commit === "local")
-    return {
-      kind: "possible",
-      why: `${primary.node} ran with synchronous_commit = ${commit}: it did not wait for a standby.`,
-      missing: [],
-    };
+/** @param lines the standbys, sorted by the line on which this primary wrote */
+export function lossVerdict(
+  cluster: Cluster,
+  facts: ClusterFacts,
+  primary: NodeFacts,
+  lines: Lines<StandbyHolder> = linesOf(facts, primary),
+): LossVerdict {
+  const unwaited = commitVerdict(primary, lines);
+  if (unwaited !== undefined) return unwaited;
   // Where what is remembered and what its files say differ, it may have run with either.
-  const verdicts = promisesOf(primary).map((promise) => verdictOf(promise, cluster, facts, primary));
+  const verdicts = promisesOf(primary).map((promise) => verdictOf(promise, cluster, facts, primary, lines));
   return (
     verdicts.find((one) => one.kind !== "none") ??
     verdicts[0] ?? {
@@ -72,9 +76,10 @@ function verdictOf(
   cluster: Cluster,
   facts: ClusterFacts,
   primary: NodeFacts,
+  lines: Lines<StandbyHolder>,
 ): LossVerdict {
   if (names === undefined) return { kind: "possible", why: asynchronousText(cluster, primary), missing: [] };
-  const unreachable = unreachableMembers(names, facts, primary);
+  const unreachable = unreachableMembers(names, facts, primary, lines);
   const setting = formatSynchronousNames(names);
   if (unreachable.length < names.count)
     return {
@@ -88,14 +93,18 @@ function verdictOf(
   };
 }
 
-/** The members of S that cannot be asked now: declared standbys that do not answer, and names that no node bears. */
+/**
+ * The members of S that cannot be asked now: declared standbys that do not answer or would not tell what they hold, and
+ * names that no node bears. One on another branch has nothing of the line beyond the fork that another needs.
+ */
 export function unreachableMembers(
   names: SynchronousNames,
   facts: ClusterFacts,
   primary: NodeFacts,
+  { onLine, branches }: Lines<StandbyHolder>,
 ): readonly string[] {
   const others = facts.nodes.filter((one) => one.node !== primary.node);
-  const reachable = new Set(standbysOf(facts).map((one) => one.node));
+  const reachable = new Set([...onLine, ...branches.map((one) => one.holder)].map((one) => one.node));
   const silent = others.filter((one) => !reachable.has(one.node));
   // One whose name was never seen may be any of them.
   const declared = silent.filter(({ applicationName: own }) => own === undefined || isSynchronousName(names, own));

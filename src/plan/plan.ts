@@ -55,6 +55,8 @@ export type Plan = Readonly<{
   because: readonly string[];
   risk: Risk;
   steps: readonly Step[];
+  /** Why no policy may let it run without a person, whatever its risk. */
+  needsPerson?: string;
   /** The service is down or endangered until it is done: what only cleans up behind another plan makes way for it. */
   urgent?: boolean;
   createdAt: Instant;

@@ -12,9 +12,13 @@ export type ObservationEvent = {
     version: number;
     systemIdentifier: string;
     timelineId: number;
+    /** The timelines from which it comes, oldest first; undefined where they were not seen. */
+    ancestors?: readonly Readonly<{ timelineId: number; endLsn: string }>[];
     dataDirectory: string;
     configFile: string;
     synchronousStandbyNames: string;
+    /** Undefined where it was not seen: then it is unknown, not on. */
+    synchronousCommit?: string;
     /** The name under which it streams, or would once it is a standby; undefined where that was not seen. */
     name?: string;
     /**

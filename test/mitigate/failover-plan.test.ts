@@ -152,7 +152,11 @@ test("what was accepted was said of the furthest standby: it has to be there sti
   const plan = planned(primaryDead({ remembered: remembered("pg1", { synchronousStandbyNames: "" }) }), {
     acceptLoss: true,
   });
-  assert.deepEqual(parametersOf(plan, "elect")?.needs, { timeline: 0, received: "0/3000100" });
+  assert.deepEqual(parametersOf(plan, "elect")?.needs, {
+    line: { timelineId: 1, lsn: "0/3000100", ancestors: [] },
+    received: "0/3000100",
+    acceptLoss: true,
+  });
 });
 
 test("everybody answers as a standby: the one with most is promoted, and nobody is fenced", () => {
@@ -163,7 +167,7 @@ test("everybody answers as a standby: the one with most is promoted, and nobody 
   );
   const plan = planned(seen);
   assert.deepEqual(ids(plan).slice(0, 2), ["elect", "set-synchronous"]);
-  const needs = { of: ["pg1", "pg2"], missingMax: 0, timeline: 1, received: "0/3000200" };
+  const needs = { line: { timelineId: 1, lsn: "0/3000200", ancestors: [] }, received: "0/3000200" };
   assert.deepEqual(parametersOf(plan, "elect")?.needs, needs);
 });
 
@@ -259,14 +263,11 @@ const refused: readonly Refused[] = [
     }),
   ],
   [
-    "a standby on an older timeline is further in a log of its own",
-    "acknowledged-writes",
+    "a standby that went on beyond the fork, on the timeline that the primary left",
+    "branches",
     facts(
-      dead("pg1", {
-        remembered: remembered("pg1", { synchronousStandbyNames: "", timelineId: 2 }),
-        writtenLsn: "0/2000000",
-      }),
-      alive("pg2", "standby"),
+      dead("pg1", { remembered: remembered("pg1", { timelineId: 2 }) }),
+      alive("pg2", "standby", { lsn: "0/3000100" }),
       dead("pg3"),
     ),
   ],
@@ -335,7 +336,12 @@ test("an asynchronous primary whose log ends where a standby's does has lost not
 test("two of three that must be waited for: one may be missing", () => {
   const names = { remembered: remembered("pg1", { synchronousStandbyNames: "ANY 2 (pg2, pg3)" }) };
   const seen = facts(dead("pg1", names), dead("pg2"), alive("pg3", "standby"));
-  assert.deepEqual(parametersOf(planned(seen), "elect")?.needs, { of: ["pg3"], missingMax: 0, timeline: 1 });
+  assert.deepEqual(parametersOf(planned(seen), "elect")?.needs, {
+    line: { timelineId: 1, lsn: "0/3000000", ancestors: [] },
+    complete: ["pg3"],
+    of: ["pg3"],
+    missingMax: 0,
+  });
 });
 
 test("a primary that is starting for too long may be replaced on request", () => {

@@ -1,3 +1,4 @@
+import type { Ancestor } from "../../src/drivers/postgres/history.ts";
 import type { NodeObservation } from "../../src/drivers/postgres/observe.ts";
 import type { ClusterFacts, NodeFacts } from "../../src/mitigate/cluster-facts.ts";
 import type { Choice } from "../../src/mitigate/planning.ts";
@@ -78,6 +79,11 @@ export function receiver(
   };
 }
 
+/** Each timeline left the one before it at 0/3000000. */
+export function ancestorsOf(timelineId: number): readonly Ancestor[] {
+  return Array.from({ length: timelineId - 1 }, (_, at) => ({ timelineId: at + 1, endLsn: "0/3000000" }));
+}
+
 type Remembered = NonNullable<NodeFacts["remembered"]>;
 
 export function remembered(node: string, change: Partial<Remembered> = {}): Remembered {
@@ -91,6 +97,8 @@ export function remembered(node: string, change: Partial<Remembered> = {}): Reme
     dataDirectory: "/data",
     configFile: "/data/postgresql.conf",
     synchronousStandbyNames: "pg2",
+    synchronousCommit: "on",
+    ...(change.timelineId === undefined ? {} : { ancestors: ancestorsOf(change.timelineId) }),
     standbys: [
       { node: "pg2", syncState: "sync" },
       { node: "pg3", syncState: "async" },
@@ -103,7 +111,9 @@ const down = { state: "down", pids: [], standbySignal: false } as const;
 
 export function alive(node: string, role: "primary" | "standby", change: Partial<NodeObservation> = {}): NodeFacts {
   const instance = { state: "running" as const, pids: [1], standbySignal: role === "standby" };
-  return { ...common(node), reach: "answers", observation: observation(role, change), instance };
+  const seen = observation(role, change);
+  const walEnd = { timelineId: seen.timelineId, lsn: seen.lsn, ancestors: ancestorsOf(seen.timelineId) };
+  return { ...common(node), reach: "answers", observation: seen, walEnd, commitSettings: [], instance };
 }
 
 export function dead(node: string, change: Partial<NodeFacts> = {}): NodeFacts {

@@ -1,8 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createFleet, type Fleet } from "../../src/drivers/fleet.ts";
-import { withConnection } from "../../src/drivers/postgres/connection.ts";
+import { connect, withConnection } from "../../src/drivers/postgres/connection.ts";
 import { observeNode } from "../../src/drivers/postgres/observe.ts";
+import { askWalEnd } from "../../src/drivers/postgres/wal-end.ts";
 import type { Lab, LabOptions } from "../../src/lab/lab.ts";
 import { rememberedOf } from "../../src/mitigate/facts.ts";
 import { mitigationHandlers } from "../../src/mitigate/handlers.ts";
@@ -102,7 +103,8 @@ export async function remember(
       const seen = await withConnection(node.url, {}, (connection) => observeNode(connection));
       const standbys = seen.standbys.map(({ applicationName, syncState }) => ({ node: applicationName, syncState }));
       const { role, version, systemIdentifier, timelineId } = seen;
-      const { dataDirectory, configFile, synchronousStandbyNames } = seen.settings;
+      const { dataDirectory, configFile, synchronousStandbyNames, synchronousCommit } = seen.settings;
+      const { ancestors } = await askWalEnd((more) => connect(node.url, more));
       const data = {
         cluster: "ledger",
         node: node.name,
@@ -110,9 +112,11 @@ export async function remember(
         version,
         systemIdentifier,
         timelineId,
+        ...(ancestors === undefined ? {} : { ancestors }),
         dataDirectory,
         configFile,
         synchronousStandbyNames,
+        synchronousCommit,
         standbys,
       };
       return { kind: "node.observed", by: "watch", data };

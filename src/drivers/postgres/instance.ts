@@ -1,4 +1,5 @@
 import { BlackstartError } from "../../base/error.ts";
+import type { WalEnd } from "./history.ts";
 import type { Lsn } from "./lsn.ts";
 
 /**
@@ -58,6 +59,12 @@ export interface Instance {
 
   /** What `pg_control` says. Works on a server that is down. */
   control(): Promise<ControlData>;
+
+  /**
+   * Its line of history by its files: the timeline of pg_control and where that comes from. The position is the last
+   * checkpoint's; as a rule there is more. Works on a server that is down.
+   */
+  diskEnd(): Promise<WalEnd>;
 
   /**
    * Keeps the write-ahead log (and, as `everything` says, the whole data directory) beside the data directory and

@@ -1,59 +1,117 @@
-import { lsnAhead } from "../../drivers/postgres/lsn.ts";
+import type { Refusal, Risk } from "../../plan/plan.ts";
 import type { Cluster } from "../../system/schema.ts";
 import {
   type AnsweringNode,
   type ClusterFacts,
+  endOf,
   primariesOf,
   receivedLsn,
   standbysOf,
   upstreamOf,
 } from "../cluster-facts.ts";
-import type { Choice, PlanDraft } from "../planning.ts";
+import { leftOutTexts } from "../line-words.ts";
+import type { Lines } from "../lines.ts";
+import {
+  hasAncestor,
+  latest,
+  lineWrittenLast,
+  linesAfter,
+  rememberedLine,
+  type StandbyHolder,
+} from "../old-primary.ts";
+import { type Choice, type PlanDraft, refuse } from "../planning.ts";
 import { promisedAfter } from "../promise.ts";
 import * as steps from "../step-list.ts";
+import { bytesLacking, electableBy, needsAmong, refuseBehind, refuseLines } from "./failover-lines.ts";
 
 const downtimeSeconds = 1;
 
 /**
- * Nobody takes writes, and the last primary is itself among those that answer as standbys: a failover that was stopped
- * after its fence, and whose fenced server somebody started. There is nobody to fence, and whoever holds most of the
- * log has every acknowledged write. Undefined where the last primary may be another.
+ * Nobody takes writes, and the old primary is itself among those that answer as standbys: a failover that was stopped
+ * after its fence, and whose fenced server somebody started. There is nobody to fence, and whoever holds most of the line
+ * that was written last has every acknowledged write of it. Undefined where the old primary may be another.
  */
-export function planAmongStandbys(cluster: Cluster, facts: ClusterFacts, choice: Choice): PlanDraft | undefined {
-  const standbys = standbysOf(facts);
-  if (primariesOf(facts).length > 0 || !lastPrimaryAnswers(facts, standbys)) return undefined;
-  const candidates = [...standbys].sort(
-    (a, b) => Number(b.node === choice.node) - Number(a.node === choice.node) || furtherFirst(a, b),
+export function planAmongStandbys(
+  cluster: Cluster,
+  facts: ClusterFacts,
+  choice: Choice,
+): PlanDraft | Refusal | undefined {
+  if (primariesOf(facts).length > 0 || !oldPrimaryAnswers(facts)) return undefined;
+  const lines = electableBy(linesAfter(facts, lineWrittenLast(facts)), facts, choice);
+  const refusal = refuseLines(lines, choice) ?? refuseBehind(lines, choice, []);
+  if (refusal) return refusal;
+  const risk = riskOf(cluster, facts, lines, choice);
+  if (risk.lossBytes === 0 || choice.acceptLoss) return draft(cluster, facts, lines, choice, risk);
+  return refuse(
+    "acknowledged-writes",
+    risk.statements.join(" "),
+    `Find out whether clients wrote there; then choose: \`--to NODE\`. What the others hold is kept when they are brought back.`,
+    "--accept-loss",
   );
-  const furthest = [...standbys].sort(furtherFirst)[0] as AnsweringNode;
+}
+
+/**
+ * What an ancestor of the line holds beyond the fork was given up by an earlier failover. Any other branch was promoted
+ * while nobody looked, and clients may have written there.
+ */
+function riskOf(cluster: Cluster, facts: ClusterFacts, lines: Lines<StandbyHolder>, choice: Choice): Risk {
+  const line = lines.onLine[0]?.end ?? lineWrittenLast(facts);
+  const given = lines.branches.filter(
+    ({ holder, ownBytes }) => ownBytes > 0 && !(line !== undefined && hasAncestor(line, holder.end.timelineId)),
+  );
+  const lacking = bytesLacking(lines, choice);
+  const lossBytes = given.reduce((sum, one) => sum + one.ownBytes, lacking);
+  const statements = given.map(
+    ({ holder, ownBytes }) =>
+      `${holder.node} holds ${ownBytes} bytes that none of the others has; clients may have written them.`,
+  );
+  return {
+    lossBytes,
+    lossSeconds: lossBytes === 0 ? 0 : null,
+    downtimeSeconds,
+    statements: [...statements, ...steps.clientStatements(cluster)],
+  };
+}
+
+function draft(
+  cluster: Cluster,
+  facts: ClusterFacts,
+  lines: Lines<StandbyHolder>,
+  choice: Choice,
+  risk: Risk,
+): PlanDraft {
+  const candidates = lines.onLine
+    .map((one) => one.facts)
+    .toSorted((a, b) => Number(b.node === choice.node) - Number(a.node === choice.node));
+  const furthest = lines.onLine[0]?.facts as AnsweringNode;
   const names = candidates.map((one) => one.node);
   const promised = promisedAfter(cluster, facts, furthest);
   const count = Math.min(promised.count, names.length - 1);
   const { cluster: name } = facts;
+  const leftOut = leftOutTexts(lines);
   return {
     kind: "failover",
     urgent: true,
     subject: { kind: "cluster", name },
     because: [
-      `Nobody takes writes: ${names.join(", ")} answer as standbys, the last primary among them.`,
+      `Nobody takes writes: ${standbysOf(facts)
+        .map((one) => one.node)
+        .join(", ")} answer as standbys, the old primary among them.`,
       `${candidates.map((one) => `${one.node} has received up to ${receivedLsn(one)}`).join(", ")}.`,
+      ...leftOut,
     ],
-    risk: { lossBytes: 0, lossSeconds: 0, downtimeSeconds, statements: steps.clientStatements(cluster) },
+    ...(lines.branches.length === 0 ? {} : { needsPerson: leftOut.join(" ") }),
+    risk,
     steps: [
       {
         id: "elect",
         kind: "postgres.elect",
-        title: `Take the one that holds most of the log, of ${names.join(", ")}`,
+        title: `Take the one that holds most of what was written last, of ${names.join(", ")}`,
         parameters: {
           cluster: name,
           candidates: names,
           ...(choice.node === undefined ? {} : { chosen: choice.node }),
-          needs: {
-            of: names,
-            missingMax: 0,
-            timeline: furthest.observation.timelineId,
-            received: receivedLsn(furthest),
-          },
+          needs: needsAmong(lines, choice),
         },
       },
       ...steps.promiseSteps(name, steps.electedNode, promised, names),
@@ -68,19 +126,22 @@ export function planAmongStandbys(cluster: Cluster, facts: ClusterFacts, choice:
   };
 }
 
-/** All answer; or the one that is remembered does, and nobody has followed another since. */
-function lastPrimaryAnswers(facts: ClusterFacts, standbys: readonly AnsweringNode[]): boolean {
+/** All answer; or the one that is remembered does, and nobody went on from its line since. */
+function oldPrimaryAnswers(facts: ClusterFacts): boolean {
+  const standbys = standbysOf(facts);
   if (standbys.length === 0 || standbys.some((one) => mayFollowStranger(facts, one))) return false;
   if (standbys.length === facts.nodes.length) return true;
-  const newest = Math.max(
-    ...facts.nodes.map((one) => Math.max(one.observation?.timelineId ?? 0, one.remembered?.timelineId ?? 0)),
+  const last = latest(
+    facts.nodes.filter((one) => one.remembered?.role === "primary"),
+    (one) => one.remembered,
   );
-  const last = facts.nodes.filter((one) => one.remembered?.role === "primary" && one.remembered.timelineId === newest);
-  return (
-    last.length === 1 &&
-    last[0]?.observation?.role === "standby" &&
-    facts.nodes.every((one) => one.remembered !== undefined)
-  );
+  if (last?.observation?.role !== "standby" || !facts.nodes.every((one) => one.remembered !== undefined)) return false;
+  const { timelineId } = endOf(last as AnsweringNode);
+  return facts.nodes.every((one) => {
+    const line =
+      one.observation === undefined ? one.remembered && rememberedLine(one.remembered) : endOf(one as AnsweringNode);
+    return line !== undefined && !hasAncestor(line, timelineId);
+  });
 }
 
 /** The primary may be a server that the file does not declare: then to promote one of these makes a second. */
@@ -89,8 +150,4 @@ function mayFollowStranger(facts: ClusterFacts, standby: AnsweringNode): boolean
   const follows = receiver?.status === "streaming";
   if (upstreamOf(facts, standby) !== undefined || (settings.primaryConninfo === "" && !follows)) return false;
   return follows || !facts.nodes.some((one) => one.remembered?.role === "primary");
-}
-
-function furtherFirst(a: AnsweringNode, b: AnsweringNode): number {
-  return b.observation.timelineId - a.observation.timelineId || lsnAhead(receivedLsn(b), receivedLsn(a));
 }

@@ -1,21 +1,15 @@
-import type { JsonObject } from "../../base/json.ts";
-import { lsnAhead } from "../../drivers/postgres/lsn.ts";
 import type { Refusal, Risk, Step } from "../../plan/plan.ts";
 import type { Cluster, System } from "../../system/schema.ts";
-import {
-  type AnsweringNode,
-  type ClusterFacts,
-  currentStandbysOf,
-  lastPrimaryOf,
-  type NodeFacts,
-  receivedLsn,
-  standbysOf,
-} from "../cluster-facts.ts";
-import { type LossVerdict, lossVerdict, promiseOf, sessionStatement, unreachableMembers } from "../loss.ts";
+import { type AnsweringNode, type ClusterFacts, type NodeFacts, receivedLsn } from "../cluster-facts.ts";
+import { leftOutTexts } from "../line-words.ts";
+import type { Lines } from "../lines.ts";
+import { type LossVerdict, lossVerdict, promiseOf, sessionStatement } from "../loss.ts";
+import { lastPrimaryOf, type StandbyHolder } from "../old-primary.ts";
 import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
 import { isMeant, type Promised, promisedAfter } from "../promise.ts";
 import * as steps from "../step-list.ts";
 import { planAmongStandbys } from "./failover-among-standbys.ts";
+import { bytesLacking, completeOf, electable, needsOf, refuseBehind, refuseLines } from "./failover-lines.ts";
 import { refuseCandidates, refuseFence, refusePrimary } from "./failover-refusals.ts";
 import { lossRisk } from "./loss-risk.ts";
 
@@ -31,13 +25,20 @@ export function planFailover(system: System, facts: ClusterFacts, asked: Choice)
   if (amongStandbys !== undefined) return amongStandbys;
   const primary = lastPrimaryOf(facts);
   const { node: _node, ...rest } = asked;
-  const choice = asked.node === primary?.node ? rest : asked;
+  const choice: Choice = asked.node === primary?.node ? rest : asked;
   const refusal =
     refusePrimary(facts, primary, choice) ?? refuseFence(cluster, primary) ?? refuseCandidates(facts, choice);
   if (refusal) return refusal;
   const old = primary as NodeFacts;
-  const verdict = lossVerdict(cluster, facts, old);
-  const risk = lossRisk(verdict, facts, old);
+  const lines = electable(facts, old, choice);
+  const verdict = lossVerdict(cluster, facts, old, lines);
+  const complete = completeOf(verdict, lines, old);
+  const wrong = refuseLines(lines, choice) ?? refuseBehind(lines, choice, complete);
+  if (wrong) return wrong;
+  const risk = withLack(
+    lossRisk(verdict, lines, old),
+    complete.includes(choice.node ?? "") ? 0 : bytesLacking(lines, choice),
+  );
   if (risk.lossBytes !== 0 && !choice.acceptLoss)
     return refuse(
       "acknowledged-writes",
@@ -45,8 +46,30 @@ export function planFailover(system: System, facts: ClusterFacts, asked: Choice)
       toAvoidLoss(verdict, old),
       "--accept-loss",
     );
-  return draft(cluster, facts, old, verdict, risk, choice);
+  return draft({ cluster, facts, old, lines, choice, complete, verdict, risk });
 }
+
+/** What a person who chose one that is behind gives up besides. */
+function withLack(risk: Risk, bytes: number): Risk {
+  if (bytes === 0) return risk;
+  return {
+    ...risk,
+    lossBytes: risk.lossBytes === null ? null : risk.lossBytes + bytes,
+    lossSeconds: null,
+    statements: [...risk.statements, `${bytes} bytes that another standby has received are lost with this choice.`],
+  };
+}
+
+type Decided = Readonly<{
+  cluster: Cluster;
+  facts: ClusterFacts;
+  old: NodeFacts;
+  lines: Lines<StandbyHolder>;
+  choice: Choice;
+  complete: readonly string[];
+  verdict: LossVerdict;
+  risk: Risk;
+}>;
 
 function toAvoidLoss(verdict: LossVerdict, primary: NodeFacts): string {
   if (verdict.kind === "possible" && verdict.missing.length > 0)
@@ -54,29 +77,25 @@ function toAvoidLoss(verdict: LossVerdict, primary: NodeFacts): string {
   return `Start ${primary.node} again (\`blackstart mitigate restart\`), if it can be started: then nothing is lost.`;
 }
 
-function draft(
-  cluster: Cluster,
-  facts: ClusterFacts,
-  old: NodeFacts,
-  verdict: LossVerdict,
-  risk: Risk,
-  choice: Choice,
-): PlanDraft {
-  const candidates = candidatesOf(facts, old, choice);
+function draft(decided: Decided): PlanDraft {
+  const { cluster, facts, old, lines, verdict, risk } = decided;
+  const candidates = candidatesOf(decided);
+  const leftOut = leftOutTexts(lines);
   const promised = promisedAfter(cluster, facts, old);
   const available = Math.min(promised.count, candidates.length - 1);
   return {
     kind: "failover",
     urgent: true,
     subject: { kind: "cluster", name: facts.cluster },
-    because: becauseOf(old, candidates, verdict),
+    because: [...becauseOf(old, candidates, verdict), ...leftOut],
+    ...(lines.branches.length === 0 ? {} : { needsPerson: leftOut.join(" ") }),
     risk: {
       ...risk,
       statements: [...risk.statements, ...promiseStatements(promised, available), ...steps.clientStatements(cluster)],
     },
     steps: [
       steps.fenceStep(facts.cluster, old.node),
-      electStep(facts, old, candidates, choice),
+      electStep(decided, candidates),
       ...steps.promiseSteps(
         facts.cluster,
         steps.electedNode,
@@ -123,7 +142,7 @@ function afterwards(
 }
 
 /** Best first on a tie: the chosen one, then those that the primary waited for, then the order of the file. */
-function candidatesOf(facts: ClusterFacts, old: NodeFacts, choice: Choice): readonly AnsweringNode[] {
+function candidatesOf({ facts, old, lines, choice }: Decided): readonly AnsweringNode[] {
   const names = promiseOf(old)?.names;
   const wasSynchronous = (node: string) =>
     old.remembered?.standbys.some(
@@ -131,10 +150,11 @@ function candidatesOf(facts: ClusterFacts, old: NodeFacts, choice: Choice): read
     );
   const rank = (one: AnsweringNode) =>
     one.node === choice.node ? 0 : wasSynchronous(one.node) ? 1 : isMeant(names, one) ? 2 : 3;
-  return [...standbysOf(facts)].sort((a, b) => rank(a) - rank(b));
+  const place = (one: AnsweringNode) => facts.nodes.findIndex((node) => node.node === one.node);
+  return lines.onLine.map((one) => one.facts).toSorted((a, b) => rank(a) - rank(b) || place(a) - place(b));
 }
 
-function electStep(facts: ClusterFacts, old: NodeFacts, candidates: readonly AnsweringNode[], choice: Choice): Step {
+function electStep({ facts, old, lines, choice, complete }: Decided, candidates: readonly AnsweringNode[]): Step {
   const names = candidates.map((one) => one.node);
   const title =
     candidates.length === 1
@@ -143,38 +163,15 @@ function electStep(facts: ClusterFacts, old: NodeFacts, candidates: readonly Ans
   return {
     id: "elect",
     kind: "postgres.elect",
-    title,
+    title: choice.node === undefined ? title : `See that ${choice.node} has received what is needed`,
     parameters: {
       cluster: facts.cluster,
       old: old.node,
       candidates: names,
       ...(choice.node === undefined ? {} : { chosen: choice.node }),
-      needs: needsOf(facts, old, candidates, choice),
+      needs: needsOf(facts, old, lines, choice, complete),
     },
   };
-}
-
-/**
- * What has to hold still at the moment of the election, so that nothing acknowledged is lost, or no more than what was
- * stated and accepted.
- */
-function needsOf(
-  facts: ClusterFacts,
-  old: NodeFacts,
-  candidates: readonly AnsweringNode[],
-  choice: Choice,
-): JsonObject {
-  const names = promiseOf(old)?.names;
-  const unreachable = names === undefined ? [] : unreachableMembers(names, facts, old);
-  const timeline = old.remembered?.role === "primary" && !choice.acceptLoss ? old.remembered.timelineId : 0;
-  if (names !== undefined && unreachable.length < names.count) {
-    const members = candidates.filter((one) => isMeant(names, one)).map((one) => one.node);
-    return { of: members, missingMax: names.count - 1 - unreachable.length, timeline };
-  }
-  const furthest = currentStandbysOf(facts, old)
-    .map(receivedLsn)
-    .sort((a, b) => lsnAhead(b, a))[0];
-  return { timeline, ...(furthest === undefined ? {} : { received: furthest }) };
 }
 
 function becauseOf(old: NodeFacts, candidates: readonly AnsweringNode[], verdict: LossVerdict): readonly string[] {
@@ -211,6 +208,6 @@ function promiseStatements(promised: Promised, available: number): readonly stri
   if (available >= promised.count) return [sessionStatement];
   return [
     sessionStatement,
-    `Until the last primary is back, an acknowledged write is on ${available} standby(s) instead of ${promised.count}: no more are left. It is raised again as soon as they stream.`,
+    `Until the old primary is back, an acknowledged write is on ${available} standby(s) instead of ${promised.count}: no more are left. It is raised again as soon as they stream.`,
   ];
 }

@@ -1,7 +1,8 @@
 import type { Refusal, Step } from "../../plan/plan.ts";
 import type { Cluster, System } from "../../system/schema.ts";
-import { type ClusterFacts, lastPrimaryOf, type NodeFacts, nodeFacts, primariesOf } from "../cluster-facts.ts";
+import { type ClusterFacts, type NodeFacts, nodeFacts, primariesOf } from "../cluster-facts.ts";
 import { promiseOf } from "../loss.ts";
+import { lastPrimaryOf } from "../old-primary.ts";
 import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
 import { isMeant, promisedAfter } from "../promise.ts";
 import * as steps from "../step-list.ts";

@@ -3,11 +3,12 @@ import type { JsonObject } from "../../base/json.ts";
 import { pollUntil } from "../../base/time.ts";
 import { addressOf, aimedAt, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
-import { type Lsn, lsnAhead } from "../../drivers/postgres/lsn.ts";
+import { compareWalEnds } from "../../drivers/postgres/history.ts";
+import { askWalEnd } from "../../drivers/postgres/wal-end.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
-import { type Candidate, elect, type Needs, unmetNeed } from "../election.ts";
+import { type Candidate, elect, type Election, type Needs } from "../election.ts";
 import { stepFailed, text, texts } from "./parameters.ts";
 import { setPrimaryConninfo } from "./primary-conninfo.ts";
 import { sessions } from "./servers.ts";
@@ -18,6 +19,8 @@ const receiverCutTimeoutMs = 5000;
 /** One that was started anew reads its own log first, and a busy one has much of it. */
 const replayTimeoutMs = 60_000;
 const pollMs = 2;
+
+const askLimits = { timeoutMs: 1000, queryTimeoutMs: 3000 } as const;
 
 /** Nothing listens there: a receiver that is aimed at it stops. */
 const nowhere = { host: "127.0.0.1", port: 1 };
@@ -36,16 +39,15 @@ export function electHandler(context: MitigationContext): StepHandler {
       const asked = await Promise.all(nodes.map((node) => settled(context, step, node)));
       const candidates = asked.filter((one): one is Candidate => !("problem" in one));
       const problems = asked.filter((one) => "problem" in one);
-      const need = unmetNeed(candidates, (step.parameters.needs ?? {}) as Needs);
-      const elected = elect(candidates, step.parameters.chosen as string | undefined);
-      if (elected === undefined || need !== undefined) {
+      const election = elect(candidates, needsOf(step), step.parameters.chosen as string | undefined);
+      if (election.kind === "nobody")
         throw stepFailed(
-          "Nothing was promoted; the last primary is fenced.",
-          [need ?? "No candidate answers.", ...problems.map((one) => `${one.node}: ${one.problem}`)].join(" "),
-          "Bring the standbys back, or start the last primary again (remove its standby.signal first); then make a new plan.",
+          "Nothing was promoted; the old primary is fenced.",
+          [election.why, ...problems.map((one) => `${one.node}: ${one.problem}`)].join(" "),
+          "Bring the standbys back, or start the old primary again (remove its standby.signal first); then make a new plan.",
         );
-      }
-      return outcomeOf(elected, candidates, step);
+      for (const reason of election.leftOut) step.progress(reason);
+      return outcomeOf(election, candidates);
     },
     async verify(step, outcome) {
       if (typeof outcome.node === "string" && texts(step, "candidates").includes(outcome.node)) return;
@@ -58,14 +60,26 @@ export function electHandler(context: MitigationContext): StepHandler {
   };
 }
 
-function outcomeOf(elected: Candidate, candidates: readonly Candidate[], step: StepContext): JsonObject {
-  const behind = candidates
-    .filter((one) => one.node !== elected.node)
-    .map((one) => [one.node, lsnAhead(elected.lsn, one.lsn)]);
-  const { chosen } = step.parameters;
-  if (typeof chosen === "string" && chosen !== elected.node)
-    step.progress(`${chosen} was asked for, but is behind; ${elected.node} is taken.`);
-  return { node: elected.node, lsn: elected.lsn, behind: Object.fromEntries(behind) };
+/** JSON knows no undefined. */
+function needsOf(step: StepContext): Needs {
+  const needs = (step.parameters.needs ?? {}) as Needs;
+  return needs.line === undefined
+    ? needs
+    : { ...needs, line: { ...needs.line, ancestors: needs.line.ancestors ?? undefined } };
+}
+
+/** `behind`: in bytes; null for one that is on another branch, or of which it cannot be told. */
+function outcomeOf(
+  { candidate, leftOut }: Election & { kind: "elected" },
+  candidates: readonly Candidate[],
+): JsonObject {
+  const behind = candidates.flatMap((one) => {
+    if (one.node === candidate.node || one.end === undefined) return [];
+    const compared = compareWalEnds(candidate.end, one.end);
+    return [[one.node, compared.kind === "same-line" ? compared.aheadBytes : null] as const];
+  });
+  const { node, end } = candidate;
+  return { node, lsn: end.lsn, behind: Object.fromEntries(behind), ...(leftOut.length === 0 ? {} : { leftOut }) };
 }
 
 type Problem = Readonly<{ node: string; problem: string }>;
@@ -74,12 +88,12 @@ type Problem = Readonly<{ node: string; problem: string }>;
 async function settled(context: MitigationContext, step: StepContext, node: string): Promise<Candidate | Problem> {
   const cluster = text(step, "cluster");
   try {
-    return await sessions(context).use(cluster, node, async (connection) => {
+    const state = await sessions(context).use(cluster, node, async (connection): Promise<Settled | Problem> => {
       const others = cascadeAddresses(context, cluster, texts(step, "candidates"), node);
       let seen: Seen = "receives";
       const ask = (timeoutMs: number) => {
         const look = async () => {
-          seen = await stateOf(connection, node, others);
+          seen = await stateOf(connection, others);
           return typeof seen === "string" ? undefined : seen;
         };
         return pollUntil(look, { everyMs: pollMs, timeoutMs, signal: step.signal });
@@ -100,6 +114,9 @@ async function settled(context: MitigationContext, step: StepContext, node: stri
       await aimAtNowhere(context, step, { cluster, node, connection });
       return (await ask(receiverCutTimeoutMs)) ?? { node, problem: "its receiver cannot be stopped" };
     });
+    if ("problem" in state) return state;
+    const end = await askWalEnd((options) => context.fleet.connect(cluster, node, options), askLimits);
+    return { node, end, promoted: state.promoted };
   } catch (error) {
     if (step.signal.aborted) throw error;
     return { node, problem: messageOf(error) };
@@ -140,27 +157,19 @@ select pg_is_in_recovery() as standby,
   pg_is_in_recovery() and pg_last_wal_receive_lsn() is null and exists (
     select from pg_stat_activity where backend_type = 'startup'
       and coalesce(wait_event, '') not in ('RecoveryWalStream', 'RecoveryRetrieveRetryInterval')) as replaying,
-  coalesce(greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()), '0/0')::text as lsn,
   (select sender_host || ':' || sender_port from pg_stat_wal_receiver where pid is not null limit 1) as sender,
-  exists (select from pg_stat_wal_receiver where pid is not null) as receiving,
-  coalesce((select max(('x' || substr(name, 1, 8))::bit(32)::int) from pg_ls_waldir() where name ~ '^[0-9A-F]{24}$'), 0) as timeline`;
+  exists (select from pg_stat_wal_receiver where pid is not null) as receiving`;
 
-type CandidateRow = Readonly<{
-  standby: boolean;
-  lsn: Lsn;
-  sender: string | null;
-  receiving: boolean;
-  replaying: boolean;
-  timeline: number;
-}>;
+type CandidateRow = Readonly<{ standby: boolean; sender: string | null; receiving: boolean; replaying: boolean }>;
 
-type Seen = Candidate | "receives" | "replays";
+type Settled = Readonly<{ promoted: boolean }>;
+type Seen = Settled | "receives" | "replays";
 
-async function stateOf(connection: Connection, node: string, cascades: readonly string[]): Promise<Seen> {
+async function stateOf(connection: Connection, cascades: readonly string[]): Promise<Seen> {
   const row = (await connection.query<CandidateRow>(candidateQuery))[0];
   if (row === undefined) return "receives";
   if (row.receiving && !(row.sender !== null && cascades.includes(row.sender))) return "receives";
   if (row.replaying) return "replays";
   // Promoted already, by this plan before it was interrupted: nobody may be promoted beside it.
-  return { node, lsn: row.lsn, timeline: row.timeline, promoted: !row.standby };
+  return { promoted: !row.standby };
 }

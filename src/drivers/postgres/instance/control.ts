@@ -19,9 +19,13 @@ export async function control(place: Place): Promise<RewindableControl> {
     timeoutMs: 5000,
   });
   const end = stdout.indexOf("\n");
-  const bytes = Buffer.from(stdout.slice(end).replace(/\s/g, ""), "hex");
-  const parsed = parseControl(bytes);
-  if (parsed !== undefined) return { ...parsed, version: Number.parseInt(stdout, 10) * 10_000 };
+  return { ...parsedControl(place, stdout.slice(end)), version: Number.parseInt(stdout, 10) * 10_000 };
+}
+
+/** @param hex its bytes as hexadecimal text, with white space between */
+export function parsedControl(place: Place, hex: string): Omit<RewindableControl, "version"> {
+  const parsed = parseControl(Buffer.from(hex.replace(/\s/g, ""), "hex"));
+  if (parsed !== undefined) return parsed;
   throw new BlackstartError("HOST_COMMAND_FAILED", {
     what: `${place.node}: pg_control cannot be understood.`,
     why: "It is damaged, or of a PostgreSQL that Blackstart does not know.",

@@ -3,6 +3,7 @@ import { lastErrors } from "./last-errors.ts";
 import { locateBinaries } from "./binaries.ts";
 import { clone } from "./clone.ts";
 import { control } from "./control.ts";
+import { diskEnd } from "./disk-end.ts";
 import { inspect } from "./inspect.ts";
 import { keep } from "./keep.ts";
 import { kill } from "./kill.ts";
@@ -45,6 +46,7 @@ export function openInstance(place: Place): Instance {
       const { checksums: _checksums, walLogHints: _walLogHints, ...data } = await control(place);
       return data;
     },
+    diskEnd: () => diskEnd(place),
     keep: (label, what, limit) => keep(place, label, what, limit),
     canRewind: async () => canRewind(place, await programs()),
     rewind: async (sourceUrl, limit) => rewind(place, await programs(), sourceUrl, limit),

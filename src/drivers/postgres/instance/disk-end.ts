@@ -1,0 +1,28 @@
+import type { WalEnd } from "../history.ts";
+import { parseHistory } from "../history.ts";
+import { parsedControl } from "./control.ts";
+import { type Place, runOrThrow } from "./place.ts";
+
+/** pg_control, and the history of the timeline that it names (the byte order is the machine's own). */
+const script = `
+control=$1/global/pg_control
+head -c 1024 "$control" | od -An -v -tx1 || exit 1
+timeline=$(od -An -tu4 -j48 -N4 "$control") || exit 1
+echo history
+file=$1/pg_wal/$(printf '%08X' $timeline).history
+[ ! -e "$file" ] || cat "$file"
+`;
+
+/** See `Instance.diskEnd`. */
+export async function diskEnd(place: Place): Promise<WalEnd> {
+  const { stdout } = await runOrThrow(place, "reading pg_control and its timeline's history", {
+    script,
+    args: [place.dataDirectory],
+    as: place.dataDirectory,
+    timeoutMs: 5000,
+  });
+  const [hex = "", history = ""] = stdout.split("history\n");
+  const { timelineId, checkpointLsn } = parsedControl(place, hex);
+  const ancestors = history.trim() === "" ? undefined : parseHistory(history);
+  return { timelineId, lsn: checkpointLsn, ancestors: timelineId === 1 ? [] : ancestors };
+}

@@ -1,0 +1,123 @@
+import type { JsonObject } from "../../base/json.ts";
+import { compareWalEnds } from "../../drivers/postgres/history.ts";
+import type { Refusal } from "../../plan/plan.ts";
+import { type ClusterFacts, type NodeFacts, receivedLsn } from "../cluster-facts.ts";
+import { apartText, branchText } from "../line-words.ts";
+import type { Lines } from "../lines.ts";
+import { type LossVerdict, promiseOf, unreachableMembers } from "../loss.ts";
+import { linesAfter, linesOf, type StandbyHolder } from "../old-primary.ts";
+import { type Choice, refuse } from "../planning.ts";
+import { isMeant } from "../promise.ts";
+
+/* Which standbys may be elected, for the history that they hold; and what has to hold still when it comes to that. */
+
+/** By the line on which the old primary wrote; by that of the chosen one where its loss of the other was accepted. */
+export function electable(facts: ClusterFacts, old: NodeFacts, choice: Choice): Lines<StandbyHolder> {
+  return electableBy(linesOf(facts, old), facts, choice);
+}
+
+export function electableBy(lines: Lines<StandbyHolder>, facts: ClusterFacts, choice: Choice): Lines<StandbyHolder> {
+  const chosen = [...lines.apart, ...lines.branches.map((one) => one.holder)].find((one) => one.node === choice.node);
+  return chosen === undefined || !choice.acceptLoss ? lines : linesAfter(facts, chosen.end);
+}
+
+export function refuseLines(lines: Lines<StandbyHolder>, choice: Choice): Refusal | undefined {
+  if (lines.apart.length > 0)
+    return refuse(
+      "branches",
+      apartText(lines.apart),
+      "Find out which of them the clients wrote to last, and name it: `--to NODE`. What the others hold is kept when they are brought back.",
+      "--accept-loss",
+    );
+  const branch = lines.branches.find((one) => one.holder.node === choice.node);
+  if (branch !== undefined)
+    return refuse(
+      "branches",
+      branchText(branch),
+      `Choose one of ${lines.onLine.map((one) => one.node).join(", ") || "the others"}, or leave the choice to Blackstart.`,
+      "--accept-loss",
+    );
+  if (lines.onLine.length === 0 && lines.branches.length > 0)
+    return refuse(
+      "branches",
+      `No standby that answers holds what the primary wrote. ${lines.branches.map(branchText).join(" ")}`,
+      "Bring the old primary back, or another standby of it; or name one of these: `--to NODE`.",
+      "--accept-loss",
+    );
+  const unknown = lines.unknown.filter((one) => lines.onLine.length === 0 || one.holder.node === choice.node);
+  if (unknown.length === 0) return undefined;
+  return refuse(
+    "history",
+    unknown
+      .map(({ holder, why }) => `Whether ${holder.node} holds what the primary wrote is unknown: ${why}.`)
+      .join(" "),
+    "Let Blackstart's role ask there: `alter role ... replication`, and a `url` with that role or with a superuser.",
+  );
+}
+
+/** Obeyed or refused: a choice that lacks what another holds may lack acknowledged writes. */
+export function refuseBehind(
+  lines: Lines<StandbyHolder>,
+  choice: Choice,
+  complete: readonly string[],
+): Refusal | undefined {
+  const bytes = bytesLacking(lines, choice);
+  if (bytes === 0 || choice.acceptLoss || complete.includes(choice.node ?? "")) return undefined;
+  const [furthest] = lines.onLine;
+  return refuse(
+    "acknowledged-writes",
+    `${choice.node} lacks ${bytes} bytes that ${furthest?.node} has received; acknowledged writes may be among them.`,
+    `Choose ${furthest?.node}, or leave the choice to Blackstart.`,
+    "--accept-loss",
+  );
+}
+
+/** What the chosen one lacks of what the furthest holds. */
+export function bytesLacking({ onLine }: Lines<StandbyHolder>, choice: Choice): number {
+  const [furthest, chosen] = [onLine[0], onLine.find((one) => one.node === choice.node)];
+  if (furthest === undefined || chosen === undefined) return 0;
+  const compared = compareWalEnds(furthest.end, chosen.end);
+  return compared.kind === "same-line" ? Math.max(0, compared.aheadBytes) : 0;
+}
+
+/** Those that have every acknowledged write, even where another has received more: the primary waited for all of them. */
+export function completeOf(verdict: LossVerdict, lines: Lines<StandbyHolder>, old: NodeFacts): readonly string[] {
+  const names = promiseOf(old)?.names;
+  if (verdict.kind !== "none" || names === undefined || names.names.includes("*")) return [];
+  if (names.count < names.names.length) return [];
+  return lines.onLine.filter((one) => isMeant(names, one.facts)).map((one) => one.node);
+}
+
+/**
+ * What has to hold still at the moment of the election, so that nothing acknowledged is lost, or no more than what was
+ * stated and accepted.
+ */
+export function needsOf(
+  facts: ClusterFacts,
+  old: NodeFacts,
+  lines: Lines<StandbyHolder>,
+  choice: Choice,
+  complete: readonly string[],
+): JsonObject {
+  const names = promiseOf(old)?.names;
+  const { received, ...rest } = needsAmong(lines, choice);
+  const common = { ...rest, ...(complete.length === 0 ? {} : { complete }) };
+  const unreachable = names === undefined ? [] : unreachableMembers(names, facts, old, lines);
+  if (names === undefined || unreachable.length >= names.count)
+    return { ...common, ...(received === undefined ? {} : { received }) };
+  const of = lines.onLine.filter((one) => isMeant(names, one.facts)).map((one) => one.node);
+  // What a member on another branch acknowledged lies before the fork.
+  const [fork] = lines.branches.filter((one) => isMeant(names, one.holder.facts)).map((one) => one.fork.endLsn);
+  const missingMax = names.count - 1 - unreachable.length;
+  return { ...common, of, missingMax, ...(fork === undefined ? {} : { received: fork }) };
+}
+
+/** The line, and that somebody still holds all of it that one held when the plan was made. */
+export function needsAmong({ onLine: [furthest] }: Lines<StandbyHolder>, choice: Choice): JsonObject {
+  if (furthest === undefined) return {};
+  return {
+    line: { ...furthest.end, ancestors: furthest.end.ancestors ?? null },
+    received: receivedLsn(furthest.facts),
+    ...(choice.acceptLoss ? { acceptLoss: true } : {}),
+  };
+}

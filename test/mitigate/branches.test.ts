@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { isRefusal } from "../../src/plan/plan.ts";
+import { on, onlyPrimary, signal, until } from "./servers.ts";
+import { remember, type World, withWorld } from "./world.ts";
+
+/* Somebody promoted pg3 by hand and made it a standby again: a branch with a greater timeline, which nobody writes on. */
+
+for (const node of [undefined, "pg2"])
+  test(`a dead branch is not promoted for its greater timeline${node === undefined ? "" : `, with --to ${node}`}`, async () => {
+    await withWorld({}, async (world) => {
+      await leaveBranch(world, "pg3");
+      await write(world, "pg1");
+      await remember(world);
+      await signal(world, "pg1", "SIGKILL");
+      const plan = await world.plan("failover", "ledger", node === undefined ? {} : { node });
+      assert.ok(!isRefusal(plan), "refused");
+      assert.match(plan.because.join(" "), /pg3 .*timeline 2.*left timeline 1 at/);
+      assert.match(plan.needsPerson ?? "", /pg3/);
+      const result = await world.act("failover", "ledger", node === undefined ? {} : { node });
+      assert.notEqual(result.outcome, "stopped", result.state);
+      assert.equal(await onlyPrimary(world), "pg2");
+      assert.equal(await rowsOf(world, "pg2"), 1000);
+    });
+  });
+
+test("the dead branch is named: refused, with what would be lost", async () => {
+  await withWorld({}, async (world) => {
+    await leaveBranch(world, "pg3");
+    await write(world, "pg1");
+    await remember(world);
+    await signal(world, "pg1", "SIGKILL");
+    const plan = await world.plan("failover", "ledger", { node: "pg3" });
+    assert.ok(isRefusal(plan), "planned");
+    assert.match(plan.missing, /pg3 .*left timeline 1 at .*\d+ bytes/);
+  });
+});
+
+/** Promoted, then stopped and started as a standby of pg1, which it can never follow again. */
+async function leaveBranch(world: World, node: string): Promise<void> {
+  await on(world, "pg1", (connection) => connection.query("create table t(i int)"));
+  await on(world, node, (connection) => connection.query("select pg_promote(true)"));
+  const instance = await world.fleet.instance("ledger", node);
+  assert.ok(instance);
+  await instance.stop("fast", 10_000);
+  writeFileSync(join(instance.dataDirectory, "standby.signal"), "");
+  await instance.start(10_000);
+}
+
+async function write(world: World, node: string): Promise<void> {
+  await on(world, node, (connection) => connection.query("insert into t select generate_series(1, 1000)"));
+  await until("pg2 has replayed it", async () => (await rowsOf(world, "pg2")) === 1000);
+}
+
+async function rowsOf(world: World, node: string): Promise<number> {
+  const [row] = await on(world, node, (connection) =>
+    connection.query<{ n: number }>("select count(*)::int as n from t"),
+  );
+  return row?.n ?? 0;
+}
