@@ -1,3 +1,4 @@
+import type { Following } from "../drivers/postgres/following.ts";
 import type { ControlData, KnownState } from "../drivers/postgres/instance.ts";
 import type { WalEnd } from "../drivers/postgres/history.ts";
 import type { Lsn } from "../drivers/postgres/lsn.ts";
@@ -31,6 +32,8 @@ export type NodeFacts = Readonly<{
   observation?: NodeObservation;
   /** Where its WAL ends and on which line of history; of a server that answers, where it can be told. */
   walEnd?: WalEnd;
+  /** How a standby that answers follows the one primary; undefined where there is none, or more than one. */
+  following?: Following;
   /** What our role may not do there; of a server that answers. */
   rights?: Rights;
   /** The roles and databases with a synchronous_commit of their own, as far as it has replayed. */

@@ -15,6 +15,7 @@ import { readClientsAddress } from "../drivers/clients/address-file.ts";
 import type { ClusterFacts, NodeFacts, Reach, Remembered } from "./cluster-facts.ts";
 import { type CommitSetting, commitSettingsQuery } from "./commit-level.ts";
 import type { MitigationContext } from "./context.ts";
+import { withFollowing } from "./following.ts";
 import { configuredSynchronous, writtenUpTo } from "./dead-server.ts";
 import { lossVerdict } from "./loss.ts";
 import { lastPrimaryOf } from "./old-primary.ts";
@@ -47,7 +48,7 @@ export async function gatherFacts(
     nodes: nodes.map((one) => named(one, nodes)),
     ...(clientsAddress === undefined ? {} : { clientsAddress }),
   };
-  return withDeadServers(context, facts);
+  return withFollowing(context, await withDeadServers(context, facts));
 }
 
 /** The last observation of each node. */

@@ -1,13 +1,14 @@
 import { BlackstartError } from "../base/error.ts";
 import { type Clock, delay } from "../base/time.ts";
 import { type Connection, connect } from "../drivers/postgres/connection.ts";
-import { type Following, following, type PrimaryLook } from "../drivers/postgres/following.ts";
+import { type Following, following, isBroken } from "../drivers/postgres/following.ts";
 import { socketAddressOf } from "../drivers/service/address.ts";
 import { tcpProbe } from "../drivers/service/tcp.ts";
 import { appliesTo } from "./checks/judge.ts";
 import { healthChecks } from "./checks/list.ts";
 import type { CheckedFacts, NodeFacts, Pulse } from "./facts.ts";
 import { silentCondition } from "./node/attach.ts";
+import { askBranch } from "./node/branch.ts";
 import { conditionOf } from "./node/classify.ts";
 import { momentOf, unknownFacts } from "./node/node-watch.ts";
 import { persisting } from "./node/persisting.ts";
@@ -82,21 +83,23 @@ async function lookAgain(
   const between = await Promise.all(
     before.map((one) => (roleOf(one) === "primary" ? again(one, undefined, options) : one)),
   );
-  const primaries = between.flatMap((one) => ("connection" in one && roleOf(one) === "primary" ? [one.pulse] : []));
+  const primaries = between.filter((one): one is Open => roleOf(one) === "primary");
+  const primary = primaries.length === 1 ? primaries[0] : undefined;
   await delay(pauseMs);
-  return Promise.all(between.map((one) => again(one, primaries.length === 1 ? primaries[0] : undefined, options)));
+  return Promise.all(between.map((one) => again(one, primary, options)));
 }
 
-async function again(
-  one: Open | NodeFacts,
-  primary: PrimaryLook | undefined,
-  options: Looking,
-): Promise<Open | NodeFacts> {
+async function again(one: Open | NodeFacts, primary: Open | undefined, options: Looking): Promise<Open | NodeFacts> {
   if (!("connection" in one)) return one;
   const { facts, pulse: before, connection } = one;
   try {
     const pulse = await askPulse(connection, options.statementTimeoutMs + 1000);
-    const judged: Following = pulse.role === "primary" ? { kind: "follows" } : following(before, primary, pulse);
+    const seen: Following = pulse.role === "primary" ? { kind: "follows" } : following(before, primary?.pulse, pulse);
+    const branch =
+      primary === undefined || !isBroken(seen)
+        ? undefined
+        : await askBranch(connection.url, primary.connection.url, options.statementTimeoutMs);
+    const judged = branch ?? seen;
     return { facts: withPulse(facts, before, pulse, judged, options), pulse, connection };
   } catch (error) {
     return failed(unknownFacts(facts.cluster, facts.node, facts.since), connection.url, error);

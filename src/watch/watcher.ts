@@ -90,7 +90,13 @@ export function startWatcher(options: WatcherOptions): Watcher {
     }
   }
 
-  nodes = startNodes(system, clock, nodeChanged);
+  const primaryUrl = (cluster: string): string | undefined => {
+    const known = nodes.map((node) => node.facts()).filter((one) => one.cluster === cluster);
+    const primaries = known.filter((one) => one.condition.kind === "up" && one.pulse?.role === "primary");
+    const [primary] = primaries;
+    return primaries.length === 1 && primary ? system.clusters[cluster]?.nodes[primary.node]?.url : undefined;
+  };
+  nodes = startNodes(system, clock, primaryUrl, nodeChanged);
   const common = { everyMs: endpointEveryMs, timeoutMs: endpointTimeoutMs, clock, changed: look };
   services = serviceEndpoints(system).map((endpoint) => {
     const source = system.services[endpoint.name]?.counts;
@@ -127,6 +133,7 @@ export function startWatcher(options: WatcherOptions): Watcher {
 function startNodes(
   system: System,
   clock: Clock,
+  primaryUrl: (cluster: string) => string | undefined,
   changed: (before: NodeFacts | undefined, after: NodeFacts) => void,
 ): readonly NodeWatch[] {
   return Object.entries(system.clusters).flatMap(([cluster, { nodes }]) => {
@@ -141,6 +148,7 @@ function startNodes(
         heartbeatMs: system.watch.heartbeat,
         clock,
         positions,
+        primaryUrl: () => primaryUrl(cluster),
         errand: round.next,
         changed(after) {
           const previous = before;

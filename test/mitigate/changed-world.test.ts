@@ -126,10 +126,15 @@ test("a failover that is stopped after its fence leaves a cluster that can be br
     const primary = await onlyPrimary(world);
     const held = electedBy(await world.events(result.planId));
     assert.equal(primary, held);
-    assert.equal((await world.act("rejoin", "ledger/pg2")).outcome, "done");
+    const back = await world.act("rejoin", "ledger/pg2");
+    assert.equal(back.outcome, "done", JSON.stringify(await failuresOf(world, back.planId)));
     assert.equal(await assertWhole(world), primary);
   });
 });
+
+async function failuresOf(world: World, planId: string) {
+  return (await world.events(planId)).filter((one) => one.kind === "step.failed").map((one) => one.data);
+}
 
 async function stored(world: World, kind: string, subject: string, options?: { node: string }): Promise<Plan> {
   const plan = await world.plan(kind, subject, options);

@@ -111,9 +111,10 @@ const down = { state: "down", pids: [], standbySignal: false } as const;
 
 export function alive(node: string, role: "primary" | "standby", change: Partial<NodeObservation> = {}): NodeFacts {
   const instance = { state: "running" as const, pids: [1], standbySignal: role === "standby" };
+  const following = role === "standby" ? { following: { kind: "follows" } as const } : {};
   const seen = observation(role, change);
   const walEnd = { timelineId: seen.timelineId, lsn: seen.lsn, ancestors: ancestorsOf(seen.timelineId) };
-  return { ...common(node), reach: "answers", observation: seen, walEnd, commitSettings: [], instance };
+  return { ...common(node), reach: "answers", observation: seen, walEnd, commitSettings: [], instance, ...following };
 }
 
 export function dead(node: string, change: Partial<NodeFacts> = {}): NodeFacts {

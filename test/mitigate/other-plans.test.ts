@@ -3,7 +3,8 @@ import { readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { mitigationHandlers } from "../../src/mitigate/handlers.ts";
-import { registryOf } from "../../src/plan/handler.ts";
+import { createExecutor } from "../../src/plan/executor.ts";
+import { registryOf, type StepHandler } from "../../src/plan/handler.ts";
 import { isRefusal } from "../../src/plan/plan.ts";
 import { undoPlan } from "../../src/plan/undo.ts";
 import { lostWrites, startWriter } from "../support/writer.ts";
@@ -33,13 +34,23 @@ test("a switchover whose target does not receive all is called off: the primary 
   await withWorld({}, async (world) => {
     const made = await world.plan("switchover", "ledger", { node: "pg3" });
     assert.ok(!isRefusal(made));
-    // From here on pg3 replays nothing: it can never have the shutdown checkpoint.
     const [startup] = await on(world, "pg3", (connection) =>
       connection.query<{ pid: number }>("select pid from pg_stat_activity where backend_type = 'startup'"),
     );
-    process.kill(startup?.pid as number, "SIGSTOP");
-    await world.executor.store(made, "person:test");
-    const result = await world.executor.run(made.id, "person:test", "person");
+    // Once it was seen to follow, pg3 replays nothing: it can never have the shutdown checkpoint.
+    const handlers = mitigationHandlers(world).map((handler): StepHandler => {
+      if (handler.kind !== "postgres.hand-over") return handler;
+      return {
+        ...handler,
+        async do(step) {
+          process.kill(startup?.pid as number, "SIGSTOP");
+          return handler.do(step);
+        },
+      };
+    });
+    const executor = createExecutor({ timeline: world.timeline, handlers: registryOf(...handlers) });
+    await executor.store(made, "person:test");
+    const result = await executor.run(made.id, "person:test", "person");
     assert.equal(result.outcome, "stopped");
     assert.match(result.state ?? "", /pg1 is the primary again/);
     assert.equal(await onlyPrimary(world), "pg1");
@@ -57,7 +68,7 @@ test("a switchover to a standby that could never have all of the log does not st
     await world.executor.store(made, "person:test");
     const result = await world.executor.run(made.id, "person:test", "person");
     assert.equal(result.outcome, "stopped");
-    assert.match(result.state ?? "", /replay of pg3 is paused/);
+    assert.match(result.state ?? "", /its replay is paused/);
     assert.deepEqual(await startedAt(), before);
     assert.equal(await onlyPrimary(world), "pg1");
   });

@@ -1,3 +1,4 @@
+import { compareWalEnds, type WalEnd } from "./history.ts";
 import { type Lsn, lsnAhead } from "./lsn.ts";
 
 /*
@@ -26,6 +27,8 @@ export type StandbyLook = Readonly<{
   restores: boolean | null;
   /** Its WAL receiver; null where none runs. */
   receiver: ReceiverLook | null;
+  /** Its line of history and its end on it, where that was asked at this look. */
+  end?: WalEnd;
 }>;
 
 export type ReceiverLook = Readonly<{
@@ -38,12 +41,7 @@ export type ReceiverLook = Readonly<{
   heard: boolean | null;
 }>;
 
-export type PrimaryLook = Readonly<{
-  timelineId: number;
-  lsn: Lsn;
-  /** The timelines before its own and where each ended; undefined: not known. */
-  ancestors?: readonly Readonly<{ timelineId: number; endLsn: Lsn }>[];
-}>;
+export type PrimaryLook = Readonly<{ timelineId: number; lsn: Lsn; end?: WalEnd }>;
 
 export type Following =
   | Readonly<{ kind: "follows" }>
@@ -76,16 +74,53 @@ export function following(first: StandbyLook, primary: PrimaryLook | undefined, 
     if (second.wantsStreaming === null) return { kind: "unknown" };
     return { kind: second.restores === false ? "follows-nobody" : "archive-only" };
   }
+  const behindBytes = primary === undefined ? 0 : lsnAhead(primary.lsn, second.lsn);
+  // From the archive as well, while no connection lasts.
+  if (behindBytes > 0 && lsnAhead(second.lsn, first.lsn) > 0) return { kind: "catching-up", behindBytes };
   if (!isSameReceiver(first.receiver, second.receiver)) return { kind: "not-connected" };
   if (primary === undefined) return { kind: "unknown" };
-  const behindBytes = lsnAhead(primary.lsn, second.lsn);
-  if (behindBytes > 0) {
-    if (lsnAhead(second.lsn, first.lsn) > 0) return { kind: "catching-up", behindBytes };
+  if (behindBytes > 0)
     return isConnected(second.receiver) ? { kind: "receives-nothing", behindBytes } : { kind: "not-connected" };
-  }
   const timelineId = second.receiver?.timelineId ?? primary.timelineId;
   if (!isConnected(second.receiver) || timelineId !== primary.timelineId) return { kind: "not-connected" };
   return replayOf(first, second);
+}
+
+/** It needs nothing done: it follows, or comes nearer, or does by somebody's choice what it does. */
+export function keepsUp({ kind }: Following): boolean {
+  return kind === "follows" || kind === "catching-up" || isByChoice(kind);
+}
+
+function isByChoice(kind: Following["kind"]): boolean {
+  return kind === "replay-paused" || kind === "delayed" || kind === "archive-only";
+}
+
+/** What a person is told of it, after the name of the standby. */
+export function followingText(one: Following): string {
+  switch (one.kind) {
+    case "follows":
+      return "follows";
+    case "catching-up":
+      return `catches up, and is ${one.behindBytes} bytes behind`;
+    case "replay-paused":
+      return "receives all, and its replay is paused (pg_wal_replay_resume)";
+    case "delayed":
+      return `receives all, and replays ${one.delayMs / 1000} s later (recovery_min_apply_delay)`;
+    case "replays-nothing":
+      return `receives all, and has replayed nothing beyond ${one.replayedLsn} although it holds ${one.receivedLsn}`;
+    case "receives-nothing":
+      return `is connected and receives nothing, though it is ${one.behindBytes} bytes behind`;
+    case "diverged":
+      return `has diverged: ${one.why}`;
+    case "not-connected":
+      return "does not stream";
+    case "follows-nobody":
+      return "follows nobody: its primary_conninfo and its restore_command are empty";
+    case "archive-only":
+      return "restores from an archive only";
+    case "unknown":
+      return "cannot be judged: our role may not see enough there";
+  }
 }
 
 /** Nothing comes to it, or nothing that it could use. A slow or paused replay, and lag, are not meant. */
@@ -95,20 +130,29 @@ export function isBroken({ kind }: Following): boolean {
 
 /** How the standby has left the primary's line of history; undefined where nothing shows that it has. */
 function branchOf(standby: StandbyLook, primary: PrimaryLook): string | undefined {
-  const { timelineId, lsn } = standby;
-  if (timelineId > primary.timelineId)
-    return `it is on timeline ${timelineId}, which the primary, on timeline ${primary.timelineId}, never was on`;
-  if (timelineId === primary.timelineId) {
-    const ahead = lsnAhead(lsn, primary.lsn);
-    return ahead > 0 ? `it is ${ahead} bytes ahead of the primary on timeline ${timelineId}` : undefined;
+  const [its, current] = [endOf(standby), endOf(primary)];
+  const compared = compareWalEnds(its, current);
+  const onTimeline = `timeline ${its.timelineId}`;
+  switch (compared.kind) {
+    case "diverged":
+      return `it holds ${compared.beyondBytes.a} bytes on ${onTimeline} from beyond ${compared.fork.endLsn}, where it and the primary, on timeline ${current.timelineId}, parted`;
+    case "same-line":
+      return compared.aheadBytes > 0 ? aheadText(compared.aheadBytes, its) : undefined;
+    case "unknown": {
+      if (its.timelineId > current.timelineId)
+        return `it is on ${onTimeline}, which the primary, on timeline ${current.timelineId}, never was on`;
+      const aheadBytes = its.timelineId === current.timelineId ? lsnAhead(its.lsn, current.lsn) : 0;
+      return aheadBytes > 0 ? aheadText(aheadBytes, its) : undefined;
+    }
   }
-  if (primary.ancestors === undefined) return undefined;
-  const left = primary.ancestors.find((one) => one.timelineId === timelineId);
-  if (left === undefined)
-    return `it is on timeline ${timelineId}, which is no ancestor of the primary's timeline ${primary.timelineId}`;
-  const beyond = lsnAhead(standby.replayedLsn ?? lsn, left.endLsn);
-  if (beyond <= 0) return undefined;
-  return `it has ${beyond} bytes of timeline ${timelineId} from beyond ${left.endLsn}, where the primary left that timeline`;
+}
+
+function endOf({ end, timelineId, lsn }: Pick<StandbyLook, "end" | "timelineId" | "lsn">): WalEnd {
+  return end ?? { timelineId, lsn, ancestors: undefined };
+}
+
+function aheadText(bytes: number, { timelineId }: WalEnd): string {
+  return `it is ${bytes} bytes ahead of the primary on timeline ${timelineId}`;
 }
 
 function isSameReceiver(first: ReceiverLook | null, second: ReceiverLook | null): boolean {

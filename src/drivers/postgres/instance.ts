@@ -54,7 +54,7 @@ export interface Instance {
   /** The value that the next start would use, whichever of its files says it. Empty where it is not set. */
   setting(name: string): Promise<string>;
 
-  /** The last different errors in its log, and where that lies; no lines where it cannot be read or names none. */
+  /** The last different errors in its log since its start, and where that lies; no lines where it cannot be read or names none. */
   lastErrors(): Promise<{ file: string; lines: readonly string[] }>;
 
   /** What `pg_control` says. Works on a server that is down. */

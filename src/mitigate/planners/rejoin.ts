@@ -1,6 +1,7 @@
+import { followingText, keepsUp } from "../../drivers/postgres/following.ts";
 import type { Refusal } from "../../plan/plan.ts";
 import type { System } from "../../system/schema.ts";
-import { type AnsweringNode, type ClusterFacts, nodeFacts, primariesOf, upstreamOf } from "../cluster-facts.ts";
+import { type AnsweringNode, type ClusterFacts, nodeFacts, primariesOf } from "../cluster-facts.ts";
 import { promisedAfter } from "../promise.ts";
 import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
 import * as steps from "../step-list.ts";
@@ -19,12 +20,9 @@ export function planRejoin(system: System, facts: ClusterFacts, choice: Choice):
     );
   const primary = refuseOrPrimary(facts, node.node);
   if ("refused" in primary) return primary;
-  if (
-    node.observation?.role === "standby" &&
-    node.observation.receiver?.status === "streaming" &&
-    upstreamOf(facts, node as AnsweringNode)?.node === primary.node
-  )
-    return refuse("already", `${node.node} streams from ${primary.node} already.`, "There is nothing to do.");
+  const { following } = node;
+  if (following !== undefined && keepsUp(following))
+    return refuse("already", `${node.node} ${followingText(following)}.`, "There is nothing to do.");
   if (node.instance === undefined)
     return refuse(
       "host",
@@ -32,13 +30,13 @@ export function planRejoin(system: System, facts: ClusterFacts, choice: Choice):
       `Declare \`host:\` for ${node.node}, see that its machine is up, and ask again.`,
     );
   const promised = promisedAfter(cluster, facts, primary);
-  const streaming = facts.nodes
-    .filter((one) => one.observation?.receiver?.status === "streaming")
-    .map((one) => one.node);
+  const expected = facts.nodes.filter((one) => one.following !== undefined && keepsUp(one.following));
   return {
     kind: "rejoin",
     subject: { kind: "node", name: `${facts.cluster}/${node.node}` },
-    because: [`${node.node} does not stream from ${primary.node}: ${node.problem ?? "it follows another, or none"}.`],
+    because: [
+      `${node.node} ${following === undefined ? `does not answer: ${node.problem}` : followingText(following)}.`,
+    ],
     risk: {
       lossBytes: 0,
       lossSeconds: 0,
@@ -51,7 +49,9 @@ export function planRejoin(system: System, facts: ClusterFacts, choice: Choice):
       steps.keepStep(facts.cluster, node.node),
       { ...steps.rejoinStep(facts.cluster, node.node, primary.node), onFailure: "stop", yields: true },
       ...steps.promiseSteps(facts.cluster, primary.node, promised),
-      steps.verifyPromiseStep(facts.cluster, primary.node, promised, [...new Set([...streaming, node.node])]),
+      steps.verifyPromiseStep(facts.cluster, primary.node, promised, [
+        ...new Set([...expected.map((one) => one.node), node.node]),
+      ]),
     ],
   };
 }

@@ -1,7 +1,15 @@
+import { followingText } from "../../drivers/postgres/following.ts";
 import { lsnAhead } from "../../drivers/postgres/lsn.ts";
 import type { Refusal, Step } from "../../plan/plan.ts";
 import type { Cluster, System } from "../../system/schema.ts";
-import { type AnsweringNode, type ClusterFacts, primariesOf, receivedLsn, standbysOf } from "../cluster-facts.ts";
+import {
+  type AnsweringNode,
+  type ClusterFacts,
+  nodeFacts,
+  primariesOf,
+  receivedLsn,
+  standbysOf,
+} from "../cluster-facts.ts";
 import { isMeant, membersAmong, type Promised, promisedAfter, promiseNow } from "../promise.ts";
 import { promiseOf } from "../loss.ts";
 import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged, refuseOld } from "../planning.ts";
@@ -51,7 +59,9 @@ function onlyPrimary(facts: ClusterFacts): AnsweringNode | Refusal {
 function targetOf(facts: ClusterFacts, primary: AnsweringNode, choice: Choice): AnsweringNode | Refusal {
   const wanted = choice.node === primary.node ? undefined : choice.node;
   const names = promiseOf(primary)?.names;
-  const streaming = standbysOf(facts).filter((one) => one.observation.receiver?.status === "streaming");
+  const streaming = standbysOf(facts).filter(
+    ({ following }) => following?.kind === "follows" || following?.kind === "catching-up",
+  );
   // It is promoted when it has replayed all, not when it has received all.
   const lag = (one: AnsweringNode) =>
     lsnAhead(primary.observation.lsn, one.observation.replayedLsn ?? receivedLsn(one));
@@ -60,7 +70,9 @@ function targetOf(facts: ClusterFacts, primary: AnsweringNode, choice: Choice): 
   if (target === undefined)
     return refuse(
       "candidate",
-      wanted === undefined ? "No standby streams from the primary." : `${wanted} does not stream from ${primary.node}.`,
+      wanted === undefined
+        ? `No standby follows ${primary.node}.`
+        : `${wanted} ${followingText(nodeFacts(facts, wanted)?.following ?? { kind: "not-connected" })}.`,
       streaming.length === 0
         ? "Bring a standby back: `blackstart mitigate rejoin`."
         : `Choose one of ${streaming.map((one) => one.node).join(", ")}.`,

@@ -1,22 +1,24 @@
 import { BlackstartError, messageOf, whatAndWhy } from "../../base/error.ts";
-import { pollUntil } from "../../base/time.ts";
 import { addressOf, aimedAt, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
+import { keepsUp } from "../../drivers/postgres/following.ts";
+import { lookAt } from "../../drivers/postgres/looks.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
 import { type Lowered, lowerUnlessPassing } from "./commits.ts";
+import { explained, followingOf } from "../following.ts";
 import { stepFailed, text, texts } from "./parameters.ts";
 import { setPrimaryConninfo } from "./primary-conninfo.ts";
 import { refusedUnlessPrimary } from "./roles.ts";
-import { isStandby, replicationAddress, sessions, streamsFrom } from "./servers.ts";
+import { replicationAddress, sessions } from "./servers.ts";
 import { provideSlot } from "./slot.ts";
-import { whyNotStreaming } from "./not-streaming.ts";
 
 const followTimeoutMs = 5000;
-const pollMs = 3;
 /** Those that follow had their time already. */
 const lateMs = 500;
+/** One that follows already shows it at once. */
+const soonMs = 100;
 
 /**
  * The other standbys stream from the new primary. A reload suffices from PostgreSQL 13 on. One that has gone further
@@ -35,7 +37,7 @@ export function followHandler(context: MitigationContext): StepHandler {
         const following = results.filter((one) => one.problem === undefined).map((one) => one.node);
         throw stepFailed(
           `${failed.map((one) => one.node).join(", ")} cannot follow ${text(step, "primary")}${following.length > 0 ? `; ${following.join(", ")} does` : ""}.`,
-          failed.map((one) => `${one.node}: ${one.problem}`).join(" "),
+          failed.map((one) => `${one.node} ${one.problem}`).join(" "),
           `${lowered === undefined ? "" : `So that no write hangs, synchronous_standby_names is '${lowered.to}' until then. `}The plan goes on, and brings back later what cannot follow now.`,
         );
       }
@@ -48,7 +50,7 @@ export function followHandler(context: MitigationContext): StepHandler {
       };
     },
     async verify() {
-      // `do` ends only when each streams, as the standby itself and its sender's address say.
+      // `do` ends only when each follows, as two looks at it and one at the primary say.
     },
   };
 }
@@ -64,21 +66,25 @@ type Followed = Readonly<{ node: string; how?: "already" | "follows" | "cascades
 
 async function follow(context: MitigationContext, step: StepContext, node: string): Promise<Followed> {
   const [cluster, primary] = [text(step, "cluster"), text(step, "primary")];
-  const address = replicationAddress(context, cluster, primary);
+  const pair = { cluster, node, primary };
   try {
     return await sessions(context).use(cluster, node, async (connection): Promise<Followed> => {
-      if (!(await isStandby(connection))) return { node, problem: "it takes writes itself." };
-      if (await streamsFrom(connection, address)) return { node, how: "already" };
-      if (await cascades(context, step, connection, node)) return { node, how: "cascades" };
+      const look = await lookAt(connection);
+      if (look.role === "primary") return { node, problem: "takes writes itself." };
+      const { host, port } = replicationAddress(context, cluster, primary);
+      const isAimed = look.sender === `${host}:${port}`;
+      const how = isAimed ? "already" : isCascade(context, step, node, look.sender) ? "cascades" : "follows";
+      if (how !== "follows" && keepsUp(await followingOf(context, pair, { timeoutMs: soonMs, signal: step.signal })))
+        return { node, how };
       const slot = await slotOf(connection);
       const made = (await provideSlot(context, step, node, slot)) ? { slot } : {};
-      await step.assertHeld();
-      await aimAt(context, step, connection, node);
-      const streaming = async () => ((await streamsFrom(connection, address)) ? true : undefined);
-      if (await pollUntil(streaming, { everyMs: pollMs, timeoutMs: followTimeoutMs, signal: step.signal }))
-        return { node, how: "follows", ...made };
-      const instance = await context.fleet.instance(cluster, node);
-      return { node, problem: await whyNotStreaming(instance, followTimeoutMs) };
+      if (how !== "cascades") {
+        await step.assertHeld();
+        await aimAt(context, step, connection, node);
+      }
+      const one = await followingOf(context, pair, { timeoutMs: followTimeoutMs, signal: step.signal });
+      if (keepsUp(one)) return { node, how, ...made };
+      return { node, problem: (await explained(one, await context.fleet.instance(cluster, node))).text };
     });
   } catch (error) {
     if (step.signal.aborted) throw error;
@@ -103,16 +109,13 @@ async function aimAt(
 }
 
 /** It streams from another standby of this plan, and goes on doing so. */
-async function cascades(
-  context: MitigationContext,
-  step: StepContext,
-  connection: Connection,
-  node: string,
-): Promise<boolean> {
+function isCascade(context: MitigationContext, step: StepContext, node: string, sender: string | null): boolean {
   const { nodes } = clusterOf(context.system, text(step, "cluster"));
   const others = texts(step, "nodes").filter((one) => one !== node);
-  const answers = await Promise.all(others.map((one) => streamsFrom(connection, addressOf(nodes[one]?.url ?? ""))));
-  return answers.includes(true);
+  return others.some((one) => {
+    const { host, port } = addressOf(nodes[one]?.url ?? "");
+    return sender === `${host}:${port}`;
+  });
 }
 
 async function slotOf(connection: Connection): Promise<string> {

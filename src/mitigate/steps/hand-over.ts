@@ -1,14 +1,17 @@
 import { BlackstartError, messageOf } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
+import { followingText } from "../../drivers/postgres/following.ts";
 import { commandLine, type Instance, knownState } from "../../drivers/postgres/instance.ts";
 import { type Lsn, lsnAhead } from "../../drivers/postgres/lsn.ts";
 import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
+import { followingOf } from "../following.ts";
 import { stepFailed, text } from "./parameters.ts";
 import { declaredNode, isStandby, neededInstance, sessions, startServer } from "./servers.ts";
 
 const stopTimeoutMs = 30_000;
 const receiveTimeoutMs = 10_000;
+const followTimeoutMs = 1000;
 const startTimeoutMs = 60_000;
 const checkpointTimeoutMs = 5 * 60_000;
 
@@ -107,11 +110,11 @@ async function unsafeToStop(
     );
   return sessions(context).use(cluster, target, async (connection) => {
     if (!(await isStandby(connection))) return refused(`${target} takes writes already.`);
-    const [row] = await connection.query<{ streams: boolean; paused: boolean; delayed: boolean }>(targetQuery);
-    if (row?.streams !== true) return refused(`${target} does not stream from ${node}.`);
-    if (row.paused) return refused(`The replay of ${target} is paused.`);
-    if (row.delayed) return refused(`${target} replays with a delay (recovery_min_apply_delay).`);
-    return undefined;
+    const pair = { cluster, node: target, primary: node };
+    const one = await followingOf(context, pair, { timeoutMs: followTimeoutMs, signal: step.signal });
+    return one.kind === "follows" || one.kind === "catching-up"
+      ? undefined
+      : refused(`${target} ${followingText(one)}.`);
   });
 }
 
@@ -123,11 +126,6 @@ async function roleOf(context: MitigationContext, cluster: string, node: string)
     throw error;
   }
 }
-
-const targetQuery = `
-select exists (select from pg_stat_wal_receiver where status = 'streaming') as streams,
-  pg_is_wal_replay_paused() as paused,
-  current_setting('recovery_min_apply_delay') <> '0' as delayed`;
 
 function interrupted(step: StepContext, because: unknown): BlackstartError {
   if (because instanceof BlackstartError && because.code === "LEASE_LOST") return because;

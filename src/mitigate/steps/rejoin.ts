@@ -1,14 +1,14 @@
 import { BlackstartError, messageOf, whatAndWhy } from "../../base/error.ts";
 import type { JsonObject } from "../../base/json.ts";
-import { pollUntil } from "../../base/time.ts";
 import { aimedAt, type Conninfo, formatConninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import { type Connection, credentialsOf } from "../../drivers/postgres/connection.ts";
+import { type Following, followingText, keepsUp } from "../../drivers/postgres/following.ts";
 import { type Instance, type KnownState, knownState, type WorkLimit } from "../../drivers/postgres/instance.ts";
 import { nameAsStandby } from "../../drivers/postgres/names.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
+import { explained, followingOf } from "../following.ts";
 import { limitOf, stoppedHalfWay, tellingMeanwhile } from "./long-work.ts";
-import { whyNotStreaming } from "./not-streaming.ts";
 import { stepFailed, text } from "./parameters.ts";
 import {
   declaredNode,
@@ -19,12 +19,13 @@ import {
   replicationAddress,
   sessions,
   startServer,
-  streamsFrom,
 } from "./servers.ts";
 import { provideSlot, withdrawSlot } from "./slot.ts";
 
 const startTimeoutMs = 60_000;
 const streamTimeoutMs = 10_000;
+/** One that follows already shows it at once. */
+const soonMs = 500;
 /** What was written during a long copy is replayed before the server takes connections. */
 const replayTimeoutMs = 60 * 60_000;
 
@@ -41,29 +42,30 @@ export function rejoinHandler(context: MitigationContext): StepHandler {
     kind: "postgres.rejoin",
     async check(step) {
       if (text(step, "node") === text(step, "primary")) return { state: "done", outcome: { how: "it is the primary" } };
-      return (await streams(context, step))
-        ? { state: "done", outcome: { how: "it streams already" } }
-        : { state: "ready" };
+      const one = await followingNow(context, step, soonMs);
+      return one !== undefined && keepsUp(one) ? { state: "done", outcome: { how: one.kind } } : { state: "ready" };
     },
     do: (step) => rejoin(context, step),
     async verify(step) {
       if (text(step, "node") === text(step, "primary")) return;
-      const there = async () => ((await streams(context, step)) ? true : undefined);
-      if (await pollUntil(there, { everyMs: 20, timeoutMs: streamTimeoutMs, signal: step.signal })) return;
-      throw notBack(step, "It does not stream from the primary.");
+      const one = await followingNow(context, step, streamTimeoutMs);
+      if (one !== undefined && keepsUp(one)) return;
+      throw notBack(step, one === undefined ? "It does not answer." : `It ${followingText(one)}.`);
     },
   };
 }
 
-async function streams(context: MitigationContext, step: StepContext): Promise<boolean> {
-  const address = replicationAddress(context, text(step, "cluster"), text(step, "primary"));
+/** Undefined: it is down, or starting. */
+async function followingNow(
+  context: MitigationContext,
+  step: StepContext,
+  timeoutMs: number,
+): Promise<Following | undefined> {
+  const pair = { cluster: text(step, "cluster"), node: text(step, "node"), primary: text(step, "primary") };
   try {
-    const follows = async (connection: Connection) =>
-      (await isStandby(connection)) && (await streamsFrom(connection, address));
-    return await sessions(context).use(text(step, "cluster"), text(step, "node"), follows);
+    return await followingOf(context, pair, { timeoutMs, signal: step.signal });
   } catch (error) {
-    // It is down, or starting: it does not stream.
-    if (error instanceof BlackstartError) return false;
+    if (error instanceof BlackstartError && !step.signal.aborted) return undefined;
     throw error;
   }
 }
@@ -177,9 +179,8 @@ async function tryWay(
   const startMs = way === "as it was" ? startTimeoutMs : Math.min(replayTimeoutMs, limit().timeoutMs);
   const place = { cluster: text(step, "cluster"), node: text(step, "node"), instance };
   await startServer(context, place, startMs, step.signal);
-  const there = async () => ((await streams(context, step)) ? true : undefined);
-  if (await pollUntil(there, { everyMs: 20, timeoutMs: streamTimeoutMs, signal: step.signal })) return;
-  throw new Error(await whyNotStreaming(instance, streamTimeoutMs));
+  const one = (await followingNow(context, step, streamTimeoutMs)) ?? { kind: "not-connected" };
+  if (!keepsUp(one)) throw new Error(`it ${(await explained(one, instance)).text}`);
 }
 
 async function rewind(

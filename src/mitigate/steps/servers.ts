@@ -44,15 +44,6 @@ export function replicationAddress(
   return { host: conninfo.host ?? conninfo.hostaddr ?? fromUrl.host, port: Number(conninfo.port ?? fromUrl.port) };
 }
 
-/** Whether this standby's receiver streams from that address now. */
-export async function streamsFrom(connection: Connection, address: { host: string; port: number }): Promise<boolean> {
-  const rows = await connection.query(
-    "select 1 from pg_stat_wal_receiver where status = 'streaming' and sender_host = $1 and sender_port = $2",
-    [address.host, address.port],
-  );
-  return rows.length > 0;
-}
-
 export async function isStandby(connection: Connection): Promise<boolean> {
   const rows = await connection.query<{ standby: boolean }>("select pg_is_in_recovery() as standby");
   return rows[0]?.standby === true;

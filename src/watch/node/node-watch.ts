@@ -1,11 +1,12 @@
 import { messageOf } from "../../base/error.ts";
 import type { Clock } from "../../base/time.ts";
-import { type Following, following } from "../../drivers/postgres/following.ts";
+import { type Following, following, isBroken } from "../../drivers/postgres/following.ts";
 import { socketAddressOf } from "../../drivers/service/address.ts";
 import { greetingProbe } from "../../drivers/service/greeting.ts";
 import { tcpProbe } from "../../drivers/service/tcp.ts";
 import type { CheckedFacts, Moment, NodeCondition, NodeFacts, Pulse } from "../facts.ts";
 import { attach, backstopMs, goodbyeOf, silentCondition } from "./attach.ts";
+import { askBranch } from "./branch.ts";
 import type { Answer, Held } from "./held.ts";
 import { latencyFacts, noLatency, withAnswer } from "./latency.ts";
 import { isAimedAs, persisting } from "./persisting.ts";
@@ -43,6 +44,8 @@ export type NodeWatchOptions = Readonly<{
   clock: Clock;
   /** Where the primary was and when; shared by the nodes of a cluster. */
   positions: PositionHistory;
+  /** The url of the one primary there is, if there is one. */
+  primaryUrl(): string | undefined;
   /** The next health check that is due on this node, if any. */
   errand(facts: NodeFacts): Errand | undefined;
   /** Called for every change of the facts, at once. */
@@ -55,6 +58,9 @@ export function beatEveryMs(heartbeatMs: number): number {
 }
 
 const greetingEveryBeats = 25;
+/** The histories are asked of a standby that has been broken for two beats, and then so often. */
+const historyAfterBeats = 2;
+const historyEveryBeats = 25;
 const identityEveryBeats = 150;
 
 export function startNodeWatch(options: NodeWatchOptions): NodeWatch {
@@ -69,6 +75,8 @@ export function startNodeWatch(options: NodeWatchOptions): NodeWatch {
   let facts = unknownFacts(cluster, node, momentOf(clock));
   /** The look at a standby with which the next one is compared. */
   let first: Readonly<{ pulse: Pulse; answeredMs: number }> | undefined;
+  let brokenBeats = 0;
+  let branch: Following | undefined;
 
   function become(change: Partial<NodeFacts>, condition: NodeCondition): void {
     const same = facts.condition.kind === condition.kind;
@@ -192,13 +200,31 @@ export function startNodeWatch(options: NodeWatchOptions): NodeWatch {
   /** Judged as soon as the primary was looked at between two looks at this one, or the connection shows as broken. */
   function followingOf(pulse: Pulse, asked: Asked): Following {
     const before = first ?? { pulse, answeredMs: asked.answeredMs };
-    const judged: Following =
-      pulse.role === "primary"
-        ? { kind: "follows" }
-        : following(before.pulse, options.positions.primaryBetween(before.answeredMs, asked.sentMs), pulse);
-    if (pulse.role === "primary") first = undefined;
-    else first = judged.kind === "unknown" ? before : { pulse, answeredMs: asked.answeredMs };
-    return judged;
+    if (pulse.role === "primary") {
+      first = undefined;
+      return { kind: "follows" };
+    }
+    const judged = following(before.pulse, options.positions.primaryBetween(before.answeredMs, asked.sentMs), pulse);
+    first = judged.kind === "unknown" ? before : { pulse, answeredMs: asked.answeredMs };
+    return withBranch(judged);
+  }
+
+  /** A broken standby that has diverged can never follow, which only the two histories tell. */
+  function withBranch(judged: Following): Following {
+    if (judged.kind === "unknown") return judged;
+    if (!isBroken(judged)) {
+      brokenBeats = 0;
+      branch = undefined;
+      return judged;
+    }
+    if (++brokenBeats % historyEveryBeats === historyAfterBeats) void askHistory();
+    return branch ?? judged;
+  }
+
+  async function askHistory(): Promise<void> {
+    const primaryUrl = options.primaryUrl();
+    const answer = primaryUrl === undefined ? undefined : await askBranch(url, primaryUrl, heartbeatMs);
+    if (brokenBeats > 0) branch = answer;
   }
 
   function delayOf(pulse: Pulse, now: Moment): Pick<NodeFacts, "replayDelayMs"> {

@@ -1,6 +1,6 @@
 import type { Connection } from "../../drivers/postgres/connection.ts";
+import { lookFields, receiverFields } from "../../drivers/postgres/looks.ts";
 import { nameBySettings, nameInReceiver, type StreamSettings } from "../../drivers/postgres/names.ts";
-import { receiverFields, replayFields } from "../../drivers/postgres/observation-query.ts";
 import type { NodeIdentity, Pulse } from "../facts.ts";
 
 /**
@@ -26,26 +26,13 @@ export async function askIdentity(connection: Connection, timeoutMs: number): Pr
   return { ...identity, startedAt: new Date(identity.startedAt).toISOString() };
 }
 
-/*
- * The timeline of a primary is in the name of the segment it writes (the control file lags until a checkpoint); of a
- * standby it is what it receives, or where it has got to by the control file.
- */
 const pulseQuery = `
-select json_build_object(
-  'role', case when r.recovery then 'standby' else 'primary' end,
-  'timelineId', case when r.recovery
-    then (select greatest(w.received_tli, c.min_recovery_end_timeline, k.timeline_id)
-            from pg_control_recovery() c, pg_control_checkpoint() k)
-    else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end,
-  'lsn', case when r.recovery
-    then coalesce(greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()), '0/0') else pg_current_wal_lsn() end,
-  'replayedLsn', case when r.recovery then pg_last_wal_replay_lsn() end,
-  'replayedAgeMs', case when r.recovery
+select json_build_object(${lookFields},
+  'replayedAgeMs', case when standby
     then extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000 end,
-  ${replayFields("r.recovery", "i.conninfo")},
   'synchronousStandbyNames', current_setting('synchronous_standby_names'),
   'synchronousCommit', current_setting('synchronous_commit'),
-  'synchronousWaiters', case when current_setting('synchronous_standby_names') = '' or r.recovery then 0
+  'synchronousWaiters', case when current_setting('synchronous_standby_names') = '' or standby then 0
     else (select count(*) from pg_stat_activity where wait_event = 'SyncRep') end,
   'senders', (select coalesce(json_agg(json_build_object(
       'applicationName', s.application_name, 'clientAddress', host(s.client_addr), 'state', s.state,
@@ -58,11 +45,11 @@ select json_build_object(
       substring(i.conninfo from '\\mhost(?:addr)? *= *''?([^'' ]+)') || ':' ||
       coalesce(substring(i.conninfo from '\\mport *= *''?([0-9]+)'), '5432') end
 ) as pulse,
-case when r.recovery then json_build_object('primaryConninfo', coalesce(i.conninfo, ''),
+case when standby then json_build_object('primaryConninfo', coalesce(i.conninfo, ''),
   'clusterName', current_setting('cluster_name'), 'receiver', w.conninfo) end as own
-from (select pg_is_in_recovery() as recovery) r
+from (select pg_is_in_recovery() as standby) r
 left join pg_stat_wal_receiver w on true
-left join lateral (select setting as conninfo from pg_settings where r.recovery and name = 'primary_conninfo') i on true`;
+left join lateral (select setting as conninfo from pg_settings where standby and name = 'primary_conninfo') i on true`;
 
 const identityQuery = `
 select json_build_object(

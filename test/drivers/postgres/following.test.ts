@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { WalEnd } from "../../../src/drivers/postgres/history.ts";
 import {
   type Following,
   following,
@@ -31,7 +32,12 @@ function standby(more: Partial<StandbyLook> = {}): StandbyLook {
   };
 }
 
-const primary: PrimaryLook = { timelineId: 2, lsn: "0/5000", ancestors: [{ timelineId: 1, endLsn: "0/4000" }] };
+const end = (timelineId: number, ...left: readonly string[]): WalEnd => ({
+  timelineId,
+  lsn: "0/5000",
+  ancestors: left.map((endLsn, at) => ({ timelineId: at + 1, endLsn })),
+});
+const primary: PrimaryLook = { timelineId: 2, lsn: "0/5000", end: end(2, "0/4000") };
 const old = { ...receiver, timelineId: 1 };
 const another = { ...receiver, pid: 8 };
 const blind = { pid: 7, startedAt: null, status: null, timelineId: null, heard: null };
@@ -90,14 +96,27 @@ const cases: readonly [what: string, kind: Following["kind"], looks: Case][] = [
   ],
   ["the receiver waits for orders", "not-connected", { second: { receiver: { ...receiver, status: "waiting" } } }],
   ["it has all but asks for the old timeline", "not-connected", { second: { receiver: old } }],
+  [
+    "another receiver at each look, and its archive brings it nearer",
+    "catching-up",
+    { primary: { lsn: "0/9000" }, second: { lsn: "0/6000", receiver: another } },
+  ],
   ["another receiver, and no look at the primary", "not-connected", { primary: null, second: { receiver: another } }],
 
   ["it is ahead of the primary on its own line", "diverged", { first: { lsn: "0/5008", replayedLsn: "0/5008" } }],
-  ["it holds WAL from beyond the fork", "diverged", { first: { timelineId: 1, replayedLsn: "0/4008", receiver: old } }],
+  ["it holds WAL from beyond the fork", "diverged", { first: { timelineId: 1, receiver: old } }],
+  [
+    "a branch of the same number, which was promoted at another place",
+    "diverged",
+    { first: { end: end(2, "0/3000") } },
+  ],
   [
     "its timeline is no ancestor of the primary's",
     "diverged",
-    { first: { timelineId: 2 }, primary: { timelineId: 3, ancestors: [{ timelineId: 1, endLsn: "0/4000" }] } },
+    {
+      first: { end: end(2, "0/3000") },
+      primary: { timelineId: 3, end: { ...end(3), ancestors: [{ timelineId: 1, endLsn: "0/4000" }] } },
+    },
   ],
   ["it is on a later timeline than the primary", "diverged", { first: { timelineId: 3 } }],
   [
@@ -126,6 +145,11 @@ const cases: readonly [what: string, kind: Following["kind"], looks: Case][] = [
 
 for (const [what, kind, looks] of cases)
   test(`${what}: ${kind}`, () => {
-    const between = looks.primary === null ? undefined : { ...primary, ...looks.primary };
+    const between = looks.primary === null ? undefined : withEnd({ ...primary, ...looks.primary });
     assert.equal(following(standby(looks.first), between, standby(looks.second)).kind, kind);
   });
+
+/** The end of the line is where the look says. */
+function withEnd(look: PrimaryLook): PrimaryLook {
+  return look.end === undefined ? look : { ...look, end: { ...look.end, lsn: look.lsn } };
+}

@@ -1,3 +1,4 @@
+import { followReasonIn } from "../follow-reason.ts";
 import { withoutPasswords } from "../../../system/secrets.ts";
 import { beside, type Place } from "./place.ts";
 
@@ -18,7 +19,7 @@ if [ ! -f "$log" ] && { IFS= read -r pid <"$data/postmaster.pid"; } 2>/dev/null;
 fi
 [ -f "$log" ] || log=$2
 printf '%s\\n' "$log"
-tail -n 200 "$log" 2>/dev/null | grep -E '(ERROR|FATAL|PANIC):  '
+tail -n 300 "$log" 2>/dev/null
 exit 0
 `;
 
@@ -31,7 +32,25 @@ export async function lastErrors(place: Place): Promise<{ file: string; lines: r
     timeoutMs: 5000,
   });
   const [file = "", ...lines] = stdout.trim().split("\n");
-  // A receiver tries again and again: what differs in nothing but its time and process is the same.
-  const said = lines.map((line) => withoutPasswords(line.slice(line.search(/(ERROR|FATAL|PANIC):  /))));
-  return { file, lines: [...new Set(said.reverse())].slice(0, linesMax).reverse() };
+  return { file, lines: errorsSinceStart(lines) };
+}
+
+/** The text of PG_VERSION_STR, which a server says at its start in whatever language, and does not translate. */
+const startLine = /PostgreSQL \d\S* .*compiled by/;
+/** A severity and what is said; not of what only accompanies a message, nor of what is only told (elog.c). */
+const errorPart = /(?:ERROR|FATAL|PANIC):  .*/;
+const toldPart = /LOG:  .*/;
+
+/**
+ * The last different errors since its last start, and what it only tells but is why a standby does not follow. A receiver
+ * tries again and again: what differs in nothing but its time and process is the same.
+ */
+export function errorsSinceStart(lines: readonly string[]): readonly string[] {
+  const since = lines.slice(lines.findLastIndex((line) => startLine.test(line)) + 1);
+  const said = since.flatMap((line) => {
+    const error = errorPart.exec(line)?.[0];
+    const told = toldPart.exec(line)?.[0];
+    return error ?? (told !== undefined && followReasonIn([told]) !== undefined ? told : []);
+  });
+  return [...new Set(said.map(withoutPasswords).reverse())].slice(0, linesMax).reverse();
 }
