@@ -1,6 +1,5 @@
 import { findingKey, refText } from "../finding/finding.ts";
 import type { Plan, PlanRequest, Refusal } from "../plan/plan.ts";
-import type { System } from "../system/schema.ts";
 import type { IncidentState } from "../timeline/incident-state.ts";
 
 /* What the autopilot decides, as pure functions. */
@@ -18,6 +17,13 @@ export function remediesOf(incident: IncidentState): readonly PlanRequest[] {
     .sort((a, b) => urgency.indexOf(a.kind) - urgency.indexOf(b.kind));
 }
 
+/** The codes of the open findings that ask for this remedy. */
+export function causesOf(incident: IncidentState, remedy: PlanRequest): readonly string[] {
+  if (incident.status === "resolved") return [];
+  const asking = incident.open.filter((one) => one.remedy !== undefined && remedyKey(one.remedy) === remedyKey(remedy));
+  return [...new Set(asking.map(({ code }) => code))];
+}
+
 export function remedyKey(remedy: Pick<PlanRequest, "kind" | "subject">): string {
   return findingKey({ code: remedy.kind, subject: remedy.subject });
 }
@@ -26,29 +32,6 @@ export function remedyKey(remedy: Pick<PlanRequest, "kind" | "subject">): string
 export function placeOfRemedy(remedy: Pick<PlanRequest, "subject">): string {
   const { kind, name } = remedy.subject;
   return kind === "node" || kind === "cluster" ? `cluster/${name.split("/")[0]}` : refText(remedy.subject);
-}
-
-/** Whether the policy in the system file lets this plan be carried out without a person. */
-export function mayRunAlone(policy: System["mitigation"], plan: Plan): boolean {
-  const allowed = policyFor(policy, plan.kind) === "auto";
-  const needsAcceptance = plan.risk.lossBytes !== 0;
-  const needsHands = plan.steps.some((step) => step.kind === "clients.by-hand");
-  return allowed && !needsAcceptance && !needsHands && plan.needsPerson === undefined;
-}
-
-function policyFor(policy: System["mitigation"], kind: string): "propose" | "auto" {
-  switch (kind) {
-    case "failover":
-    // What a failover ends with; alone, it changes no server.
-    case "move-clients":
-      return policy.failover;
-    case "restart":
-    case "rejoin":
-      return policy.restart;
-    default:
-      // Giving a promise up, stopping a server that takes writes: a person decides.
-      return "propose";
-  }
 }
 
 /**

@@ -9,17 +9,10 @@ import { incidentState, incidentStream } from "../timeline/incident-state.ts";
 import type { IncidentEvent } from "../timeline/incident.ts";
 import { readAll } from "../timeline/read-all.ts";
 import type { NewEvent } from "../timeline/timeline.ts";
-import {
-  mayRunAlone,
-  placeOfRemedy,
-  planTitle,
-  refusalMeans,
-  refusalText,
-  remediesOf,
-  remedyKey,
-} from "./autopilot-decision.ts";
+import { causesOf, placeOfRemedy, planTitle, refusalMeans, refusalText } from "./autopilot-decision.ts";
 import type { MitigationContext } from "./context.ts";
 import { makeMitigationPlan } from "./plans.ts";
+import { mayRunAlone, type Try } from "./policy.ts";
 
 /* How the autopilot pursues one remedy of one incident: from the first look to the end of the plan. */
 
@@ -31,7 +24,9 @@ const actor = "auto";
 const startingGraceMs = 10_000;
 const startingPauseMs = 200;
 const refusedPauseMs = 2000;
-const refusedAttemptsMax = 30;
+/** After so many, what is missing takes longer to come: it is looked at less often, and others have the cluster meanwhile. */
+const refusedOftenAfter = 30;
+const refusedOftenPauseMs = 30_000;
 const failedPauseMs = 1000;
 const plansMax = 3;
 const heldPauseMs = 500;
@@ -74,19 +69,19 @@ export async function pursue(
   }
 }
 
-/** Answers how long to wait for the cluster's lease, outside the lane; undefined when there is nothing more to do. */
+/** Answers how long to wait outside the lane; undefined when there is nothing more to do. */
 async function attempts(shared: Shared, pursuit: Pursuit, onAftercare: () => void): Promise<number | undefined> {
   const { signal } = shared;
-  while (!signal.aborted && pursuit.plans < plansMax && pursuit.refusals < refusedAttemptsMax) {
+  while (!signal.aborted && pursuit.plans < plansMax) {
     const next = await attempt(shared, pursuit, onAftercare);
     if (next === undefined || pursuit.handedOn) return undefined;
-    if (next.waitsForLease === true) return next.pauseMs;
+    if (next.leavesLane === true) return next.pauseMs;
     await pause(next.pauseMs, signal);
   }
   return undefined;
 }
 
-type Next = Readonly<{ pauseMs: number; waitsForLease?: true }>;
+type Next = Readonly<{ pauseMs: number; leavesLane?: true }>;
 
 type Pursuit = {
   readonly incident: string;
@@ -102,22 +97,23 @@ type Pursuit = {
 async function attempt(shared: Shared, pursuit: Pursuit, onAftercare: () => void): Promise<Next | undefined> {
   const { options } = shared;
   const { incident, remedy } = pursuit;
-  if (!(await isStillAsked(options, incident, remedy))) return undefined;
+  const asked = await stillAsked(options, incident, remedy);
+  if (asked === undefined) return undefined;
   const place = placeOfRemedy(remedy);
   const held = (await options.timeline.leaseState(place))?.held === true;
   // Another plan is changing the very facts that this one would be made of; it may settle this as well.
   if (held && (remedy.kind === "rejoin" || (await yieldingHolder(options.timeline, place)) === undefined))
-    return { pauseMs: heldPauseMs, waitsForLease: true };
+    return { pauseMs: heldPauseMs, leavesLane: true };
   const made = await makeMitigationPlan(requestOf(remedy, incident, pursuit.startingMs), options);
   if (isRefusal(made)) return refused(options, pursuit, made);
-  if (held && made.urgent !== true) return { pauseMs: aftercarePauseMs, waitsForLease: true };
+  if (held && made.urgent !== true) return { pauseMs: aftercarePauseMs, leavesLane: true };
   try {
-    const result = await proposeAndRun(shared, incident, made, onAftercare);
+    const result = await proposeAndRun(shared, pursuit, made, asked, onAftercare);
     if (result === undefined || result.outcome !== "stopped") return undefined;
     if (!(await wasAskedToStop(options, made.id))) pursuit.plans += 1;
     return { pauseMs: failedPauseMs };
   } catch (error) {
-    if (isCode(error, "LEASE_HELD")) return { pauseMs: heldPauseMs, waitsForLease: true };
+    if (isCode(error, "LEASE_HELD")) return { pauseMs: heldPauseMs, leavesLane: true };
     throw error;
   }
 }
@@ -133,7 +129,9 @@ async function refused(options: AutopilotOptions, pursuit: Pursuit, refusal: Ref
     case "tell":
       pursuit.refusals += 1;
       await tellOnce(options, incident, refusalText(remedy, refusal), told);
-      return { pauseMs: refusedPauseMs };
+      return pursuit.refusals < refusedOftenAfter
+        ? { pauseMs: refusedPauseMs }
+        : { pauseMs: refusedOftenPauseMs, leavesLane: true };
   }
 }
 
@@ -142,24 +140,34 @@ function requestOf(remedy: PlanRequest, incident: string, startingMs: number): P
   return { ...remedy, options: { ...remedy.options, evenIfStarting, incident } };
 }
 
+/** Why it is asked for still, and what was tried; undefined when there is nothing to do, or a person has the say. */
+type Asked = Readonly<{ causes: readonly string[]; tries: readonly Try[] }>;
+
 /**
- * The finding is open still, no plan for it waits for a person or was stopped by one, and not too many have failed. What
- * came of a plan's aftercare counts for nothing: the finding is of another outage.
+ * The finding is open still, and no plan for it waits for a person or was stopped by one. What came of a plan's aftercare
+ * counts for nothing: the finding is of another outage. So does a failover that was done.
  */
-async function isStillAsked(options: AutopilotOptions, incident: string, remedy: PlanRequest): Promise<boolean> {
+async function stillAsked(
+  options: AutopilotOptions,
+  incident: string,
+  remedy: PlanRequest,
+): Promise<Asked | undefined> {
   const state = await stateOf(options, incident);
-  if (!remediesOf(state).some((one) => remedyKey(one) === remedyKey(remedy))) return false;
-  let failed = 0;
-  for (const { plan, ended } of state.plans.filter((one) => one.planKind === remedy.kind)) {
+  const causes = causesOf(state, remedy);
+  if (causes.length === 0) return undefined;
+  const tries: Try[] = [];
+  for (const { plan, ended, causes: before = [] } of state.plans.filter((one) => one.planKind === remedy.kind)) {
     const status = await readPlan(options.timeline, plan);
     if (status === undefined || !sameSubject(status.plan, remedy)) continue;
     const asked = status.stopRequested;
     const isOver = ended !== null || endedStates.has(status.state);
     if (status.plan.urgent === true && status.startedAt !== undefined && isAftercare(status)) continue;
-    if (!isOver || asked?.by.startsWith("person:") === true) return false;
-    if (ended?.outcome === "stopped" && asked === undefined) failed += 1;
+    if (!isOver || asked?.by.startsWith("person:") === true) return undefined;
+    const outcome = ended?.outcome ?? status.state;
+    const counts = status.approved?.how === "policy" && asked === undefined && status.startedAt !== undefined;
+    if (counts) tries.push({ plan, outcome, causes: before });
   }
-  return failed < plansMax;
+  return { causes, tries };
 }
 
 async function wasAskedToStop({ timeline }: AutopilotOptions, plan: string): Promise<boolean> {
@@ -176,16 +184,19 @@ function sameSubject(plan: Plan, remedy: PlanRequest): boolean {
 /** Answers undefined when it is left to a person. */
 async function proposeAndRun(
   shared: Shared,
-  incident: string,
+  { incident, told }: Pursuit,
   plan: Plan,
+  { causes, tries }: Asked,
   onAftercare: () => void,
 ): Promise<PlanResult | undefined> {
   const { options } = shared;
   await options.executor.store(plan, actor);
-  const proposed = { plan: plan.id, planKind: plan.kind, title: planTitle(plan) };
+  const proposed = { plan: plan.id, planKind: plan.kind, title: planTitle(plan), causes };
   const noted = say(options, incident, { kind: "incident.plan-proposed", data: proposed });
-  if (!mayRunAlone(options.system.mitigation, plan)) {
+  const alone = mayRunAlone(options.system.mitigation, plan, causes, tries);
+  if (!alone.runs) {
     await noted;
+    if (alone.surprises) await tellOnce(options, incident, `Plan ${plan.id} waits for a person: ${alone.why}.`, told);
     return undefined;
   }
   // Clients wait: the note and the first step share their way to the disk.

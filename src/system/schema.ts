@@ -172,12 +172,20 @@ export const systemSchema = z.strictObject({
         .enum(["propose", "auto"])
         .default("propose")
         .describe(
-          "`auto`: carried out without a person where the safety rules hold and no acknowledged write can be lost.",
+          "`auto`: carried out without a person where the safety rules hold and no acknowledged write can be lost. Afterwards the old primary is brought back as a standby.",
         ),
       restart: z
         .enum(["propose", "auto"])
         .default("propose")
-        .describe("`auto`: a node or service that is down is started again without a person."),
+        .describe(
+          "`auto`: a node that its host sees down, or a service that is down, is started again without a person. Nothing is rewound or copied.",
+        ),
+      rejoin: z
+        .enum(["propose", "auto"])
+        .default("propose")
+        .describe(
+          "`auto`: a node that is down, and cannot follow as it is, is brought back as a standby without a person: started, rewound or copied anew.",
+        ),
     })
     .prefault({})
     .describe("What may be done without a person."),

@@ -62,6 +62,7 @@ export type IncidentPlan = Readonly<{
   plan: string;
   planKind: string;
   title: string;
+  causes?: readonly string[];
   proposedAt: Instant;
   ended: Readonly<{ at: Instant; outcome: string; state: string }> | null;
 }>;

@@ -33,7 +33,11 @@ export type IncidentEvent =
   | { kind: "incident.hypothesis-evidence"; data: { hypothesis: string; for: boolean; text: string } }
   | { kind: "incident.hypothesis-ruled-out"; data: { hypothesis: string; evidence: string } }
   | { kind: "incident.hypothesis-confirmed"; data: { hypothesis: string; evidence: string } }
-  | { kind: "incident.plan-proposed"; data: { plan: string; planKind: string; title: string } }
+  /** `causes`: the codes of the findings that asked for it; none where a person did. */
+  | {
+      kind: "incident.plan-proposed";
+      data: { plan: string; planKind: string; title: string; causes?: readonly string[] };
+    }
   | { kind: "incident.plan-ended"; data: { plan: string; planKind: string; outcome: string; state: string } }
   /** The service works again. `how`: in words. */
   | { kind: "incident.mitigated"; data: { how: string } }

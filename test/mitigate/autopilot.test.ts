@@ -5,8 +5,9 @@ import { startAutopilot } from "../../src/mitigate/autopilot.ts";
 import { isRefusal } from "../../src/plan/plan.ts";
 import { listPlans } from "../../src/plan/status.ts";
 import { createResponder } from "../../src/respond/responder.ts";
+import { listIncidents } from "../../src/timeline/incident-state.ts";
 import type { Timeline } from "../../src/timeline/timeline.ts";
-import { on, signal, until } from "./servers.ts";
+import { on, signal, streaming, until } from "./servers.ts";
 import { asRole, type World, withSystemFile, withWorld } from "./world.ts";
 
 /* Incidents as the watch would open them; the autopilot answers with plans. */
@@ -19,11 +20,12 @@ function findingOf(code: string, kind: string, node?: string): Finding {
 
 async function withAutopilot(
   world: World,
-  failover: "propose" | "auto",
+  policies: "propose" | "auto" | Partial<World["system"]["mitigation"]>,
   timeline: Timeline,
   use: (raise: (...findings: Finding[]) => Promise<void>) => Promise<void>,
 ): Promise<void> {
-  const system = { ...world.system, mitigation: { ...world.system.mitigation, failover } };
+  const mitigation = typeof policies === "string" ? { failover: policies } : policies;
+  const system = { ...world.system, mitigation: { ...world.system.mitigation, ...mitigation } };
   const problems: unknown[] = [];
   const { fleet, executor } = world;
   const autopilot = startAutopilot({ system, timeline, fleet, executor, onProblem: (one) => problems.push(one) });
@@ -126,6 +128,45 @@ test("a plan that was begun under the policy is resumed as soon as nobody carrie
       assert.deepEqual(await statesOf(world), ["failover running"]);
       await until("it is done", async () => (await statesOf(world)).includes("failover done"));
     });
+  });
+});
+
+test("a node that is down is brought back once under the policy; when that did not help, a person has the say", async () => {
+  await withWorld({}, async (world) => {
+    await signal(world, "pg3", "SIGKILL");
+    await withAutopilot(world, { restart: "auto", rejoin: "auto" }, world.timeline, async (raise) => {
+      const finding = findingOf("standby.not-streaming", "rejoin", "ledger/pg3");
+      await raise(finding);
+      await until("it is done", async () => (await statesOf(world)).includes("rejoin done"));
+      // Whatever keeps it from following: it is down again, for the same cause.
+      await signal(world, "pg3", "SIGKILL");
+      await raise({ ...finding, title: "again" });
+      await until("a person is asked", async () => (await statesOf(world)).includes("rejoin proposed"));
+      await until("it is told why", async () => {
+        const notes = (await listIncidents(world.timeline))[0]?.notes ?? [];
+        return notes.some(({ text }) => /waits for a person: it was tried once/.test(text));
+      });
+    });
+    assert.deepEqual(await statesOf(world), ["rejoin done", "rejoin proposed"]);
+  });
+});
+
+test("a server that serves is not stopped without a person, and restarts do not cover a rejoin", async () => {
+  await withWorld({}, async (world) => {
+    await on(world, "pg3", async (connection) => {
+      await connection.query("alter system set primary_conninfo = 'host=127.0.0.1 port=1'");
+      await connection.query("select pg_reload_conf()");
+    });
+    await until("it streams no more", async () => !(await streaming(world, "pg1")).includes("pg3"));
+    const startedAt = () => on(world, "pg3", (one) => one.query("select pg_postmaster_start_time()::text as at"));
+    const before = await startedAt();
+    for (const policies of [{ restart: "auto" }, { restart: "auto", rejoin: "auto" }] as const)
+      await withAutopilot(world, policies, world.timeline, async (raise) => {
+        await raise(findingOf("standby.not-streaming", "rejoin", "ledger/pg3"));
+        await until("it is proposed", async () => (await statesOf(world)).includes("rejoin proposed"));
+      });
+    assert.deepEqual(await statesOf(world), ["rejoin proposed"]);
+    assert.deepEqual(await startedAt(), before);
   });
 });
 

@@ -111,7 +111,7 @@ test("the autopilot does so as well, for the same incident, and then brings the 
   await withWorld({ binaries }, async (world) => {
     await withHaltingCopy(world, async (goOn) => {
       const { timeline, fleet, executor } = world;
-      const system = { ...world.system, mitigation: { failover: "auto", restart: "auto" } as const };
+      const system = { ...world.system, mitigation: { failover: "auto", restart: "auto", rejoin: "auto" } as const };
       const problems: unknown[] = [];
       const autopilot = startAutopilot({ system, timeline, fleet, executor, onProblem: (one) => problems.push(one) });
       const responder = createResponder({ system, timeline });

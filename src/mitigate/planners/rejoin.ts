@@ -5,6 +5,7 @@ import { type AnsweringNode, type ClusterFacts, nodeFacts, primariesOf } from ".
 import { promisedAfter } from "../promise.ts";
 import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
 import * as steps from "../step-list.ts";
+import { needsPersonFor } from "./serving.ts";
 
 /** A node that is down, or cannot follow, comes back as a standby of the one primary there is. */
 export function planRejoin(system: System, facts: ClusterFacts, choice: Choice): PlanDraft | Refusal {
@@ -33,6 +34,7 @@ export function planRejoin(system: System, facts: ClusterFacts, choice: Choice):
   const expected = facts.nodes.filter((one) => one.following !== undefined && keepsUp(one.following));
   return {
     kind: "rejoin",
+    ...needsPersonFor(node),
     subject: { kind: "node", name: `${facts.cluster}/${node.node}` },
     because: [
       `${node.node} ${following === undefined ? `does not answer: ${node.problem}` : followingText(following)}.`,

@@ -7,6 +7,7 @@ import { type PlanDraft, refuse } from "../planning.ts";
 import { promisedAfter } from "../promise.ts";
 import * as steps from "../step-list.ts";
 import { startStep } from "./restart.ts";
+import { needsPersonFor } from "./serving.ts";
 
 const restartDowntimeSeconds = 10;
 
@@ -35,6 +36,7 @@ export function planRestartCluster(cluster: Cluster, facts: ClusterFacts): PlanD
   return {
     kind: "restart",
     urgent: true,
+    ...needsPersonFor(primary, ...others),
     subject: { kind: "cluster", name: facts.cluster },
     because: [
       `No node of ${facts.cluster} answers.`,

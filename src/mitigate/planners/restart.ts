@@ -7,6 +7,7 @@ import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } f
 import { isMeant, promisedAfter } from "../promise.ts";
 import * as steps from "../step-list.ts";
 import { planRestartCluster } from "./restart-cluster.ts";
+import { needsPersonFor } from "./serving.ts";
 
 const restartDowntimeSeconds = 5;
 
@@ -56,6 +57,7 @@ function draft(cluster: Cluster, facts: ClusterFacts, node: NodeFacts, role: "pr
   return {
     kind: "restart",
     ...(role === "primary" ? { urgent: true } : {}),
+    ...needsPersonFor(node),
     subject: { kind: "node", name: `${facts.cluster}/${node.node}` },
     because: [
       node.observation === undefined
