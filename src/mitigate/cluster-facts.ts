@@ -5,7 +5,9 @@ import type { Lsn } from "../drivers/postgres/lsn.ts";
 import type { NodeObservation } from "../drivers/postgres/observe.ts";
 import type { ObservationEvent } from "../timeline/observation.ts";
 import type { CommitSetting } from "./commit-level.ts";
-import type { Rights } from "./rights.ts";
+import type { ClientsLogin } from "./readiness/clients-login.ts";
+import type { Limits } from "./readiness/limits.ts";
+import type { Rights } from "./readiness/rights.ts";
 
 /** What a planner knows of one cluster: what is alive was asked, what is dead is remembered. Plain data. */
 export type ClusterFacts = Readonly<{
@@ -38,6 +40,10 @@ export type NodeFacts = Readonly<{
   rights?: Rights;
   /** The roles and databases with a synchronous_commit of their own, as far as it has replayed. */
   commitSettings?: readonly CommitSetting[];
+  /** What it would let nobody do; of a server that answers. */
+  limits?: Limits;
+  /** Whether the clients' own role is let in there; of a server that answers, where the clients' url is declared. */
+  clientsLogin?: ClientsLogin;
   /** The name under which it streams, or will once it is a standby; undefined where that cannot be told. */
   applicationName?: string;
   /** What its host sees. Undefined: no host is declared, it cannot be reached, or it cannot tell. */

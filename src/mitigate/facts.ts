@@ -19,7 +19,9 @@ import { withFollowing } from "./following.ts";
 import { configuredSynchronous, writtenUpTo } from "./dead-server.ts";
 import { lossVerdict } from "./loss.ts";
 import { lastPrimaryOf } from "./old-primary.ts";
-import { rightsOf } from "./rights.ts";
+import { clientsLoginAt } from "./readiness/clients-login.ts";
+import { limitsOf } from "./readiness/limits.ts";
+import { rightsOf } from "./readiness/rights.ts";
 import { sessionsOf } from "./sessions.ts";
 
 /** Longer than any healthy answer; a person waits for it, and so do clients. */
@@ -130,24 +132,28 @@ function named(one: NodeFacts, all: readonly NodeFacts[]): NodeFacts {
 /** admin_shutdown, crash_shutdown. */
 const goneMeanwhile: ReadonlySet<string | undefined> = new Set(["57P01", "57P02"]);
 
-async function askDatabase(
-  context: MitigationContext,
-  cluster: string,
-  node: string,
-  isFirst = true,
-): Promise<Pick<NodeFacts, "reach" | "problem" | "observation" | "rights" | "commitSettings" | "walEnd">> {
+type Answer = Pick<
+  NodeFacts,
+  "reach" | "problem" | "observation" | "rights" | "commitSettings" | "limits" | "walEnd" | "clientsLogin"
+>;
+
+async function askDatabase(context: MitigationContext, cluster: string, node: string, isFirst = true): Promise<Answer> {
   try {
-    const [answer, walEnd] = await Promise.all([
+    const declared = clusterOf(context.system, cluster);
+    const [asked, walEnd, clientsLogin] = await Promise.all([
       sessionsOf(context.fleet).useNew(cluster, node, async (connection) => {
         const observation = await observeNode(connection);
-        const [rights, commitSettings] = await Promise.all([
+        const [rights, commitSettings, limits] = await Promise.all([
           rightsOf(connection, observation.version),
           connection.query<CommitSetting>(commitSettingsQuery),
+          limitsOf(connection),
         ]);
-        return { observation, rights, commitSettings };
+        return { observation, rights, commitSettings, limits };
       }),
       walEndOf(context, cluster, node),
+      clientsLoginAt(declared, declared.nodes[node]?.url ?? ""),
     ]);
+    const answer = { ...asked, ...(clientsLogin === undefined ? {} : { clientsLogin }) };
     if (walEnd === undefined) return { reach: "answers", ...answer };
     // A standby's control file falls behind when it follows to a new timeline; its walsender knows better.
     const observation = { ...answer.observation, timelineId: walEnd.timelineId };

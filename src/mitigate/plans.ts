@@ -20,7 +20,7 @@ import { planRestart } from "./planners/restart.ts";
 import { planServiceRestart } from "./planners/service-restart.ts";
 import { planSwitchover } from "./planners/switchover.ts";
 import { type Choice, choiceOf, type PlanDraft } from "./planning.ts";
-import { refuseRights } from "./rights.ts";
+import { readied } from "./readiness/ready.ts";
 
 type Planner = (system: System, facts: ClusterFacts, choice: Choice) => PlanDraft | Refusal;
 
@@ -65,8 +65,7 @@ async function draftOf(request: PlanRequest, context: MitigationContext): Promis
   // A finding about the dead primary asks for a failover; its subject is not the node to be promoted.
   const promotes = kind === "failover" || kind === "switchover";
   const facts = await gatherFacts(context, cluster, kind === "failover" ? "silent" : "all");
-  const draft = planner(context.system, facts, choiceOf(options, promotes ? undefined : node));
-  return isRefusal(draft) ? draft : (refuseRights(draft, facts) ?? draft);
+  return readied(planner(context.system, facts, choiceOf(options, promotes ? undefined : node)), facts);
 }
 
 async function cleanUpDraft(

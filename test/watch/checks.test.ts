@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFile } from "node:fs/promises";
+import { appendFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type Connection, connect, withConnection } from "../../src/drivers/postgres/connection.ts";
@@ -408,3 +408,29 @@ async function burnTransactions(count: number): Promise<void> {
 async function damage(path: string): Promise<void> {
   await appendFile(path, Buffer.alloc(8192, 0x5a));
 }
+
+test("recovery: a target that a restore left behind, and a standby.signal of a living primary", async () => {
+  await assertWell();
+  try {
+    await admin.query("alter system set recovery_target_time = '2020-01-01 00:00:00+00'");
+    await admin.query("alter system set recovery_target_action = 'promote'");
+    // A role with pg_monitor alone sees what is in force; the files are for those who may read pg_file_settings.
+    await assertWell();
+    await admin.query("grant select on pg_file_settings to watcher");
+    await admin.query("grant execute on function pg_show_all_file_settings() to watcher");
+    const left = await assertIll("warning recovery.ends-by-itself ledger/pg1");
+    assert.match(left.title, /started as a standby, promotes itself instead of following/);
+    assert.match(left.evidence[0]?.value ?? "", /recovery_target_time = 2020-01-01 00:00:00\+00/);
+  } finally {
+    await admin.query("alter system reset all");
+  }
+  await admin.query("grant execute on function pg_stat_file(text, boolean) to watcher");
+  const signal = join(lab.node("pg1").dataDirectory, "standby.signal");
+  await appendFile(signal, "");
+  try {
+    await assertIll("warning recovery.marked-as-standby ledger/pg1");
+  } finally {
+    await rm(signal);
+  }
+  await assertWell();
+});

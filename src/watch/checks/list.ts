@@ -7,6 +7,7 @@ import { indexes } from "./indexes.ts";
 import { integers } from "./integers.ts";
 import { locks } from "./locks.ts";
 import { prepared } from "./prepared.ts";
+import { recovery } from "./recovery.ts";
 import { settings } from "./settings.ts";
 import { slots } from "./slots.ts";
 import { transactions } from "./transactions.ts";
@@ -21,6 +22,7 @@ export const healthChecks: readonly HealthCheck[] = [
   transactions,
   prepared,
   settings,
+  recovery,
   checksums,
   wraparound,
   indexes,

@@ -1,7 +1,8 @@
-import type { Connection } from "../drivers/postgres/connection.ts";
-import type { Refusal, Step } from "../plan/plan.ts";
-import { type ClusterFacts, nodeFacts, primariesOf } from "./cluster-facts.ts";
-import { type PlanDraft, refuse } from "./planning.ts";
+import type { Connection } from "../../drivers/postgres/connection.ts";
+import type { Refusal, Step } from "../../plan/plan.ts";
+import { type ClusterFacts, nodeFacts, primariesOf } from "../cluster-facts.ts";
+import { type PlanDraft, refuse } from "../planning.ts";
+import { nodesOf } from "./lacks.ts";
 
 /*
  * What our role may do on a server. It is asked before a plan is made: a failover whose promotion is denied would have
@@ -75,14 +76,6 @@ export function refuseRights(plan: PlanDraft, facts: ClusterFacts): Refusal | un
 
 function rightsFor({ kind }: Step): readonly Right[] {
   return needed[kind] ?? [];
-}
-
-/** The node or nodes on which a step works; any candidate of an election may be the one. */
-function nodesOf({ kind, parameters }: Step, plan: PlanDraft): readonly unknown[] {
-  if (kind === "postgres.follow") return Array.isArray(parameters.nodes) ? parameters.nodes : [];
-  if (typeof parameters.node === "string") return [parameters.node];
-  const candidates = plan.steps.find((step) => step.kind === "postgres.elect")?.parameters.candidates;
-  return Array.isArray(candidates) ? candidates : [];
 }
 
 function nameOf(right: Right): string {

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { ClusterFacts } from "../../src/mitigate/cluster-facts.ts";
-import { planFailover } from "../../src/mitigate/planners/failover.ts";
-import { planSwitchover } from "../../src/mitigate/planners/switchover.ts";
-import { type Right, refuseRights } from "../../src/mitigate/rights.ts";
-import { isRefusal, type Refusal } from "../../src/plan/plan.ts";
-import { alive, facts, noChoice, primaryDead, system } from "./fixtures.ts";
-import { on, signal, until } from "./servers.ts";
-import { asRole, withSystemFile, withWorld } from "./world.ts";
+import type { ClusterFacts } from "../../../src/mitigate/cluster-facts.ts";
+import { planFailover } from "../../../src/mitigate/planners/failover.ts";
+import { planSwitchover } from "../../../src/mitigate/planners/switchover.ts";
+import { type Right, refuseRights } from "../../../src/mitigate/readiness/rights.ts";
+import { isRefusal, type Refusal } from "../../../src/plan/plan.ts";
+import { alive, facts, noChoice, primaryDead, system } from "../fixtures.ts";
+import { on, signal, until } from "../servers.ts";
+import { asRole, withSystemFile, withWorld } from "../world.ts";
 
 /* What our role may not do is known before anything is done. */
 

@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { appendFileSync, existsSync } from "node:fs";
+import { describe, test } from "node:test";
+import type { ClusterFacts, NodeFacts } from "../../../src/mitigate/cluster-facts.ts";
+import { planFailover } from "../../../src/mitigate/planners/failover.ts";
+import { planSwitchover } from "../../../src/mitigate/planners/switchover.ts";
+import { type Limits, limitsOf } from "../../../src/mitigate/readiness/limits.ts";
+import { readied } from "../../../src/mitigate/readiness/ready.ts";
+import { isRefusal } from "../../../src/plan/plan.ts";
+import { withConnection } from "../../../src/drivers/postgres/connection.ts";
+import { postgresVersions } from "../../support/postgres-versions.ts";
+import * as fixtures from "../fixtures.ts";
+import { on, signal } from "../servers.ts";
+import { withWorld } from "../world.ts";
+
+const none: Limits = {
+  altersSystem: true,
+  fixed: [],
+  brokenLines: [],
+  readOnly: false,
+  endsRecovery: [],
+  walSenders: { most: 10, used: 2 },
+  slots: { most: 10, used: 0 },
+};
+
+const choice = { acceptLoss: false, evenIfStarting: false };
+
+/** `rule` of the refusal; or the statement that the plan carries; or neither. */
+const rows: readonly (readonly [
+  title: string,
+  node: string,
+  Partial<NodeFacts>,
+  failover: string,
+  switchover: string,
+])[] = [
+  ["nothing", "pg2", { limits: none }, "planned", "planned"],
+  ["no ALTER SYSTEM", "pg2", { limits: { ...none, altersSystem: false } }, "alter-system", "alter-system"],
+  [
+    "synchronous_standby_names on the command line",
+    "pg2",
+    { limits: { ...none, fixed: ["synchronous_standby_names"] } },
+    "command-line",
+    "command-line",
+  ],
+  [
+    "primary_conninfo of a follower on the command line",
+    "pg3",
+    { limits: { ...none, fixed: ["primary_conninfo"] } },
+    "on pg3, primary_conninfo",
+    "on pg3, primary_conninfo",
+  ],
+  [
+    "a broken line",
+    "pg2",
+    { limits: { ...none, brokenLines: ["x.conf, line 1: syntax error"] } },
+    "configuration",
+    "configuration",
+  ],
+  ["a candidate that only reads", "pg2", { limits: { ...none, readOnly: true } }, "read-only", "read-only"],
+  [
+    "clients that may only read there",
+    "pg2",
+    { clientsLogin: { role: "app", readOnly: true } },
+    "read-only",
+    "read-only",
+  ],
+  [
+    "clients that are not let in there",
+    "pg2",
+    { clientsLogin: { problem: "no", sqlstate: "28000" } },
+    "clients-login",
+    "clients-login",
+  ],
+  [
+    "clients, while the server is full",
+    "pg2",
+    { clientsLogin: { problem: "no", sqlstate: "53300" } },
+    "planned",
+    "planned",
+  ],
+  ["clients, and no answer", "pg2", { clientsLogin: { problem: "timeout" } }, "planned", "planned"],
+  [
+    "a recovery target of the primary",
+    "pg1",
+    { limits: { ...none, endsRecovery: ["recovery_target = immediate"] } },
+    "planned",
+    "ends-recovery",
+  ],
+];
+
+const healthy = fixtures.facts(
+  fixtures.alive("pg1", "primary"),
+  fixtures.alive("pg2", "standby"),
+  fixtures.alive("pg3", "standby"),
+);
+
+function changed(facts: ClusterFacts, node: string, more: Partial<NodeFacts>): ClusterFacts {
+  return { ...facts, nodes: facts.nodes.map((one) => (one.node === node ? { ...one, ...more } : one)) };
+}
+
+describe("what a step would fail on is asked before the plan is made", () => {
+  for (const [title, node, more, failover, switchover] of rows) {
+    test(`${title}: failover ${failover}, switchover ${switchover}`, () => {
+      const dead = changed(fixtures.primaryDead(), node, more);
+      assert.equal(
+        verdictOf(readied(planFailover(fixtures.system(), dead, { ...choice, node: "pg2" }), dead), failover),
+        failover,
+      );
+      const well = changed(healthy, node, more);
+      assert.equal(
+        verdictOf(readied(planSwitchover(fixtures.system(), well, { ...choice, node: "pg2" }), well), switchover),
+        switchover,
+      );
+    });
+  }
+});
+
+function verdictOf(plan: ReturnType<typeof readied>, expected: string): string {
+  if (isRefusal(plan)) return plan.rule;
+  return plan.risk.statements.some((one) => one.includes(expected)) ? expected : "planned";
+}
+
+const newest = postgresVersions.find(({ title }) => title.includes("npm"));
+
+test("a server that takes no ALTER SYSTEM: refused before the fence", { skip: newest?.skip ?? "none" }, () =>
+  withWorld({ binaries: newest?.binaries ?? "", standbys: ["synchronous", "asynchronous"] }, async (world) => {
+    for (const node of ["pg2", "pg3"])
+      await on(world, node, async (connection) => {
+        appendFileSync(`${world.lab.node(node).dataDirectory}/postgresql.conf`, "\nallow_alter_system = off\n");
+        await connection.query("select pg_reload_conf()");
+      });
+    await signal(world, "pg1", "SIGKILL");
+    const refused = await world.plan("failover", "ledger");
+    assert.equal(isRefusal(refused) && refused.rule, "alter-system");
+    assert.equal(existsSync(`${world.lab.node("pg1").dataDirectory}/standby.signal`), false);
+  }),
+);
+
+test("as the server says it: the command line, a broken line, the default of sessions, a target of a restore", () =>
+  withWorld({ standbys: ["asynchronous"] }, async (world) => {
+    await on(world, "pg1", async (connection) => {
+      await connection.query("alter system set default_transaction_read_only = on");
+      await connection.query("alter system set recovery_target = 'immediate'");
+      await connection.query("select pg_reload_conf()");
+    });
+    const plan = await world.plan("switchover", "ledger");
+    assert.equal(isRefusal(plan) && plan.rule, "ends-recovery");
+    const limits = await withConnection(world.lab.node("pg1").url, {}, limitsOf);
+    assert.deepEqual(limits.endsRecovery, ["recovery_target = immediate"]);
+    assert.equal(limits.readOnly, true);
+    appendFileSync(
+      `${world.lab.node("pg1").dataDirectory}/postgresql.auto.conf`,
+      "no_such_setting = 1\nwork_mem = 'much'\n",
+    );
+    const broken = await withConnection(world.lab.node("pg1").url, {}, limitsOf);
+    assert.match(broken.brokenLines.join(), /work_mem|no_such_setting/);
+  }));
