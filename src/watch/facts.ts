@@ -1,5 +1,6 @@
 import type { Instant } from "../base/time.ts";
 import type { Following, ReceiverLook } from "../drivers/postgres/following.ts";
+import type { Ancestor } from "../drivers/postgres/history.ts";
 import type { Lsn } from "../drivers/postgres/lsn.ts";
 import type { Finding } from "../finding/finding.ts";
 
@@ -52,6 +53,8 @@ export type NodeFacts = Readonly<{
   promoted?: Moment;
   /** What it is, as it said when the connection was made. */
   identity?: NodeIdentity;
+  /** Its line of history, where it could be asked; kept when the node is gone. */
+  line?: Readonly<{ timelineId: number; ancestors: readonly Ancestor[] }>;
   /** The last answer to the heartbeat; kept when the node is gone. */
   pulse?: Pulse;
   /** The server answers the heartbeat with an error: how often in a row, and which. */

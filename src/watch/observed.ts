@@ -5,7 +5,7 @@ import type { NodeFacts } from "./facts.ts";
 
 /** What is to be remembered of a node for the day when it no longer answers; undefined until it has told everything. */
 export function observationOf(view: ClusterView, one: NodeFacts): ObservationEvent["data"] | undefined {
-  const { identity, pulse } = one;
+  const { identity, line, pulse } = one;
   if (identity === undefined || pulse === undefined || one.condition.kind !== "up") return undefined;
   // A standby is known by its own account of its name; that is waited for.
   if (view.nodes.some((other) => other.condition.kind === "unknown")) return undefined;
@@ -17,9 +17,11 @@ export function observationOf(view: ClusterView, one: NodeFacts): ObservationEve
     version: identity.version,
     systemIdentifier: identity.systemIdentifier,
     timelineId: pulse.timelineId,
+    ...(line?.timelineId === pulse.timelineId ? { ancestors: line.ancestors } : {}),
     dataDirectory: identity.dataDirectory ?? "",
     configFile: identity.configFile ?? "",
     synchronousStandbyNames: pulse.synchronousStandbyNames,
+    synchronousCommit: pulse.synchronousCommit,
     ...(pulse.replicationName === null ? {} : { name: pulse.replicationName }),
     // Of several that share a name and an address each is one.
     standbys: streaming.map(({ row, nodes }, at) => ({

@@ -10,6 +10,7 @@ import { askBranch } from "./branch.ts";
 import type { Answer, Held } from "./held.ts";
 import { latencyFacts, noLatency, withAnswer } from "./latency.ts";
 import { isAimedAs, persisting } from "./persisting.ts";
+import { createLineOfHistory } from "./line.ts";
 import { askIdentity, askPulse } from "./pulse.ts";
 import type { Asked, PositionHistory } from "./position-history.ts";
 import type { Silent } from "./silence.ts";
@@ -70,6 +71,9 @@ export function startNodeWatch(options: NodeWatchOptions): NodeWatch {
   const stop = new AbortController();
   const silence = { timeoutMs: heartbeatMs, reach: tcpProbe(address), clock, stopped: stop.signal };
   const wake = createWakeUp(stop.signal);
+  const line = createLineOfHistory(url, backstopMs(heartbeatMs), ({ timelineId, ancestors }) => {
+    if (ancestors !== undefined) become({ line: { timelineId, ancestors } }, facts.condition);
+  });
   let latency = noLatency;
   let current: Held | undefined;
   let facts = unknownFacts(cluster, node, momentOf(clock));
@@ -98,6 +102,7 @@ export function startNodeWatch(options: NodeWatchOptions): NodeWatch {
       }
       failures = 0;
       current = attached.held;
+      line.forget();
       facts = { ...facts, identity: attached.identity };
       goodbye = await beat(attached.held);
       current = undefined;
@@ -184,7 +189,8 @@ export function startNodeWatch(options: NodeWatchOptions): NodeWatch {
 
   function pulseFacts(pulse: Pulse, sentMs: number, now: Moment): Partial<NodeFacts> {
     const asked = { sentMs, answeredMs: now.ms };
-    if (pulse.role === "primary") options.positions.primaryAt(pulse, asked);
+    line.seen(pulse.timelineId);
+    if (pulse.role === "primary") options.positions.primaryAt({ ...pulse, ...lineOf(pulse, facts) }, asked);
     const judged = followingOf(pulse, asked);
     return {
       pulse,
@@ -267,6 +273,14 @@ export function unknownFacts(cluster: string, node: string, since: Moment): Node
     acceptsConnections: true,
     checked: [],
   };
+}
+
+/** Of a primary, as soon as it has been asked. */
+function lineOf(
+  { timelineId }: Pulse,
+  { line }: NodeFacts,
+): Pick<NonNullable<NodeFacts["line"]>, "ancestors"> | undefined {
+  return line?.timelineId === timelineId ? { ancestors: line.ancestors } : undefined;
 }
 
 export function momentOf(clock: Clock): Moment {
