@@ -10,6 +10,11 @@ import { alive, dead, facts, noChoice, system } from "./fixtures.ts";
 
 const primary = (node: string, timelineId = 1) => alive(node, "primary", { timelineId });
 const withoutAddress = ({ cluster, nodes }: ClusterFacts): ClusterFacts => ({ cluster, nodes });
+/** Promoted from timeline 1, as the other one was. */
+const sibling = (node: string, timelineId: number) => ({
+  ...primary(node, timelineId),
+  walEnd: { timelineId, lsn: "0/3000000", ancestors: [{ timelineId: 1, endLsn: "0/2000000" }] },
+});
 const withoutHost = () => {
   const { instance: _, ...node } = primary("pg2");
   return node;
@@ -33,6 +38,12 @@ const cases: readonly Case[] = [
   ["the same, and a person says which", facts(primary("pg1"), primary("pg2", 2)), "stops pg2", { node: "pg2" }],
   ["the one that is not stale is named", facts(primary("pg1"), primary("pg2")), "stale", { node: "pg1" }],
   ["a standby is named", facts(primary("pg1"), primary("pg2"), alive("pg3", "standby")), "which", { node: "pg3" }],
+  [
+    "neither left the other's timeline, and nobody knows the clients",
+    withoutAddress(facts(sibling("pg1", 2), sibling("pg2", 3))),
+    "which",
+  ],
+  ["neither left the other's timeline: by the clients", facts(sibling("pg1", 2), sibling("pg2", 3)), "stops pg2"],
   ["three primaries", facts(primary("pg1"), primary("pg2"), primary("pg3")), "which"],
   ["it can be neither stopped nor cut off", facts(primary("pg1"), withoutHost()), "fence"],
 ];

@@ -25,6 +25,7 @@ const synchronous = {
 const alone = primaryPulse({ ...synchronous, senders: [sender("pg3")] });
 const broken = { receiver: null };
 const quiet = (since: Moment) => ({ persisting: { notFollowing: since } });
+const forkAt = { timelineId: 1, endLsn: "0/2000000" };
 
 const table: readonly (readonly [what: string, facts: Facts, expected: readonly string[]])[] = [
   ["all is well", factsOf(pg1, pg2, pg3), []],
@@ -248,6 +249,26 @@ const table: readonly (readonly [what: string, facts: Facts, expected: readonly 
     factsOf(
       node("pg1", primaryPulse(), { since: moment(99_500) }),
       node("pg2", primaryPulse({ timelineId: 2, senders: [] }), { promoted: moment(99_000) }),
+      pg3,
+    ),
+    ["critical roles.two-primaries cluster:ledger -> demote ledger/pg1"],
+  ],
+  [
+    "two primaries of which neither left the other's timeline: a person must decide, whatever the numbers",
+    factsOf(
+      node("pg1", primaryPulse({ timelineId: 2, senders: [] }), { line: { timelineId: 2, ancestors: [forkAt] } }),
+      node("pg2", primaryPulse({ timelineId: 3, senders: [] }), { line: { timelineId: 3, ancestors: [forkAt] } }),
+      pg3,
+    ),
+    ["critical roles.two-primaries cluster:ledger"],
+  ],
+  [
+    "two primaries: the one whose timeline the other left is stale, though its number is great",
+    factsOf(
+      node("pg1", primaryPulse({ timelineId: 3, senders: [] }), { line: { timelineId: 3, ancestors: [forkAt] } }),
+      node("pg2", primaryPulse({ timelineId: 4, lsn: "0/4000000", senders: [] }), {
+        line: { timelineId: 4, ancestors: [forkAt, { timelineId: 3, endLsn: "0/2500000" }] },
+      }),
       pg3,
     ),
     ["critical roles.two-primaries cluster:ledger -> demote ledger/pg1"],

@@ -56,6 +56,25 @@ export function mayFollow(standby: WalEnd, primary: WalEnd): boolean | "unknown"
 }
 
 /**
+ * Of two servers, the one on the timeline that the other left by a promotion, though it may have the greater number. Both
+ * left it, or it cannot be told: undefined. Pure.
+ */
+export function olderLine<T extends WalEnd>(a: T, b: T): T | undefined {
+  if (a.timelineId === b.timelineId) return undefined;
+  // Every timeline of a system comes from the first.
+  if (a.timelineId === 1) return a;
+  if (b.timelineId === 1) return b;
+  const compared = compareWalEnds(a, b);
+  if (compared.kind === "unknown") return undefined;
+  const left = compared.kind === "diverged" ? compared.fork.timelineId : undefined;
+  const isOlder = (one: WalEnd, other: WalEnd) =>
+    left === undefined
+      ? other.ancestors?.some(({ timelineId }) => timelineId === one.timelineId)
+      : left === one.timelineId;
+  return isOlder(a, b) ? a : isOlder(b, a) ? b : undefined;
+}
+
+/**
  * The ancestors that a history file names: each line a timeline, where it was left, and why; `#` begins a comment.
  * Format: readTimeLineHistory in src/backend/access/transam/timeline.c. Throws a SyntaxError for anything else.
  */

@@ -1,14 +1,15 @@
 import type { Refusal } from "../../plan/plan.ts";
 import type { Cluster, System } from "../../system/schema.ts";
-import { type AnsweringNode, type ClusterFacts, primariesOf } from "../cluster-facts.ts";
+import { olderLine } from "../../drivers/postgres/history.ts";
+import { type AnsweringNode, type ClusterFacts, endOf, primariesOf } from "../cluster-facts.ts";
 import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
 import { promisedAfter } from "../promise.ts";
 import * as steps from "../step-list.ts";
 
 /**
  * Two nodes take writes. The stale one is stopped, its log and data are kept, and it comes back as a standby.
- * Stale is the one on the older timeline; on the same timeline, the one that the clients do not use. Where these two
- * disagree, a person has to say which.
+ * Stale is the one whose timeline the other left; else the one that the clients do not use. Where these two disagree, a
+ * person has to say which.
  */
 export function planDemote(system: System, facts: ClusterFacts, choice: Choice): PlanDraft | Refusal {
   const cluster = declaredCluster(system, facts.cluster);
@@ -40,12 +41,10 @@ function staleOf(facts: ClusterFacts, primaries: readonly AnsweringNode[], choic
       `${primaries.length} nodes take writes at once: ${primaries.map((one) => one.node).join(", ")}.`,
       "Stop by hand those that are wrong, one after the other, and ask again.",
     );
-  const timelines = primaries.map((one) => one.observation.timelineId);
-  const newest = Math.max(...timelines);
-  const older = primaries.filter((one) => one.observation.timelineId < newest);
+  const [a, b] = primaries.map((one) => ({ ...endOf(one), of: one }));
   const unused =
     facts.clientsAddress === undefined ? [] : primaries.filter((one) => one.address !== facts.clientsAddress);
-  const byTimeline = older.length === 1 ? older[0] : undefined;
+  const byTimeline = a && b && olderLine(a, b)?.of;
   const byClients = unused.length === 1 ? unused[0] : undefined;
   // A standby that was promoted by mistake is on the newer timeline, while the clients write on the older one.
   const disagree = byTimeline !== undefined && byClients !== undefined && byTimeline !== byClients;
@@ -53,7 +52,7 @@ function staleOf(facts: ClusterFacts, primaries: readonly AnsweringNode[], choic
   if (disagree && choice.node === undefined)
     return refuse(
       "which",
-      `${byTimeline.node} is on the older timeline (${byTimeline.observation.timelineId}), but it is the one that the clients are pointed to; ${byClients.node} was promoted beside it.`,
+      `${byTimeline.node} is on the timeline that the other left (${byTimeline.observation.timelineId}), but it is the one that the clients are pointed to; ${byClients.node} was promoted beside it.`,
       `Say which one is to be stopped: \`--node ${byClients.node}\` if it was promoted by mistake, \`--node ${byTimeline.node}\` if the clients should have been moved. What it alone has written is kept.`,
     );
   if (choice.node === undefined || choice.node === stale?.node) {
@@ -61,7 +60,7 @@ function staleOf(facts: ClusterFacts, primaries: readonly AnsweringNode[], choic
       stale ??
       refuse(
         "which",
-        `${primaries.map((one) => one.node).join(" and ")} both take writes on timeline ${newest}, and it cannot be seen which of them the clients use.`,
+        `${primaries.map((one) => one.node).join(" and ")} both take writes (${primaries.map(timelineText).join(", ")}); neither left the other's timeline, and it cannot be seen which of them the clients use.`,
         "Say which one is to be stopped: `--node NAME`. What it alone has written is kept.",
       )
     );
@@ -81,6 +80,10 @@ function staleOf(facts: ClusterFacts, primaries: readonly AnsweringNode[], choic
       "--accept-loss",
     );
   return chosen;
+}
+
+function timelineText({ node, observation }: AnsweringNode): string {
+  return `${node} on timeline ${observation.timelineId}`;
 }
 
 function draft(cluster: Cluster, facts: ClusterFacts, stale: AnsweringNode, kept: AnsweringNode): PlanDraft {

@@ -1,4 +1,5 @@
 import type { Instant } from "../../base/time.ts";
+import { olderLine, type WalEnd } from "../../drivers/postgres/history.ts";
 import { lsnAhead } from "../../drivers/postgres/lsn.ts";
 import type { Ref } from "../../finding/finding.ts";
 import type { PlanRequest } from "../../plan/plan.ts";
@@ -141,22 +142,29 @@ function twoPrimaries(view: ClusterView): Found {
 }
 
 /**
- * Of two that were one: the lower timeline is the older history, for a promotion always begins a new one. But where the
- * standbys follow the older one, and it has not come back since the promotion, a standby may have been promoted beside
- * a living primary by mistake: to stop the older one would throw away what it acknowledged. A person must decide then.
- * On the same timeline, the one nobody streams from, if the other has somebody. More than two: the most stale one first.
+ * Of two that were one: the one whose timeline the other left by its promotion. But where the standbys follow that one,
+ * and it has not come back since the promotion, a standby may have been promoted beside a living primary by mistake: to
+ * stop it would throw away what it acknowledged. A person must decide then. On the same timeline, the one nobody streams
+ * from, if the other has somebody. More than two: the most stale one first.
  */
 function staleOf(primaries: readonly NodeFacts[]): NodeFacts | undefined {
-  const [a, b] = primaries.toSorted((one, other) => timelineOf(one) - timelineOf(other));
-  if (a === undefined || b === undefined) return a;
-  if (timelineOf(a) < timelineOf(b)) {
-    const cameBack = b.promoted !== undefined && a.since.ms > b.promoted.ms;
-    return followers(a) > 0 && followers(b) === 0 && !cameBack ? undefined : a;
+  const ends = primaries.map((one) => ({ ...endOf(one), of: one }));
+  const stale = ends.find((one) => ends.every((other) => other === one || olderLine(one, other) === one))?.of;
+  if (stale !== undefined) {
+    const beside = primaries.filter((one) => one !== stale);
+    const cameBack = beside.some(({ promoted }) => promoted !== undefined && stale.since.ms > promoted.ms);
+    return followers(stale) > 0 && beside.every((one) => followers(one) === 0) && !cameBack ? undefined : stale;
   }
-  const alone = primaries.filter((one) => timelineOf(one) === timelineOf(a) && followers(one) === 0);
-  const followed = primaries.filter((one) => followers(one) > 0);
-  if (followed.length === 0) return undefined;
+  if (new Set(primaries.map(timelineOf)).size > 1) return undefined;
+  const alone = primaries.filter((one) => followers(one) === 0);
+  if (alone.length === primaries.length) return undefined;
   return alone.toSorted((one, other) => lsnAhead(one.pulse?.lsn ?? "0/0", other.pulse?.lsn ?? "0/0"))[0];
+}
+
+function endOf(one: NodeFacts): WalEnd {
+  const timelineId = timelineOf(one);
+  const ancestors = one.line?.timelineId === timelineId ? one.line.ancestors : undefined;
+  return { timelineId, lsn: one.pulse?.lsn ?? "0/0", ancestors };
 }
 
 function followers(one: NodeFacts): number {

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { compareWalEnds, mayFollow, parseHistory, type WalEnd } from "../../../src/drivers/postgres/history.ts";
+import {
+  compareWalEnds,
+  mayFollow,
+  olderLine,
+  parseHistory,
+  type WalEnd,
+} from "../../../src/drivers/postgres/history.ts";
 import { lsnText } from "../../../src/drivers/postgres/lsn.ts";
 
 /** `2@500 < 1@400`: on timeline 2 up to 500, which left timeline 1 at 400. */
@@ -92,6 +98,19 @@ describe("comparing two ends of WAL", () => {
   });
 
   /** A history as the bytes that were written: every server is a path in a tree, so the longest common prefix decides. */
+  for (const [name, a, b, older] of [
+    ["the one that stayed on its timeline", end("1@500"), end("2@440 < 1@400"), "a"],
+    ["and that wrote nothing since", end("2@440 < 1@400"), end("1@400"), "b"],
+    ["the greater number, when it stayed", end("3@900 < 1@300"), end("4@700 < 3@600 < 1@300"), "a"],
+    ["neither of two that both left", end("2@500 < 1@300"), end("3@500 < 1@300"), undefined],
+    ["nor of two with one number", end("2@500 < 1@300"), end("2@500 < 1@400"), undefined],
+    ["nor where a history cannot be read", { ...end("2@500"), ancestors: undefined }, end("3@500 < 1@300"), undefined],
+  ] as const)
+    it(`calls the older line ${name}`, () => {
+      assert.equal(olderLine(a, b), older && { a, b }[older]);
+      assert.equal(olderLine(b, a), older && { a, b }[older]);
+    });
+
   it("agrees with the WAL itself, whatever was promoted where", () => {
     const step = fc.record({ from: fc.nat(20), keep: fc.nat(40), write: fc.nat(40) });
     fc.assert(
