@@ -2,7 +2,7 @@ import { BlackstartError, messageOf } from "../base/error.ts";
 import { delay } from "../base/time.ts";
 import { addressOf } from "../drivers/postgres/conninfo.ts";
 import type { WalEnd } from "../drivers/postgres/history.ts";
-import type { Instance } from "../drivers/postgres/instance.ts";
+import { type Instance, isDown } from "../drivers/postgres/instance.ts";
 import { nameAsStandby, nameBySettings } from "../drivers/postgres/names.ts";
 import { observeNode } from "../drivers/postgres/observe.ts";
 import { reachabilityOf } from "../drivers/postgres/reachability.ts";
@@ -99,10 +99,18 @@ async function factsOf(
     node,
     address: `${address.host}:${address.port}`,
     ...database,
-    ...host,
+    ...(contradicted(database.reach, host) ? { hostProblem: contradiction } : host),
     ...memory,
   };
 }
+
+/** Its host sees nothing of a server that is alive: it looks at the wrong machine, or at the wrong directory. */
+function contradicted(reach: Reach, { instance }: Pick<NodeFacts, "instance">): boolean {
+  return instance !== undefined && isDown(instance) && ["answers", "starting", "denied"].includes(reach);
+}
+
+const contradiction =
+  "its host sees nothing of it, and yet it is alive at its address: `host:` or `data:` is that of another server";
 
 /** A healthy server answers sooner; the host of one that hangs is asked while its answer is waited for. */
 const soonMs = 50;

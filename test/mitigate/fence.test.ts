@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { symlinkSync } from "node:fs";
+import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createFleet } from "../../src/drivers/fleet.ts";
@@ -38,13 +38,27 @@ test("a data directory that is not there does not prove that its server is dead"
   });
 });
 
+test("a data directory in which nothing runs does not prove it either, where its server takes connections", async () => {
+  await withWorld({}, async (world) => {
+    // As a machine has that was the primary's once, or is a copy of it.
+    const copy = `${world.lab.node("pg1").dataDirectory}-copy`;
+    cpSync(world.lab.node("pg1").dataDirectory, copy, { recursive: true });
+    rmSync(join(copy, "postmaster.pid"));
+    const result = await failover(world, { data: copy }, () => signal(world, "pg1", "SIGSTOP"));
+    assert.equal(result.outcome, "stopped");
+    assert.match(result.state ?? "", /pg1 is not fenced/);
+    await signal(world, "pg1", "SIGCONT");
+    assert.equal(await onlyPrimary(world), "pg1");
+  });
+});
+
 test("a primary whose disk takes no writes is cut off by the fence command, and left as it is without one", async () => {
   await withWorld({}, async (world) => {
     const { dataDirectory } = world.lab.node("pg1");
     const markless = async () => {
       await signal(world, "pg1", "SIGKILL");
       // Nothing can be put there, not even by root.
-      symlinkSync("/proc/nowhere/standby.signal", join(dataDirectory, "standby.signal"));
+      mkdirSync(join(dataDirectory, "standby.signal.part"));
     };
     const refused = await failover(world, {}, markless);
     assert.equal(refused.outcome, "stopped");

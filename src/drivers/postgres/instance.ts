@@ -112,6 +112,11 @@ export type InstanceState =
 
 export type KnownState = Exclude<InstanceState, { state: "unknown" }>;
 
+/** Seen to be down. Of what is unknown this is false. */
+export function isDown({ state }: InstanceState): boolean {
+  return state === "down" || state === "no-data";
+}
+
 /** What runs there. Throws NOT_POSSIBLE_NOW, with the reason, where that cannot be told. */
 export async function knownState(instance: Pick<Instance, "node" | "dataDirectory" | "inspect">): Promise<KnownState> {
   const state = await instance.inspect();

@@ -1,7 +1,9 @@
 import { BlackstartError, messageOf, whatAndWhy } from "../../base/error.ts";
 import type { JsonObject } from "../../base/json.ts";
-import { type Instance, type KnownState, knownState } from "../../drivers/postgres/instance.ts";
+import { type Instance, isDown, type KnownState, knownState } from "../../drivers/postgres/instance.ts";
 import { reachabilityOf } from "../../drivers/postgres/reachability.ts";
+import { socketAddressOf } from "../../drivers/service/address.ts";
+import { tcpProbe } from "../../drivers/service/tcp.ts";
 import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.ts";
 import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
@@ -86,9 +88,11 @@ async function look(
     const instance = await context.fleet.instance(cluster, node);
     if (instance === undefined) return undefined;
     const state = await knownState(instance);
-    if (state.state !== "no-data" || (await nothingListens(context, cluster, node))) return { instance, state };
-    // A misspelt path, or a disk that is not mounted: its server may run all the same.
-    step.progress(`There is no ${instance.dataDirectory}, and ${node} is not seen to be down.`);
+    if (!isDown(state)) return { instance, state };
+    const heard = await heardAt(context, cluster, node);
+    if (heard === "nothing" || (heard === "silence" && state.state === "down")) return { instance, state };
+    // A wrong machine, a misspelt path, a disk that is not mounted: its server may run all the same.
+    step.progress(`Nothing runs in ${instance.dataDirectory}, and yet ${node} is not seen to be down at its address.`);
     return undefined;
   } catch (error) {
     // Without its host's word only the fence command is left.
@@ -99,14 +103,29 @@ async function look(
   }
 }
 
-async function nothingListens(context: MitigationContext, cluster: string, node: string): Promise<boolean> {
+/**
+ * `server`: it answers, or takes the connection and hangs, as one does whose postmaster is halted. `nothing`: nobody
+ * listens. `silence` says neither.
+ */
+async function heardAt(
+  context: MitigationContext,
+  cluster: string,
+  node: string,
+): Promise<"server" | "nothing" | "silence"> {
   try {
-    await (await context.fleet.connect(cluster, node, { timeoutMs: 1000, queryTimeoutMs: 1000 })).close();
-    return false;
+    await (await context.fleet.connect(cluster, node, { timeoutMs: listenMs, queryTimeoutMs: listenMs })).close();
+    return "server";
   } catch (error) {
-    return reachabilityOf(error).kind === "closed";
+    const { kind } = reachabilityOf(error);
+    if (kind === "closed") return "nothing";
+    if (kind === "starting" || kind === "refused") return "server";
+    if (kind !== "silent") return "silence";
+    const { outcome } = await tcpProbe(socketAddressOf(declaredNode(context, cluster, node).url))(listenMs);
+    return outcome === "good" ? "server" : "silence";
   }
 }
+
+const listenMs = 1000;
 
 const stopTimeoutMs = 5000;
 
