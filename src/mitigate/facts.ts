@@ -151,12 +151,9 @@ async function askDatabase(context: MitigationContext, cluster: string, node: st
     const [asked, walEnd, clientsLogin] = await Promise.all([
       sessionsOf(context.fleet).useNew(cluster, node, async (connection) => {
         const observation = await observeNode(connection);
-        const [rights, commitSettings, limits] = await Promise.all([
-          rightsOf(connection, observation.version),
-          connection.query<CommitSetting>(commitSettingsQuery),
-          limitsOf(connection),
-        ]);
-        return { observation, rights, commitSettings, limits };
+        const rights = await rightsOf(connection, observation.version);
+        const commitSettings = await connection.query<CommitSetting>(commitSettingsQuery);
+        return { observation, rights, commitSettings, limits: await limitsOf(connection) };
       }),
       walEndOf(context, cluster, node),
       clientsLoginAt(declared, declared.nodes[node]?.url ?? ""),

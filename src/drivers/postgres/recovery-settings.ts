@@ -4,13 +4,13 @@
  * Source: xlogrecovery.c; promote_trigger_file went in 16.
  */
 
-const names =
+export const recoveryEndNames =
   "'promote_trigger_file', 'recovery_target', 'recovery_target_lsn', 'recovery_target_name', 'recovery_target_time', 'recovery_target_xid'";
 
 /** Those in force, as a JSON array of `name = value`. */
 export const endsRecoveryInForce = `
 (select coalesce(json_agg(name || ' = ' || setting order by name), '[]') from pg_settings
-  where name in (${names}) and setting <> '')`;
+  where name in (${recoveryEndNames}) and setting <> '')`;
 
 /**
  * Those that the configuration files say for the next start, the same way. For roles that may read pg_file_settings.
@@ -19,7 +19,7 @@ export const endsRecoveryInForce = `
 export const endsRecoveryInFiles = `
 (select coalesce(json_agg(name || ' = ' || setting order by name), '[]')
   from (select distinct on (name) name, setting from pg_file_settings where name is not null order by name, seqno desc) last
-  where name in (${names}) and setting <> '')`;
+  where name in (${recoveryEndNames}) and setting <> '')`;
 
 /** What it would do when it gets there, by its files: pause, promote or shutdown; null where they do not say. */
 export const recoveryActionInFiles = `

@@ -79,19 +79,36 @@ function changes(setting: string): Need {
       : [];
 }
 
-/** The old primary is to come back as a standby: a recovery target that a restore left would promote it instead. */
+/** The old primary is to come back as a standby. What a restore left is cleared then, but for its command line. */
 function staysStandby({ node, limits }: NodeFacts): readonly Lack[] {
-  const ends = limits?.endsRecovery ?? [];
-  if (ends.length === 0) return [];
-  const names = ends.map((one) => one.replace(/ = .*$/s, ""));
+  const fixed = (limits?.endsRecovery ?? []).filter((one) => limits?.fixed.includes(settingOf(one)) === true);
+  if (fixed.length === 0) return [];
   return [
     {
       node,
       rule: "ends-recovery",
-      what: `${ends.join(", ")} is set: started as a standby it would end its recovery by itself, and could promote itself`,
-      provide: `On ${node}: ${names.map((one) => `alter system reset ${one};`).join(" ")} or take it out of its configuration file.`,
+      what: `its command line sets ${fixed.join(", ")}: started as a standby it would end its recovery by itself, and could promote itself`,
+      provide: `Take ${fixed.map(settingOf).join(", ")} out of the command by which ${node} is started, and restart it.`,
     },
   ];
+}
+
+/** `recovery_target = immediate` */
+function settingOf(assignment: string): string {
+  return assignment.replace(/ = .*$/s, "");
+}
+
+/** What a plan that makes a standby of this node clears on the way, for the person to know. */
+export function clearedBy(plan: PlanDraft, facts: ClusterFacts): readonly string[] {
+  return plan.steps
+    .filter(({ kind }) => kind === "postgres.hand-over")
+    .flatMap((step) => nodesOf(step, plan))
+    .flatMap((name) => {
+      const ends = nodeFacts(facts, name)?.limits?.endsRecovery ?? [];
+      return ends.length === 0
+        ? []
+        : [`${ends.join(", ")} of ${name}, left by a restore, is cleared: it would not stay a standby.`];
+    });
 }
 
 /** A server whose sessions only read by default, while those of the primary write: the clients would fail there. */

@@ -2,6 +2,7 @@ import type { Connection } from "../../drivers/postgres/connection.ts";
 import {
   endsRecoveryInFiles,
   endsRecoveryInForce,
+  recoveryEndNames,
   readsFileSettings,
 } from "../../drivers/postgres/recovery-settings.ts";
 
@@ -22,7 +23,7 @@ export type Limits = Readonly<{
 }>;
 
 /** Changed by steps of ours. */
-const changed = "'synchronous_standby_names', 'primary_conninfo', 'primary_slot_name'";
+const changed = `'synchronous_standby_names', 'primary_conninfo', 'primary_slot_name', ${recoveryEndNames}`;
 
 /**
  * Asked over SQL, in one query; PostgreSQL 13 to 18. What the role may not see is not there. The configuration files may

@@ -1,7 +1,7 @@
 import { isRefusal, type Refusal } from "../../plan/plan.ts";
 import type { ClusterFacts } from "../cluster-facts.ts";
 import { type PlanDraft, refuse } from "../planning.ts";
-import { type Lack, lacksOf } from "./lacks.ts";
+import { clearedBy, type Lack, lacksOf } from "./lacks.ts";
 import { refuseRights } from "./rights.ts";
 
 /** The plan, if everything that its steps need is there: refused otherwise, or with what it will go on without. */
@@ -17,7 +17,10 @@ export function readied(plan: PlanDraft | Refusal, facts: ClusterFacts): PlanDra
       `The plan would stop half-way: ${stops.map(lackText).join("; ")}.`,
       stops.map(({ provide }) => provide).join(" "),
     );
-  const statements = degrades.map((lack) => `A step will fail, and the plan goes on without it: ${lackText(lack)}.`);
+  const statements = [
+    ...degrades.map((lack) => `A step will fail, and the plan goes on without it: ${lackText(lack)}.`),
+    ...clearedBy(plan, facts),
+  ];
   return statements.length === 0
     ? plan
     : { ...plan, risk: { ...plan.risk, statements: [...plan.risk.statements, ...statements] } };
