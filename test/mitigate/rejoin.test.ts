@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import type { Instance } from "../../src/drivers/postgres/instance.ts";
 import { isRefusal } from "../../src/plan/plan.ts";
 import { runChecks } from "../../src/watch/check.ts";
-import { on, signal, until } from "./servers.ts";
+import { on, onlyPrimary, signal, until } from "./servers.ts";
 import { type World, withWorld } from "./world.ts";
 
 /* A node that cannot follow is seen as such, whatever it says of streaming, and gets the remedy that fits the reason. */
@@ -20,6 +22,96 @@ test("a diverged node that says that it streams is found, and is brought back", 
     assert.ok(isRefusal(again) && again.rule === "already");
   });
 });
+
+test("a primary that lets no standby in: the standby goes on serving, and a person is told what to put right", async () => {
+  await withWorld({}, async (world) => {
+    const serves = () =>
+      on(world, "pg3", async (connection) => {
+        const [row] = await connection.query<{ at: string }>("select pg_postmaster_start_time()::text as at");
+        return row?.at;
+      });
+    const before = await serves();
+    const files = readdirSync(dirname(world.lab.node("pg3").dataDirectory));
+    await whileRejected(world, "pg3", async () => {
+      const result = await world.act("rejoin", "ledger/pg3");
+      assert.equal(result.outcome, "stopped");
+      const failed = (await world.events(result.planId)).find((one) => one.kind === "step.failed");
+      assert.match(JSON.stringify(failed?.data), /It runs, as before.*pg_hba\.conf rejects.*pg_hba\.conf of pg1/);
+      assert.equal(await serves(), before, "it was restarted");
+      assert.deepEqual(readdirSync(dirname(world.lab.node("pg3").dataDirectory)), files, "something was copied");
+    });
+    await untilItHasAll(world, "pg3", "pg1");
+    await signal(world, "pg1", "SIGKILL");
+    const failover = await world.act("failover", "ledger", { node: "pg3", acceptLoss: true });
+    assert.equal(failover.outcome, "done", failover.state);
+    assert.equal(await onlyPrimary(world), "pg3");
+  });
+});
+
+test("a standby whose WAL is gone is cloned, and nothing is kept of what everybody has", async () => {
+  await withWorld({ settings: { wal_keep_size: "0", max_wal_size: "32MB" } }, async (world) => {
+    const pg3 = await instanceOf(world, "pg3");
+    await pg3.stop("fast", 10_000);
+    await on(world, "pg1", async (connection) => {
+      for (let round = 0; round < 4; round++) {
+        await connection.query("select pg_switch_wal() from pg_logical_emit_message(false, 'test', 'x')");
+        await connection.query("checkpoint");
+      }
+    });
+    await pg3.start(20_000);
+    const result = await world.act("rejoin", "ledger/pg3");
+    assert.equal(result.outcome, "done", result.state);
+    assert.equal(await howOf(world, result.planId, "rejoin-pg3"), "cloned");
+    const kept = readdirSync(dirname(pg3.dataDirectory)).filter((name) => name.includes(".kept-"));
+    assert.deepEqual(kept, []);
+    await untilItHasAll(world, "pg3", "pg1");
+  });
+});
+
+test("a standby of nobody is found, and led to the primary while it serves", async () => {
+  await withWorld({}, async (world) => {
+    await on(world, "pg3", async (connection) => {
+      await connection.query("alter system set primary_conninfo = ''");
+      await connection.query("select pg_reload_conf()");
+    });
+    await until(
+      "it is found",
+      async () => (await replicationFindings(world)).join() === "replication.follows-nobody ledger/pg3",
+    );
+    const result = await world.act("rejoin", "ledger/pg3");
+    assert.equal(result.outcome, "done", result.state);
+    assert.equal(await howOf(world, result.planId, "rejoin-pg3"), "aimed");
+    await untilItHasAll(world, "pg3", "pg1");
+  });
+});
+
+async function howOf(world: World, planId: string, step: string): Promise<unknown> {
+  const done = (await world.events(planId))
+    .filter((one) => one.kind === "step.done")
+    .map((one) => one.data as { step: string; outcome: { how?: string } });
+  return done.find((one) => one.step === step)?.outcome.how;
+}
+
+/** With a line in the primary's pg_hba.conf that rejects replication, and this standby's sender ended. */
+async function whileRejected(world: World, standby: string, work: () => Promise<void>): Promise<void> {
+  const file = join(world.lab.node("pg1").dataDirectory, "pg_hba.conf");
+  const rules = readFileSync(file, "utf8");
+  const reload = () => on(world, "pg1", (connection) => connection.query("select pg_reload_conf()"));
+  writeFileSync(file, `host replication all 127.0.0.1/32 reject\n${rules}`);
+  try {
+    await reload();
+    await on(world, "pg1", (connection) =>
+      connection.query("select pg_terminate_backend(pid) from pg_stat_replication where application_name = $1", [
+        standby,
+      ]),
+    );
+    await until("it is cut off", async () => (await replicationFindings(world)).length > 0);
+    await work();
+  } finally {
+    writeFileSync(file, rules);
+    await reload();
+  }
+}
 
 /** pg1 wrote by itself after pg2 was promoted, and is up as a standby of pg2 that can never follow. */
 async function diverge(world: World): Promise<void> {

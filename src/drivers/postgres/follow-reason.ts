@@ -8,6 +8,9 @@ export type FollowReason = Readonly<{
   kind:
     | "diverged"
     | "wal-gone"
+    /** Its WAL or its control file cannot be used. */
+    | "damaged"
+    | "half-rewound"
     | "disk-full"
     /** pg_hba.conf, on the server that it would stream from. */
     | "not-let-in"
@@ -47,6 +50,9 @@ const messages: readonly (readonly [FollowReason["kind"], RegExp])[] = [
     "wal-gone",
     /cannot read from (?:physical )?replication slot|can no longer (?:get changes from|access) replication slot/,
   ],
+  ["half-rewound", /blackstart_is_rewinding_this_server|invalid data in file "backup_label"/],
+  ["damaged", /could not locate a valid checkpoint record|could not find redo location|invalid checkpoint record/],
+  ["damaged", /WAL contains references to invalid pages|incorrect checksum in control file/],
   ["disk-full", /No space left on device|Disk quota exceeded/],
   ["other-system", /database system identifier differs/],
   ["slot", /replication slot "[^"]*" (?:does not exist|is active for PID)/],

@@ -44,11 +44,11 @@ export function planRejoin(system: System, facts: ClusterFacts, choice: Choice):
       lossSeconds: 0,
       downtimeSeconds: 0,
       statements: [
-        `What ${node.node} has written by itself is taken off it, after its log and data were kept beside its data directory.`,
+        `The reason is found first, and only what fits it is done. A server that serves is stopped only where it has diverged, or the WAL that it lacks is gone.`,
+        `What ${node.node} alone holds is taken off it only after it was kept beside its data directory.`,
       ],
     },
     steps: [
-      steps.keepStep(facts.cluster, node.node),
       { ...steps.rejoinStep(facts.cluster, node.node, primary.node), onFailure: "stop", yields: true },
       ...steps.promiseSteps(facts.cluster, primary.node, promised),
       steps.verifyPromiseStep(facts.cluster, primary.node, promised, [

@@ -1,0 +1,143 @@
+import { type Conninfo, formatConninfo } from "../../drivers/postgres/conninfo.ts";
+import type { Connection } from "../../drivers/postgres/connection.ts";
+import type { FollowReason } from "../../drivers/postgres/follow-reason.ts";
+import { type Instance, knownState, type WorkLimit } from "../../drivers/postgres/instance.ts";
+import type { StepContext } from "../../plan/handler.ts";
+import type { MitigationContext } from "../context.ts";
+import type { Remedy } from "../rejoin-decision.ts";
+import { tellingMeanwhile } from "./long-work.ts";
+import { text } from "./parameters.ts";
+import { setPrimaryConninfo } from "./primary-conninfo.ts";
+import { conninfoOf, correctedConninfo } from "./replication-conninfo.ts";
+import { declaredNode, endServer, forgetZombie, sessions, startServer } from "./servers.ts";
+
+const stopTimeoutMs = 15_000;
+const startTimeoutMs = 60_000;
+/** What was written during a long copy is replayed before the server takes connections. */
+const replayTimeoutMs = 60 * 60_000;
+
+/** What every remedy works on. */
+export type Rejoining = Readonly<{
+  context: MitigationContext;
+  step: StepContext;
+  instance: Instance;
+  limit: () => WorkLimit;
+}>;
+
+/** Carries out one remedy. Whether the node follows then is for the next look. */
+export async function carryOut(
+  rejoining: Rejoining,
+  remedy: Remedy,
+  reason: FollowReason["kind"] | undefined,
+): Promise<void> {
+  const { step, instance, limit } = rejoining;
+  await step.assertHeld();
+  switch (remedy) {
+    case "aim":
+      return aim(rejoining, reason);
+    case "start":
+      return startAsStandby(rejoining, await conninfo(rejoining), startTimeoutMs);
+    case "rewind": {
+      const leading = await conninfo(rejoining);
+      await end(rejoining);
+      await rewind(rejoining.context, step, instance, limit);
+      return startAsStandby(rejoining, leading, Math.min(replayTimeoutMs, limit().timeoutMs));
+    }
+    case "clone": {
+      const leading = await conninfo(rejoining);
+      await end(rejoining);
+      await clone(rejoining.context, step, instance, leading, limit);
+      return startAsStandby(rejoining, leading, Math.min(replayTimeoutMs, limit().timeoutMs));
+    }
+  }
+}
+
+/** What it alone holds, before it is taken off it; it is stopped for that. */
+export async function keepOwn(rejoining: Rejoining): Promise<string> {
+  const { step, instance, limit } = rejoining;
+  await end(rejoining);
+  await step.assertHeld();
+  // A clone moves the old directory aside as a whole; a rewind changes it in place, so all of it is kept.
+  const what = (await instance.canRewind()) ? "everything" : "wal";
+  const copy = () => instance.keep(step.planId, what, limit());
+  return (await tellingMeanwhile(step, `${text(step, "node")}: keeping ${what}`, copy)).directory;
+}
+
+/** A server that was stopped for a remedy that did not work runs again as it did before. */
+export async function runAgain({ context, step, instance }: Rejoining): Promise<void> {
+  if ((await knownState(instance)).pids.length > 0) return;
+  await step.assertHeld();
+  await startServer(context, placeOf(step, instance), startTimeoutMs, step.signal);
+}
+
+async function end({ context, step, instance }: Rejoining): Promise<void> {
+  const place = placeOf(step, instance);
+  if ((await knownState(instance)).pids.length > 0)
+    await endServer(context, step, place, { mode: "fast", timeoutMs: stopTimeoutMs });
+  await forgetZombie(context, place);
+}
+
+function placeOf(step: StepContext, instance: Instance) {
+  return { cluster: text(step, "cluster"), node: text(step, "node"), instance };
+}
+
+function conninfo({ context, step, instance }: Rejoining): Promise<Conninfo> {
+  return conninfoOf(context, step, instance);
+}
+
+async function startAsStandby(rejoining: Rejoining, leading: Conninfo, timeoutMs: number): Promise<void> {
+  const { context, step, instance } = rejoining;
+  await end(rejoining);
+  await step.assertHeld();
+  await instance.markStandby();
+  await instance.writeSettings({ primary_conninfo: formatConninfo(leading), recovery_target_timeline: "latest" });
+  await startServer(context, placeOf(step, instance), timeoutMs, step.signal);
+}
+
+/** A reload, and nothing else. What is right already is left alone. */
+async function aim(rejoining: Rejoining, reason: FollowReason["kind"] | undefined): Promise<void> {
+  const { context, step, instance } = rejoining;
+  const [cluster, node] = [text(step, "cluster"), text(step, "node")];
+  await sessions(context).use(cluster, node, async (connection) => {
+    const rows = await connection.query<{ value: string }>("select current_setting('primary_conninfo') as value");
+    const corrected = await correctedConninfo(context, step, instance, rows[0]?.value ?? "", reason);
+    if (corrected !== undefined) await setPrimaryConninfo(context, step, { cluster, node, connection }, corrected);
+  });
+}
+
+async function rewind(
+  context: MitigationContext,
+  step: StepContext,
+  instance: Instance,
+  limit: () => WorkLimit,
+): Promise<void> {
+  const { url } = declaredNode(context, text(step, "cluster"), text(step, "primary"));
+  await tellingMeanwhile(step, `${text(step, "node")}: rewinding`, () => instance.rewind(url, limit()));
+}
+
+async function clone(
+  context: MitigationContext,
+  step: StepContext,
+  instance: Instance,
+  conninfo: Conninfo,
+  limit: () => WorkLimit,
+): Promise<void> {
+  const [cluster, primary] = [text(step, "cluster"), text(step, "primary")];
+  const source = await context.fleet.instance(cluster, primary);
+  if (source === undefined) throw new Error(`${primary} cannot be reached through its host, so it cannot be copied`);
+  const { url } = declaredNode(context, cluster, primary);
+  const copy = () => instance.clone({ url, replication: formatConninfo(conninfo), instance: source }, limit());
+  const reached = () => sessions(context).use(cluster, primary, (connection) => copiedOf(connection));
+  await tellingMeanwhile(step, `${text(step, "node")}: copying from ${primary}`, copy, reached);
+}
+
+/** As far as pg_basebackup's sender has come; another way of copying, or a server before 13, tells nothing. */
+async function copiedOf(connection: Connection): Promise<string | undefined> {
+  const mebibytes = (column: string) => `round(${column} / 1048576.0)::text`;
+  const rows = await connection.query<{ done: string; of: string | null }>(
+    `select ${mebibytes("backup_streamed")} as done, ${mebibytes("backup_total")} as of from pg_stat_progress_basebackup`,
+  );
+  const [row] = rows;
+  if (rows.length !== 1 || row === undefined) return undefined;
+  return `${row.done} MiB${row.of === null ? "" : ` of ${row.of}`}`;
+}

@@ -1,0 +1,148 @@
+import { BlackstartError } from "../../base/error.ts";
+import { delay } from "../../base/time.ts";
+import { type FollowReason, followReasonIn } from "../../drivers/postgres/follow-reason.ts";
+import { type Following, keepsUp } from "../../drivers/postgres/following.ts";
+import { compareWalEnds, type WalEnd } from "../../drivers/postgres/history.ts";
+import { type Instance, knownState } from "../../drivers/postgres/instance.ts";
+import { lsnBytes, lsnText } from "../../drivers/postgres/lsn.ts";
+import { reachabilityOf } from "../../drivers/postgres/reachability.ts";
+import { askWalEnd } from "../../drivers/postgres/wal-end.ts";
+import type { StepContext } from "../../plan/handler.ts";
+import type { MitigationContext } from "../context.ts";
+import { followingOf } from "../following.ts";
+import type { RejoinSituation } from "../rejoin-decision.ts";
+import { text } from "./parameters.ts";
+import type { Rejoining } from "./rejoin-remedies.ts";
+import { isStandby, sessions } from "./servers.ts";
+
+const followTimeoutMs = 10_000;
+/** One that starts is given so long to answer, or to say what keeps it from it. */
+const startingTimeoutMs = 60_000;
+const pollMs = 200;
+
+/**
+ * How the node is now, asked of itself, of its host and of the primary. Changes nothing.
+ * @param wasTried a remedy was carried out before
+ */
+export async function situationOf(rejoining: Rejoining, wasTried = false): Promise<RejoinSituation> {
+  const { context, step, instance } = rejoining;
+  const deadlineMs = performance.now() + startingTimeoutMs;
+  const primary = await endOf(context, step, text(step, "primary"));
+  for (;;) {
+    const { state, pids } = await knownState(instance);
+    if (state === "no-data") return { ...blank, server: "no-data" };
+    const server = pids.length === 0 ? "down" : state === "running" ? await serverOf(context, step) : "hanging";
+    if (server === "down") return whenDown(rejoining, primary, wasTried);
+    if (server === "standby") return whenStandby(rejoining, primary);
+    const reason = await reasonOf(instance);
+    if (server !== "starting" || reason !== undefined || performance.now() > deadlineMs)
+      return { ...blank, ...(await byFiles(instance, primary)), server, ...(reason && { reason }) };
+    await delay(pollMs, step.signal);
+  }
+}
+
+const blank = { history: "unknown", sharesTimeline: true, crashed: false, canRewind: false } as const;
+
+/** Undefined: it is down, or starting. */
+export async function followingNow(
+  context: MitigationContext,
+  step: StepContext,
+  timeoutMs: number,
+): Promise<Following | undefined> {
+  const pair = { cluster: text(step, "cluster"), node: text(step, "node"), primary: text(step, "primary") };
+  try {
+    return await followingOf(context, pair, { timeoutMs, signal: step.signal });
+  } catch (error) {
+    if (error instanceof BlackstartError && !step.signal.aborted) return undefined;
+    throw error;
+  }
+}
+
+async function serverOf(context: MitigationContext, step: StepContext): Promise<RejoinSituation["server"]> {
+  try {
+    return await sessions(context).use(text(step, "cluster"), text(step, "node"), async (connection) =>
+      (await isStandby(connection)) ? "standby" : "primary",
+    );
+  } catch (error) {
+    if (!(error instanceof BlackstartError)) throw error;
+    const { kind } = reachabilityOf(error);
+    return kind === "starting" || kind === "closed" ? "starting" : kind === "refused" ? "closed-to-us" : "hanging";
+  }
+}
+
+/** What its log says of the time before counts only once it was started for the primary of now. */
+async function whenDown(
+  { instance }: Rejoining,
+  primary: WalEnd | undefined,
+  wasTried: boolean,
+): Promise<RejoinSituation> {
+  const { clusterState } = await instance.control();
+  const reason = wasTried ? await reasonOf(instance) : undefined;
+  return {
+    ...(await byFiles(instance, primary)),
+    server: "down",
+    crashed: clusterState !== "shut down" && !clusterState.includes("recovery"),
+    ...(reason && { reason }),
+  };
+}
+
+async function whenStandby(rejoining: Rejoining, primary: WalEnd | undefined): Promise<RejoinSituation> {
+  const { context, step, instance } = rejoining;
+  const following = await followingNow(context, step, followTimeoutMs);
+  const reason = following !== undefined && keepsUp(following) ? undefined : await reasonOf(instance);
+  const end = await endOf(context, step, text(step, "node"));
+  return {
+    ...blank,
+    server: "standby",
+    following: following ?? { kind: "not-connected" },
+    // The primary has written on since; who is ahead of it was judged by the looks.
+    history: historyOf(end, await endOf(context, step, text(step, "primary"))),
+    sharesTimeline: sharesTimeline(end, primary),
+    canRewind: await instance.canRewind(),
+    ...(reason && { reason }),
+  };
+}
+
+/** By its files, which tell of a lower bound: at its last checkpoint there is at least a record. */
+async function byFiles(
+  instance: Instance,
+  primary: WalEnd | undefined,
+): Promise<Pick<RejoinSituation, "history" | "sharesTimeline" | "crashed" | "canRewind">> {
+  const end = await instance.diskEnd();
+  const history = historyOf({ ...end, lsn: lsnText(lsnBytes(end.lsn) + 1n) }, primary);
+  return {
+    history: history === "on-line" ? "unknown" : history,
+    sharesTimeline: sharesTimeline(end, primary),
+    crashed: false,
+    canRewind: await instance.canRewind(),
+  };
+}
+
+function historyOf(end: WalEnd | undefined, primary: WalEnd | undefined): RejoinSituation["history"] {
+  if (end === undefined || primary === undefined) return "unknown";
+  const compared = compareWalEnds(end, primary);
+  if (compared.kind === "same-line") return compared.aheadBytes > 0 ? "diverged" : "on-line";
+  return compared.kind;
+}
+
+function sharesTimeline(end: WalEnd | undefined, primary: WalEnd | undefined): boolean {
+  return end === undefined || primary === undefined || end.timelineId === primary.timelineId;
+}
+
+async function endOf(context: MitigationContext, step: StepContext, node: string): Promise<WalEnd | undefined> {
+  try {
+    return await askWalEnd((options) => context.fleet.connect(text(step, "cluster"), node, options));
+  } catch (error) {
+    if (error instanceof BlackstartError) return undefined; // Not to be told is not known, and no reason to rewind.
+    throw error;
+  }
+}
+
+async function reasonOf(instance: Instance): Promise<FollowReason | undefined> {
+  try {
+    return followReasonIn((await instance.lastErrors()).lines);
+  } catch (error) {
+    if (error instanceof BlackstartError) return undefined; // Then it is not known, and only the gentle remedies fit.
+    throw error;
+  }
+}

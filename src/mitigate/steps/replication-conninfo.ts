@@ -1,0 +1,75 @@
+import { BlackstartError } from "../../base/error.ts";
+import { aimedAt, type Conninfo, formatConninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
+import { credentialsOf } from "../../drivers/postgres/connection.ts";
+import type { FollowReason } from "../../drivers/postgres/follow-reason.ts";
+import type { Instance } from "../../drivers/postgres/instance.ts";
+import { nameAsStandby } from "../../drivers/postgres/names.ts";
+import type { StepContext } from "../../plan/handler.ts";
+import type { MitigationContext } from "../context.ts";
+import { text } from "./parameters.ts";
+import { declaredNode, replicationAddress, sessions } from "./servers.ts";
+
+/**
+ * How it replicates from the primary: as declared; else as the primary itself did while it was a standby; else by the
+ * url. A password that this does not tell is that of the same user in one of the others, or by which we came in.
+ */
+export async function conninfoOf(context: MitigationContext, step: StepContext, instance: Instance): Promise<Conninfo> {
+  const [cluster, node, primary] = [text(step, "cluster"), text(step, "node"), text(step, "primary")];
+  const declared = declaredNode(context, cluster, primary);
+  const { left, credentials } = await sessions(context).use(cluster, primary, async (connection) => {
+    const rows = await connection.query<{ value: string }>("select current_setting('primary_conninfo') as value");
+    return { left: rows[0]?.value ?? "", credentials: credentialsOf(connection) };
+  });
+  const [before, clusterName] = [
+    await settingOf(instance, "primary_conninfo"),
+    await settingOf(instance, "cluster_name"),
+  ];
+  const base = parseConninfo(declared.replication ?? (left === "" ? declared.url : left));
+  const { dbname: _dbname, ...kept } = withPassword(base, [parseConninfo(before), parseConninfo(left), credentials]);
+  const name = nameAsStandby(node, { primaryConninfo: before, clusterName }, [
+    { primaryConninfo: left, clusterName: "" },
+  ]);
+  return { ...aimedAt(kept, replicationAddress(context, cluster, primary)), application_name: name };
+}
+
+function withPassword(base: Conninfo, others: readonly Conninfo[]): Conninfo {
+  const user = base.user ?? others.at(-1)?.user;
+  const named: Conninfo = { ...base, ...(user === undefined ? {} : { user }) };
+  const tells = (one: Conninfo) => one.password !== undefined || one.passfile !== undefined;
+  const other = tells(named) ? undefined : others.find((one) => one.user === user && tells(one));
+  const { password, passfile } = other ?? {};
+  return { ...named, ...(passfile === undefined ? {} : { passfile }), ...(password === undefined ? {} : { password }) };
+}
+
+/**
+ * What a running standby's primary_conninfo has to be; undefined where it is that already. Its own is only led to the
+ * primary's address, unless what is wrong is how it logs in.
+ */
+export async function correctedConninfo(
+  context: MitigationContext,
+  step: StepContext,
+  instance: Instance,
+  present: string,
+  reason: FollowReason["kind"] | undefined,
+): Promise<Conninfo | undefined> {
+  const isLogin = reason === "password" || reason === "role" || reason === "tls" || reason === "conninfo";
+  const address = replicationAddress(context, text(step, "cluster"), text(step, "primary"));
+  const own = isLogin || present === "" ? undefined : parseConninfo(present);
+  const corrected = own === undefined ? await conninfoOf(context, step, instance) : aimedAt(own, address);
+  const isSame = present !== "" && comparable(corrected) === comparable(parseConninfo(present));
+  return isSame ? undefined : corrected;
+}
+
+function comparable(conninfo: Conninfo): string {
+  return formatConninfo(Object.fromEntries(Object.entries(conninfo).sort(([a], [b]) => (a < b ? -1 : 1))));
+}
+
+/** Not known where its settings cannot be read; a start then fails for the same reason, and says so. */
+export async function settingOf(instance: Instance, name: string): Promise<string> {
+  try {
+    return await instance.setting(name);
+  } catch (error) {
+    if (error instanceof BlackstartError) return "";
+    throw error;
+  }
+}
