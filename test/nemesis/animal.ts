@@ -13,6 +13,7 @@ import { configurationText, serverSettings } from "../../src/lab/settings.ts";
 import { endAll } from "../../src/lab/signals.ts";
 import type { Spares } from "../../src/lab/spares.ts";
 import { templateFor } from "../../src/lab/template.ts";
+import { type Hosts, makeHosts } from "./hosts.ts";
 import { type Links, openLinks, type Way } from "./links.ts";
 import type { Breed } from "./schedule.ts";
 
@@ -39,6 +40,10 @@ export type Animal = Readonly<{
   addressFile: string;
   /** Undefined: its network cannot be broken. */
   links: Links | undefined;
+  /** Undefined: its hosts are this machine. */
+  hosts: Hosts | undefined;
+  /** For those who run Blackstart on it. */
+  variables: NodeJS.ProcessEnv;
   down(): Promise<void>;
 }>;
 
@@ -58,6 +63,7 @@ export async function breed(like: Breed, { folder, binaries, spares }: Maker): P
   );
   const ports = (name: string) => portsOf.get(name) as Ports;
   const links = await openLinks(names.flatMap((name) => waysTo(name, ports(name))));
+  const hosts = like.hosts === "ssh" ? makeHosts(folder) : undefined;
   const template = await templateFor(binaries);
   const nodes = names.map((name) => nodeOf(name, ports(name), folder, binaries));
   const animal: Animal = {
@@ -66,6 +72,8 @@ export async function breed(like: Breed, { folder, binaries, spares }: Maker): P
     systemFile: join(folder, "blackstart.yaml"),
     addressFile: join(folder, "primary-address"),
     links,
+    hosts,
+    variables: hosts?.variables ?? {},
     async down() {
       const segments = nodes.flatMap(({ dataDirectory }) => segmentOf(dataDirectory));
       await endAll(() => serverProcessesIn(folder));
@@ -187,7 +195,7 @@ function systemFileText(
   const lines = nodes.flatMap(({ name, port, dataDirectory }) => [
     `      ${name}:`,
     `        url: "postgres://blackstart@127.0.0.1:${port}/postgres"`,
-    '        host: "local:"',
+    `        host: ${like.hosts === "ssh" ? `"ssh://root@${name}"` : '"local:"'}`,
     ...(like.declared ? [`        data: ${JSON.stringify(dataDirectory)}`] : []),
     `        binaries: ${JSON.stringify(binaries.directory)}`,
     `        replication: "host=127.0.0.1 port=${replicationPort(name)} user=replicator"`,

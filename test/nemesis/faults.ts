@@ -44,8 +44,11 @@ const injections: Readonly<Record<FaultKind, Injection>> = {
   isolate: (stage, node, fault) => {
     const outward = stage.animal.nodes.filter((one) => one !== node).map((one) => `${node.name}>${one.name}`);
     const lines = [`us>${node.name}`, `clients>${node.name}`, ...replicationLines(stage, node), ...outward];
-    return broken(stage, lines, fault);
+    const done = broken(stage, lines, fault);
+    const host = hostCut(stage, node, fault);
+    return done && { words: done.words, takeBack: () => [done, host].forEach((one) => one?.takeBack?.()) };
   },
+  "cut-host": hostCut,
   "terminate-backends": (_, node) =>
     asked(node, `ended every session of ${node.name}`, [
       "select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()",
@@ -71,6 +74,13 @@ const injections: Readonly<Record<FaultKind, Injection>> = {
         "select pg_reload_conf()",
       ])
     );
+  },
+  switchover: ({ product, say }) => {
+    // Not waited for: what else goes wrong meanwhile is the point.
+    void product
+      .run("mitigate", "switchover", "ledger", "--apply", "--yes")
+      .then(({ code }) => say(`switchover: exit code ${code}`));
+    return { words: "a person asked for a switchover" };
   },
   "resume-old-plan": async ({ product }) => {
     const plan = product.told.find(({ event }) => event.kind === "plan.stored")?.event.stream.slice("plan/".length);
@@ -108,6 +118,14 @@ function broken({ animal: { links } }: Stage, lines: readonly string[], { dice }
       for (const line of lines) links.set(line, "open");
     },
   };
+}
+
+/** Its ssh answers no more: at once, or never. */
+function hostCut({ animal: { hosts } }: Stage, { name }: AnimalNode, { dice }: Fault): Done | undefined {
+  if (hosts === undefined) return undefined;
+  const state = dice < 0.5 ? "refused" : "silent";
+  hosts.cut(name, state);
+  return { words: `us>host of ${name}: ${state}`, takeBack: () => hosts.heal(name) };
 }
 
 function signalled(pid: number | undefined, signal: NodeJS.Signals, what: string): Done | undefined {

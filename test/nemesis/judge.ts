@@ -1,4 +1,5 @@
 import type { Line } from "../cli/command-line.ts";
+import type { Mitigation } from "../support/invariants/claims.ts";
 import type { Window, Write } from "../support/invariants/writes.ts";
 import { missingOf, type Truth } from "./rest.ts";
 import type { Schedule } from "./schedule.ts";
@@ -25,13 +26,25 @@ export type Evidence = Readonly<{
   hangs: readonly Write[];
   /** Standbys that follow, and hold what the primary does not. */
   branches: readonly string[];
+  /** That a node acknowledged after it was said to be fenced. */
+  fencedWrites: readonly Write[];
+  /** The service was said to work again, and no client noticed. */
+  unfelt: readonly Mitigation[];
   /** What `blackstart check` says in the end. */
   findings: readonly Line[];
 }>;
 
 /** Pure. */
-export function judge({ truth, lost, windows, hangs, branches, findings }: Evidence): Verdict {
-  const claims = falseClaims(truth, findings);
+export function judge({ truth, lost, windows, hangs, branches, fencedWrites, unfelt, findings }: Evidence): Verdict {
+  const claims = [
+    ...falseClaims(truth, findings),
+    ...unfelt.map(
+      ({ incident }) => `${incident} was said to be mitigated, and no client's write was acknowledged then`,
+    ),
+    ...(fencedWrites.length === 0
+      ? []
+      : [`${fencedWrites[0]?.node} acknowledged ${fencedWrites.length} writes after it was fenced`]),
+  ];
   const noRest = truth.writers.length !== 1 || !truth.clientsWrite;
   const failures = [
     ...(lost.length === 0 ? [] : [`${lost.length} acknowledged writes are lost, e.g. ${lostText(lost)}`]),

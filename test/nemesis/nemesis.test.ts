@@ -13,8 +13,9 @@ import { scheduleOf } from "./schedule.ts";
 const seeds = [1, 2, 3, 4, 5];
 
 test("a seed fixes the whole schedule, and another gives another", () => {
-  assert.deepEqual(scheduleOf(7, [15, 18]), scheduleOf(7, [15, 18]));
-  const different = new Set(Array.from({ length: 50 }, (_, seed) => JSON.stringify(scheduleOf(seed, [15, 18]))));
+  const choice = { majors: [15, 18], recipes: ["plain"] };
+  assert.deepEqual(scheduleOf(7, choice), scheduleOf(7, choice));
+  const different = new Set(Array.from({ length: 50 }, (_, seed) => JSON.stringify(scheduleOf(seed, choice))));
   assert.equal(different.size, 50);
 });
 

@@ -42,8 +42,8 @@ export function person(product: Product, say: (text: string) => void): Person {
       return acceptedLossMs;
     },
     async act() {
-      const status = await product.run("status", "--json");
-      const check = await product.run("check", "--json");
+      const status = await product.run("status");
+      const check = await product.run("check");
       const last = done.at(-1);
       const wanted = [
         ...(last === undefined || last.exitCode === 0 ? [] : commandsIn(last.said)),
@@ -52,7 +52,12 @@ export function person(product: Product, say: (text: string) => void): Person {
       ];
       const commands = wanted.map(carriedOut).filter((command) => command !== undefined);
       const next = commands.find((command) => (tries.get(command) ?? 0) < triesMax);
-      return next === undefined ? undefined : act(next);
+      if (next !== undefined) return act(next);
+      const codes = check.records.flatMap(({ finding }) =>
+        finding && finding.severity !== "info" ? finding.code : [],
+      );
+      say(`person: status says ${status.result?.next ?? "nothing"}; check says ${codes.join(", ") || "nothing"}`);
+      return undefined;
     },
   };
 }

@@ -28,7 +28,11 @@ const program = join(import.meta.dirname, "..", "..", "bin", "blackstart.mjs");
 const fakeTime = globSync("/usr/lib/*/faketime/libfaketimeMT.so.1")[0];
 
 /** @param options.movableClock with libfaketime before it, where there is one */
-export function startProduct(folder: string, options: Readonly<{ movableClock: boolean }>): Product {
+export function startProduct(
+  folder: string,
+  systemFile: string,
+  options: Readonly<{ movableClock: boolean; variables: NodeJS.ProcessEnv }>,
+): Product {
   const clockFile = join(folder, "clock");
   writeFileSync(clockFile, "+0\n");
   const clock =
@@ -41,9 +45,16 @@ export function startProduct(folder: string, options: Readonly<{ movableClock: b
           DONT_FAKE_MONOTONIC: "1",
         }
       : {};
-  const env = { ...process.env, BLACKSTART_HOME: join(folder, "home"), BLACKSTART_USER: "nemesis", NO_COLOR: "1" };
+  const env = {
+    ...process.env,
+    ...options.variables,
+    BLACKSTART_HOME: join(folder, "home"),
+    BLACKSTART_USER: "nemesis",
+    NO_COLOR: "1",
+  };
   const log = createWriteStream(join(folder, "up.log"), { flags: "a" });
-  const commands = commandLine(folder);
+  const commands = commandLine(folder, options.variables);
+  const running = new Set<ChildProcess>();
   const told: Told[] = [];
   const listeners: ((told: Told) => void)[] = [];
   let child: ChildProcess;
@@ -52,11 +63,15 @@ export function startProduct(folder: string, options: Readonly<{ movableClock: b
   let url: string | undefined;
 
   const start = () => {
-    child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program, "up", "--port", "0", "--json"], {
-      cwd: folder,
-      env: { ...env, ...clock },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    child = spawn(
+      process.execPath,
+      ["--disable-warning=ExperimentalWarning", program, "up", "--port", "0", "--file", systemFile, "--json"],
+      {
+        cwd: folder,
+        env: { ...env, ...clock },
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
     child.stderr?.pipe(log, { end: false });
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on("line", (line) => {
       log.write(`${line}\n`);
@@ -91,9 +106,15 @@ export function startProduct(folder: string, options: Readonly<{ movableClock: b
     },
     stepClock: (seconds) => writeFileSync(clockFile, `${seconds < 0 ? "" : "+"}${seconds}\n`),
     url: () => url,
-    run: (...words) => commands.run(...words, "--json"),
+    run(...words) {
+      const command = commands.start(...words, "--file", systemFile, "--json");
+      running.add(command);
+      command.once("close", () => running.delete(command));
+      return endOf(command);
+    },
     async stop() {
       isOver = true;
+      for (const command of running) command.kill("SIGKILL");
       clearTimeout(again);
       if (child.exitCode === null && child.signalCode === null) {
         const ended = new Promise((resolve) => child.once("exit", resolve));
@@ -103,6 +124,24 @@ export function startProduct(folder: string, options: Readonly<{ movableClock: b
       await new Promise<void>((resolve) => log.end(() => resolve()));
     },
   };
+}
+
+const commandTimeoutMs = 240_000;
+
+/** One that does not end is ended; its exit code is null then. */
+function endOf(command: ChildProcess): Promise<Ended> {
+  command.stdin?.end();
+  const timer = setTimeout(() => command.kill("SIGKILL"), commandTimeoutMs);
+  let [stdout, stderr] = ["", ""];
+  command.stdout?.on("data", (chunk) => (stdout += chunk));
+  command.stderr?.on("data", (chunk) => (stderr += chunk));
+  return new Promise((resolve) => {
+    command.once("close", (code) => {
+      clearTimeout(timer);
+      const records = stdout.split("\n").filter(Boolean).map(recordOf);
+      resolve({ code, stdout, stderr, records, result: records.at(-1) });
+    });
+  });
 }
 
 function recordOf(line: string): Line {

@@ -33,7 +33,7 @@ export async function truthOf(animal: Animal, clients: Clients): Promise<Truth> 
   const isRecent = latest !== undefined && latest.endedMs >= since;
   const clientsWrite = isRecent && writers.includes(latest.node) && nodeAt(animal)?.name === latest.node;
   const primary = writers.length === 1 ? animal.nodes.find(({ name }) => name === writers[0]) : undefined;
-  const end = primary && (await look(primary));
+  const end = primary && (await look(primary).catch(() => undefined /* It has just ended, or is suspended. */));
   const nodes = await Promise.all(animal.nodes.map((node) => truthOfNode(node, end)));
   return { writers, clientsWrite, nodes };
 }

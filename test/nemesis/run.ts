@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSpares, type Spares } from "../../src/lab/spares.ts";
 import { everyMajor } from "../support/postgres-versions.ts";
+import { recipeNames } from "./from-zoo.ts";
 import { scheduleOf } from "./schedule.ts";
 import { type Result, trial } from "./trial.ts";
 
@@ -10,6 +11,8 @@ export type RunOptions = Readonly<{
   trials: number;
   seed: number;
   jobs: number;
+  /** Where the clusters lie while they live. Default: the system's temporary folder. */
+  folder?: string;
   /** Where the folders of those that failed stay. */
   keep: string;
   ended?(outcome: Outcome): void;
@@ -23,9 +26,11 @@ const debian = "/usr/lib/postgresql/15/bin";
 /** The versions that there are servers of on this machine. */
 export const majors = everyMajor.filter(({ skip }) => skip === false).map(({ major }) => major);
 
+const choice = { majors, recipes: recipeNames };
+
 /** Trial after trial, `jobs` at a time. The schedule of each follows from its own seed: the first one's, and so on. */
 export async function nemesis(options: RunOptions): Promise<readonly Outcome[]> {
-  const folder = mkdtempSync(join(tmpdir(), "blackstart-nemesis-"));
+  const folder = mkdtempSync(join(options.folder ?? tmpdir(), "blackstart-nemesis-"));
   const outcomes: Outcome[] = [];
   const spares = createSpares(folder);
   let next = 0;
@@ -50,7 +55,7 @@ async function one(seed: number, folder: string, spares: Spares, keep: string): 
   const own = join(folder, `seed-${seed}`);
   const kept = join(keep, `seed-${seed}`);
   try {
-    const result = await trial(scheduleOf(seed, majors), { folder: own, binaries: binariesOf, spares });
+    const result = await trial(scheduleOf(seed, choice), { folder: own, binaries: binariesOf, spares });
     if (result.verdict.failures.length === 0) return { seed, result };
     moveAside(own, kept);
     return { seed, result, folder: kept };

@@ -4,7 +4,7 @@ import { type Random, randomFrom } from "./random.ts";
 export type Schedule = Readonly<{
   seed: number;
   animal: Breed;
-  policy: Readonly<{ failover: "auto" | "propose"; restart: "auto" | "propose" }>;
+  policy: Readonly<Record<"failover" | "restart" | "rejoin", "auto" | "propose">>;
   faults: readonly Fault[];
   /** From the last fault until everything is healed. */
   restMs: number;
@@ -12,6 +12,8 @@ export type Schedule = Readonly<{
 
 /** What the cluster is like. */
 export type Breed = Readonly<{
+  /** One of the zoo's, by the name of its recipe; then the rest of this says nothing. */
+  recipe?: string;
   major: number;
   standbys: number;
   /** `synchronous_standby_names`. */
@@ -26,6 +28,8 @@ export type Breed = Readonly<{
   /** The data directory stands in the system file. */
   declared: boolean;
   cascade: boolean;
+  /** How its hosts are reached: then the way to them can be cut. */
+  hosts: "local" | "ssh";
 }>;
 
 export type Fault = Readonly<{
@@ -53,6 +57,7 @@ const faultKinds = [
   [3, "cut-us"],
   [3, "cut-clients"],
   [3, "cut-replication"],
+  [2, "cut-host"],
   [2, "isolate"],
   [1, "terminate-backends"],
   [2, "promote-by-hand"],
@@ -60,7 +65,18 @@ const faultKinds = [
   [1, "edit-synchronous"],
   [1, "resume-old-plan"],
   [1, "step-clock"],
+  [2, "switchover"],
 ] as const;
+/** What makes a plan necessary: without one, no step is ever intended. */
+const outages = [
+  "kill-server",
+  "kill-server",
+  "kill-postmaster",
+  "stop-server-fast",
+  "suspend-server",
+  "switchover",
+] as const;
+
 export type FaultKind = (typeof faultKinds)[number][1];
 
 /** What a person did: two primaries may be the person's own. */
@@ -86,19 +102,27 @@ const steps = [
   "",
 ] as const;
 
-export function scheduleOf(seed: number, majors: readonly number[]): Schedule {
+/** What there is on this machine to choose from. */
+export type Choice = Readonly<{ majors: readonly number[]; recipes: readonly string[] }>;
+
+export function scheduleOf(seed: number, { majors, recipes }: Choice): Schedule {
   const random = randomFrom(seed);
-  const animal = breedOf(random, majors);
+  const bred = breedOf(random, majors);
+  const animal = recipes.length > 0 && random.chance(0.25) ? { ...bred, recipe: random.pick(recipes) } : bred;
   const policy = {
     failover: random.chance(0.75) ? "auto" : "propose",
     restart: random.chance(0.5) ? "auto" : "propose",
+    rejoin: random.chance(0.5) ? "auto" : "propose",
   } as const;
   const count = random.weighted([
     [5, 1],
     [3, 2],
     [1, 3],
   ]);
-  const faults = Array.from({ length: count }, (_, at) => faultOf(random, at, animal));
+  const later = Array.from({ length: count - 1 }, () => faultOf(random, animal, random.chance(0.6)));
+  const isPlanned = later.some(({ when }) => "step" in when);
+  const first = faultOf(random, animal, false);
+  const faults = [isPlanned ? { ...first, kind: random.pick(outages), target: "primary" as const } : first, ...later];
   return { seed, animal, policy, faults, restMs: random.between(200, 2500) };
 }
 
@@ -127,22 +151,23 @@ function breedOf(random: Random, majors: readonly number[]): Breed {
     clusterName,
     walKeep: random.chance(0.8) ? "64MB" : "0",
     declared: random.chance(0.7),
+    hosts: random.chance(0.3) ? "ssh" : "local",
     cascade: standbys === 2 && names === "own" && !/FIRST 1 \(pg2, pg3\)|ANY/.test(synchronous) && random.chance(0.15),
   };
 }
 
-function faultOf(random: Random, at: number, { standbys }: Breed): Fault {
-  const afterMs = random.between(0, at === 0 ? 300 : 1500);
-  const isAtStep = at > 0 && random.chance(0.6);
+function faultOf(random: Random, { standbys, hosts, recipe }: Breed, isAtStep: boolean): Fault {
+  const cannot = (kind: FaultKind) =>
+    (recipe !== undefined && /^(cut|isolate)/.test(kind)) || (hosts === "local" && kind === "cut-host");
   return {
-    kind: random.weighted(faultKinds),
+    kind: random.weighted(faultKinds.filter(([, kind]) => !cannot(kind))),
     target: random.weighted<Target>([
-      [at === 0 ? 6 : 3, "primary"],
+      [5, "primary"],
       [2, "standby-1"],
       ...(standbys > 1 ? ([[2, "standby-2"]] as const) : []),
     ]),
     forMs: random.between(100, 4000),
-    when: isAtStep ? { step: random.pick(steps), orAfterMs: 2500 } : { afterMs },
+    when: isAtStep ? { step: random.pick(steps), orAfterMs: 4000 } : { afterMs: random.between(0, 1000) },
     dice: random.next(),
   };
 }

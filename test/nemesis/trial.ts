@@ -3,7 +3,9 @@ import { join } from "node:path";
 import pg from "pg";
 import { delay } from "../../src/base/time.ts";
 import { findBinaries } from "../../src/lab/binaries.ts";
+import type { Line } from "../cli/command-line.ts";
 import type { Spares } from "../../src/lab/spares.ts";
+import { acknowledgedAfterFence, unfelt } from "../support/invariants/claims.ts";
 import { walPrefix } from "../support/invariants/wal-prefix.ts";
 import {
   hangs,
@@ -17,7 +19,8 @@ import {
 import { type Animal, breed } from "./animal.ts";
 import { type Clients, startClients } from "./clients.ts";
 import { type Done, inject, type Stage } from "./faults.ts";
-import { judge, type Verdict } from "./judge.ts";
+import { fromZoo } from "./from-zoo.ts";
+import { type Evidence, judge, type Verdict } from "./judge.ts";
 import { type Action, type Person, person } from "./person.ts";
 import { type Product, startProduct, type Told } from "./product.ts";
 import { isWhole, missingOf, type Truth, truthOf } from "./rest.ts";
@@ -47,6 +50,7 @@ export type TrialOptions = Readonly<{
 }>;
 
 const watchTimeoutMs = 60_000;
+const usualStartMs = 2000;
 const byItselfMs = 4000;
 const restBoundMs = 60_000;
 const settledMs = 400;
@@ -59,38 +63,38 @@ export async function trial(schedule: Schedule, options: TrialOptions): Promise<
   const lines: string[] = [];
   const say = (text: string) => void lines.push(`${Math.round(performance.now() - startedMs)} ms  ${text}`);
   say(JSON.stringify(schedule.animal));
-  const binaries = await findBinaries({ directory: options.binaries(schedule.animal.major) });
-  const spares = options.spares === undefined ? {} : { spares: options.spares };
-  const animal = await breed(schedule.animal, { folder, binaries, ...spares });
-  options.spares?.refill();
+  const animal = await animalOf(schedule, options);
   let product: Product | undefined;
   let clients: Clients | undefined;
   try {
     withPolicy(animal, schedule);
     clients = await startClients(animal);
-    product = startProduct(folder, { movableClock: schedule.faults.some(({ kind }) => kind === "step-clock") });
-    await watched(product, clients, animal, say);
+    const movableClock = schedule.faults.some(({ kind }) => kind === "step-clock");
+    product = startProduct(folder, animal.systemFile, { movableClock, variables: animal.variables });
+    const slowness = await watched(product, clients, animal, say);
     const stage: Stage = { animal, product, say };
-    const injected = await carryOut(schedule, stage);
+    const { injected, timesMs } = await carryOut(schedule, stage);
     const healedMs = performance.now();
     say("healed");
     const someone = person(product, say);
-    const truth = await comeToRest(stage, clients, someone, healedMs);
+    const truth = await comeToRest(stage, clients, someone, { healedMs, slowness });
     const restMs = performance.now() - healedMs;
     say(isWhole(truth) ? "whole" : `not whole: ${missingOf(truth)}`);
-    const check = await product.run("check", "--json");
+    const findings = await findingsOf(product, truth);
     const branches = await branchesOf(animal, truth);
     await clients.stop();
     const writes = clients.writes();
+    const isByHand = schedule.faults.some(({ kind }) => byHand.has(kind));
     const verdict = judge({
       schedule,
       truth,
       writes,
       lost: await lostWrites(animal, truth, mustSurvive(writes, schedule, product.told, someone)),
-      windows: schedule.faults.some(({ kind }) => byHand.has(kind)) ? [] : twoPrimaries(writes),
+      windows: isByHand ? [] : twoPrimaries(writes),
       hangs: hangs(writes, explained(product.told, healedMs), hangBoundMs),
       branches,
-      findings: check.records.flatMap(({ finding }) => finding ?? []),
+      ...claims(product.told, writes, { slowness, timesMs, isByHand }),
+      findings,
     });
     for (const reason of verdict.failures) say(`FAILED: ${reason}`);
     return {
@@ -113,20 +117,35 @@ export async function trial(schedule: Schedule, options: TrialOptions): Promise<
   }
 }
 
+async function animalOf({ animal }: Schedule, { folder, binaries, spares }: TrialOptions): Promise<Animal> {
+  if (animal.recipe !== undefined) return fromZoo(animal.recipe);
+  const maker = { folder, binaries: await findBinaries({ directory: binaries(animal.major) }) };
+  const bred = await breed(animal, spares === undefined ? maker : { ...maker, spares });
+  spares?.refill();
+  return bred;
+}
+
 function withPolicy({ systemFile }: Animal, { policy }: Schedule): void {
-  writeFileSync(systemFile, `mitigation: { failover: ${policy.failover}, restart: ${policy.restart} }\n`, {
+  writeFileSync(systemFile, `mitigation: ${JSON.stringify(policy)}\n`, {
     flag: "a",
   });
 }
 
-/** Until it has seen the cluster as it is while it is well: before that, an outage is another story. */
-async function watched(product: Product, clients: Clients, animal: Animal, say: Stage["say"]): Promise<void> {
+/**
+ * Until it has seen the cluster as it is while it is well: before that, an outage is another story. Answers how much slower
+ * than usual this machine is now, by how long that took; whoever waits has so much more patience.
+ */
+async function watched(product: Product, clients: Clients, animal: Animal, say: Stage["say"]): Promise<number> {
+  const startedMs = performance.now();
   const deadline = performance.now() + watchTimeoutMs;
   for (;;) {
     const status = await statusOf(product);
     const isSeen =
       status?.nodes.length === animal.nodes.length && status.nodes.every(({ condition }) => condition === "up");
-    if (isSeen && clients.lastAcknowledged() !== undefined) return say("watched");
+    if (isSeen && clients.lastAcknowledged() !== undefined) {
+      say("watched");
+      return Math.min(10, Math.max(1, (performance.now() - startedMs) / usualStartMs));
+    }
     if (performance.now() > deadline) throw new Error("up has not seen the cluster within 60 s");
     await delay(50);
   }
@@ -143,20 +162,27 @@ async function statusOf(product: Product): Promise<StatusAnswer | undefined> {
 }
 
 type StatusAnswer = Readonly<{
+  findings: readonly Line[];
   nodes: readonly { condition: string }[];
   plans: readonly { id: string; state: string }[];
 }>;
 
 /** Each at its time; those that end by themselves are taken back then, and all of them in the end. */
-async function carryOut(schedule: Schedule, stage: Stage): Promise<readonly string[]> {
+async function carryOut(
+  schedule: Schedule,
+  stage: Stage,
+): Promise<Readonly<{ injected: readonly string[]; timesMs: readonly number[] }>> {
   const takeBack = new Set<() => void>();
   const injected: string[] = [];
+  const timesMs: number[] = [];
   for (const fault of schedule.faults) {
     await moment(fault, stage.product);
     const done = await inject(stage, fault).catch((error: unknown): Done => ({ words: `could not: ${String(error)}` }));
     stage.say(`fault: ${describeFault(fault)}: ${done?.words ?? "no room for it"}`);
     if (done === undefined) continue;
     injected.push(fault.kind);
+    // It lasts: what is said meanwhile may be true and not be felt.
+    timesMs.push(performance.now(), performance.now() + fault.forMs);
     const { takeBack: back } = done;
     if (back === undefined) continue;
     takeBack.add(back);
@@ -171,7 +197,8 @@ async function carryOut(schedule: Schedule, stage: Stage): Promise<readonly stri
   for (const back of takeBack) back();
   takeBack.clear();
   stage.animal.links?.healAll();
-  return injected;
+  stage.animal.hosts?.healAll();
+  return { injected, timesMs: [...timesMs, performance.now()] };
 }
 
 async function moment({ when }: Fault, product: Product): Promise<void> {
@@ -190,7 +217,7 @@ async function comeToRest(
   { animal, product, say }: Stage,
   clients: Clients,
   someone: Person,
-  healedMs: number,
+  { healedMs, slowness }: Readonly<{ healedMs: number; slowness: number }>,
 ): Promise<Truth> {
   let wholeSinceMs: number | undefined;
   let nothingLeft = 0;
@@ -202,8 +229,9 @@ async function comeToRest(
       wholeSinceMs ??= nowMs;
       if (nowMs - wholeSinceMs >= settledMs && !(await isBusy(product))) return truth;
     } else wholeSinceMs = undefined;
-    if (nowMs - healedMs > restBoundMs) return truth;
-    const isPersonsTurn = nowMs - healedMs > byItselfMs && nowMs - actedMs > 1500 && wholeSinceMs === undefined;
+    if (nowMs - healedMs > restBoundMs * slowness) return truth;
+    const isPersonsTurn =
+      nowMs - healedMs > byItselfMs * slowness && nowMs - actedMs > 1500 * slowness && wholeSinceMs === undefined;
     if (isPersonsTurn && !(await isBusy(product))) {
       const acted = await someone.act();
       actedMs = performance.now();
@@ -220,6 +248,14 @@ async function comeToRest(
 /** A plan is being carried out. */
 async function isBusy(product: Product): Promise<boolean> {
   return (await statusOf(product))?.plans.some(({ state }) => state === "running") ?? false;
+}
+
+/** What it says is wrong: where all is well, `up` is asked, which is quicker; else every check is made anew. */
+async function findingsOf(product: Product, truth: Truth): Promise<readonly Line[]> {
+  const status = isWhole(truth) ? await statusOf(product) : undefined;
+  if (status !== undefined) return status.findings;
+  const check = await product.run("check");
+  return check.records.flatMap(({ finding }) => finding ?? []);
 }
 
 /**
@@ -268,6 +304,40 @@ async function branchesOf(animal: Animal, { writers, nodes }: Truth): Promise<re
   return verdicts.flatMap(({ standby, verdict }) =>
     verdict.kind === "differs" ? `the WAL of ${standby.node} is no prefix of the primary's: ${verdict.why}` : [],
   );
+}
+
+/** Of what it said, what the clients can confirm or deny. */
+function claims(
+  told: readonly Told[],
+  writes: readonly Write[],
+  { slowness, timesMs, isByHand }: Readonly<{ slowness: number; timesMs: readonly number[]; isByHand: boolean }>,
+): Pick<Evidence, "fencedWrites" | "unfelt"> {
+  const fenceSteps = new Map<string, string>(
+    told.flatMap(({ event }) =>
+      event.kind === "plan.stored"
+        ? (event.data.plan.steps as readonly Line[])
+            .filter(({ kind }) => kind === "postgres.fence")
+            .map(({ id, parameters }) => [`${event.stream} ${id}`, parameters.node] as const)
+        : [],
+    ),
+  );
+  const fences = told.flatMap(({ atMs, event }) => {
+    const node = event.kind === "step.done" ? fenceSteps.get(`${event.stream} ${event.data.step}`) : undefined;
+    return node === undefined ? [] : [{ node, atMs }];
+  });
+  const mitigations = told
+    .filter(({ event }) => event.kind === "incident.mitigated")
+    .map(({ atMs, event }) => ({ incident: event.stream, atMs }));
+  const opened = told.filter(({ event }) => /^incident[.](opened|recurred|finding-raised)$/.test(event.kind));
+  const bounds = {
+    patienceMs: 3000 * slowness,
+    disturbedMs: [...timesMs, ...opened.map(({ atMs }) => atMs)],
+    endMs: performance.now(),
+  };
+  return {
+    fencedWrites: isByHand ? [] : acknowledgedAfterFence(writes, fences),
+    unfelt: unfelt(mitigations, writes, bounds),
+  };
 }
 
 /** While faults are in force a write may hang; afterwards only while an incident says that something is wrong. */

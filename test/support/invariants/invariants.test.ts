@@ -7,6 +7,7 @@ import { withConnection } from "../../../src/drivers/postgres/connection.ts";
 import type { Lab } from "../../../src/lab/lab.ts";
 import { withLab } from "../lab.ts";
 import { noPostgres } from "../postgres-versions.ts";
+import { acknowledgedAfterFence, unfelt } from "./claims.ts";
 import { walPrefix } from "./wal-prefix.ts";
 import { hangs, isDurable, longestGapMs, lostOf, twoPrimaries, type Write } from "./writes.ts";
 
@@ -92,6 +93,25 @@ test("a hang counts where neither a fault nor a finding explains it", () => {
     assert.equal(hangs([hung], spans, 3000).length, isHang ? 1 : 0, JSON.stringify(explained));
   }
   assert.deepEqual(hangs([write("pg1", 0)], [], 3000), []);
+});
+
+test("a node that was fenced acknowledges nothing more on that timeline", () => {
+  const fences = [{ node: "pg1", atMs: 10 }];
+  const [before, after] = [write("pg1", 0), write("pg1", 20)];
+  assert.deepEqual(acknowledgedAfterFence([before, write("pg2", 30)], fences), []);
+  assert.deepEqual(acknowledgedAfterFence([before, after], fences), [after]);
+  assert.deepEqual(acknowledgedAfterFence([before, write("pg1", 20, { timeline: 3 })], fences), [], "promoted again");
+  assert.deepEqual(acknowledgedAfterFence([before, write("pg1", 20, { outcome: "failed" })], fences), []);
+});
+
+test("the service works again when a client's write says so", () => {
+  const said = [{ incident: "i", atMs: 1000 }];
+  const bounds = { patienceMs: 500, disturbedMs: [], endMs: 9000 };
+  assert.deepEqual(unfelt(said, [write("pg1", 1200)], bounds), []);
+  assert.deepEqual(unfelt(said, [write("pg1", 1600)], bounds), said);
+  assert.deepEqual(unfelt(said, [write("pg1", 1200, { by: "prober" })], bounds), said);
+  assert.deepEqual(unfelt(said, [], { ...bounds, disturbedMs: [1100] }), []);
+  assert.deepEqual(unfelt(said, [], { ...bounds, endMs: 1100 }), []);
 });
 
 describe("the WAL of a standby is a prefix of the primary's", { skip: noPostgres }, () => {

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { type Ancestor, parseHistory } from "../../../src/drivers/postgres/history.ts";
 import { localWalFiles, type WalFiles } from "../../../src/wal/files.ts";
 import { lsnNumberOf, lsnTextOf, segmentNameOf } from "../../../src/wal/format.ts";
-import { readWal } from "../../../src/wal/reader.ts";
+import { readWal, type WalEnd } from "../../../src/wal/reader.ts";
 import { openWalDirectory, type WalDirectory } from "../../../src/wal/segments.ts";
 
 /*
@@ -30,7 +30,7 @@ export async function walPrefix(primary: WalOnDisk, standby: WalOnDisk): Promise
     const forked = itsLine.findIndex((part, index) => part.timelineId !== line[index]?.timelineId);
     if (forked >= 0) return { kind: "differs", lsn: line[forked]?.endLsn ?? "0/0", why: strayText(standby, primary) };
     const held = await openWalDirectory(its, { timeline: standby.timeline });
-    const end = await readWal(held, {}, () => undefined);
+    const end = await settledEnd(held);
     if (end.kind === "damage") return { kind: "differs", lsn: lsnTextOf(end.lsn), why: end.reason };
     const forkLsn = at < line.length - 1 ? lsnNumberOf((line[at] as Ancestor).endLsn) : Number.POSITIVE_INFINITY;
     if (end.lsn > forkLsn)
@@ -43,6 +43,17 @@ export async function walPrefix(primary: WalOnDisk, standby: WalOnDisk): Promise
   } finally {
     await Promise.all([theirs.close(), its.close()]);
   }
+}
+
+/** Of a file that is just being written, a hole may be seen that is none: it is one if it is there again. */
+async function settledEnd(held: WalDirectory): Promise<WalEnd> {
+  let end = await readWal(held, {}, () => undefined);
+  for (let look = 0; look < 5 && end.kind === "damage"; look++) {
+    const again = await readWal(held, {}, () => undefined);
+    if (again.lsn > end.lsn) return { ...end, kind: "end" };
+    end = again;
+  }
+  return end;
 }
 
 function strayText(standby: WalOnDisk, primary: WalOnDisk): string {
