@@ -4,8 +4,11 @@ import { processesOf } from "../zoo/server.ts";
 import { passwords, type Zoo } from "../zoo/zoo.ts";
 import type { Animal, AnimalNode } from "./animal.ts";
 
-/** The recipes of the zoo that can be made on this machine. */
-export const recipeNames = recipes.filter(({ skip }) => !skip).map(({ name }) => name);
+/**
+ * The recipes of the zoo that can be made on this machine. Not those that Blackstart cannot even watch: there is nothing
+ * that a fault could add.
+ */
+export const recipeNames = recipes.filter(({ skip, tls }) => !skip && !tls).map(({ name }) => name);
 
 /** One of the zoo's, which nobody bred for this: its network is whole, and stays so. */
 export function fromZoo(name: string): Promise<Animal> {
