@@ -35,7 +35,7 @@ export function isCode(error: unknown, code: ErrorCode): error is BlackstartErro
 }
 
 /** What happened and why, as prose, whether or not the first ends with a full stop. */
-export function whatAndWhy({ message, why }: BlackstartError): string {
+export function whatAndWhy({ message, why }: Pick<BlackstartError, "message" | "why">): string {
   return `${message.replace(/\.$/, "")}. ${why}`;
 }
 

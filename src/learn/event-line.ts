@@ -1,3 +1,4 @@
+import { whatAndWhy } from "../base/error.ts";
 import type { PlanEvent } from "../plan/events.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { IncidentEvent } from "../timeline/incident.ts";
@@ -86,7 +87,7 @@ function planLine(said: PlanEvent, id: string, plans: ReadonlyMap<string, Plan>)
         ? `${title(said.data.step)}: was so already`
         : `${title(said.data.step)}: done in ${durationText(Math.round(said.data.tookMs))}`;
     case "step.failed":
-      return `**Failed**: ${title(said.data.step)}: ${inline(said.data.message)}`;
+      return `**Failed**: ${title(said.data.step)}: ${inline(whatAndWhy(said.data))}`;
     case "plan.finished":
       return `Plan ${code(id)} finished: ${inline(said.data.outcome)}`;
     case "plan.stop-requested":
@@ -104,7 +105,7 @@ function planLine(said: PlanEvent, id: string, plans: ReadonlyMap<string, Plan>)
         ? `${title(said.data.step)}: **undone** in ${durationText(Math.round(said.data.tookMs))}`
         : `${title(said.data.step)}: nothing to undo. ${inline(said.data.nothing)}`;
     case "step.undo-failed":
-      return `**Not undone**: ${title(said.data.step)}: ${inline(said.data.message)}`;
+      return `**Not undone**: ${title(said.data.step)}: ${inline(whatAndWhy(said.data))}`;
     case "plan.undone":
       return `**Plan ${code(id)} undone**`;
     case "plan.undo-stopped":

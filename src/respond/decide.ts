@@ -6,7 +6,7 @@ import { scrub } from "../system/scrub.ts";
 import type { IncidentEvent } from "../timeline/incident.ts";
 import type { IncidentState } from "../timeline/incident-fold.ts";
 import { type Draft, draftOf, newDraft, type PendingDrafts, say, sayRaised } from "./draft.ts";
-import { graveIn, hidesTheEnd, needsSomebody } from "./grave.ts";
+import { byGravity, graveIn, hidesTheEnd, needsSomebody } from "./grave.ts";
 import { mitigationOf, type PlanFact } from "./mitigation-of.ts";
 import { causesFirst, type Relation, relationOf, relationsInOrder, scopeOf } from "./relation.ts";
 
@@ -37,7 +37,10 @@ export function decide(
   const raised = new Map(change.raised.map((finding) => [findingKey(finding), finding]));
   for (const cleared of change.cleared) if (!raised.has(findingKey(cleared))) clear(drafts, cleared, facts);
   for (const finding of causesFirst(facts.system, [...raised.values()])) place(drafts, finding, facts);
-  for (const draft of drafts) mitigateIfOver(draft, facts);
+  for (const draft of drafts) {
+    rename(draft, facts);
+    mitigateIfOver(draft, facts);
+  }
   return drafts
     .filter((draft) => draft.events.length > 0)
     .map(({ state, expectedVersion, events }) => ({ incident: state.id, expectedVersion, events }));
@@ -70,6 +73,7 @@ function update(holder: Draft, finding: Finding, open: Related | undefined, fact
   if (same && known.title === scrub(finding.title)) return;
   if (!graveIn(holder.state)(finding) || holder.state.status === "open") {
     sayRaised(holder, finding, facts.now);
+    if (known?.severity !== finding.severity) widen(holder, finding, "same", facts);
     return worsen(holder, finding, facts);
   }
   if (open === undefined) return recur(holder, finding, "same", facts);
@@ -98,12 +102,27 @@ function recur(draft: Draft, finding: Finding, relation: Relation, facts: Decisi
   worsen(draft, finding, facts);
 }
 
-/** What is the cause of it gives it its name; so does what takes the place of what had (no primary, then no node). */
+/** A wider cause gives an incident its name; so does what is worse than all else in it. */
 function widen(draft: Draft, finding: Finding, relation: Relation, facts: DecisionFacts): void {
-  const named = (state: IncidentState | undefined) => state?.open.some(({ title }) => title === draft.state.title);
-  const takesPlace = relation === "same" && named(draft.before) === true && named(draft.state) === false;
-  if (relation !== "cause" && !takesPlace) return;
-  const data = { title: finding.title, subject: scopeOf(finding.subject) };
+  const { state } = draft;
+  const others = state.open.filter((other) => findingKey(other) !== findingKey(finding));
+  const isWorst = state.openedBy === "watch" && others.every((other) => byGravity(finding, other) < 0);
+  if (relation === "cause" || (relation === "same" && isWorst)) retitle(draft, finding, facts);
+}
+
+/** What gave it its name is over, and it goes on: it is about the worst that is left. */
+function rename(draft: Draft, facts: DecisionFacts): void {
+  const { before, state } = draft;
+  const named = before?.open.find(({ title }) => title === state.title);
+  if (state.status !== "open" || named === undefined || openIn(state, named) !== undefined) return;
+  const about = state.open.filter((one) => relationOf(facts.system, one.subject, state.subject) === "same");
+  const worst = about.filter(graveIn(state)).toSorted(byGravity)[0];
+  if (worst !== undefined) retitle(draft, worst, facts);
+}
+
+function retitle(draft: Draft, { title, subject }: Finding, facts: DecisionFacts): void {
+  const data = { title: scrub(title), subject: scopeOf(subject) };
+  if (draft.state.title === data.title || draft.events[0]?.kind === "incident.opened") return;
   say(draft, { kind: "incident.retitled", data }, facts.now);
 }
 

@@ -22,3 +22,12 @@ export function needsSomebody({ severity, subject, remedy, lastGoodAt }: Finding
 export function hidesTheEnd({ code }: Finding): boolean {
   return code === "cluster.primary-unknown";
 }
+
+/** Negative where the first is worse: by severity; and nothing is worse than two primaries, with every moment of them. */
+export function byGravity(one: Finding, other: Finding): number {
+  return rankOf(one) - rankOf(other);
+}
+
+function rankOf({ severity, code }: Finding): number {
+  return { critical: 0, warning: 2, info: 4 }[severity] + (code === "roles.two-primaries" ? 0 : 1);
+}

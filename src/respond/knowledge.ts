@@ -8,6 +8,8 @@ import { incidentPrefix } from "../timeline/incident-state.ts";
 import { readAll } from "../timeline/read-all.ts";
 import type { Event, Timeline } from "../timeline/timeline.ts";
 
+import { type Planned, plannedAfter } from "./planned.ts";
+
 /**
  * What the responder knows of the timeline, kept in memory so that a change need not fold everything anew: only what
  * was appended since is read. Nothing here is the truth; it can be thrown away at any time.
@@ -19,6 +21,8 @@ export interface Knowledge {
   learn(events: readonly Event[]): void;
   /** Every incident that a finding could still belong to, in the order in which they were opened. */
   incidents(): readonly IncidentState[];
+  /** The planned changes that have begun and not ended. */
+  planned(): Planned;
   /** What is open according to `watch/<system>`, by key. */
   recorded(): ReadonlyMap<string, Finding>;
   /** What the watch has ever raised and not cleared, in the record or in an incident, by key. */
@@ -33,12 +37,14 @@ export function createKnowledge(system: System, timeline: Timeline, clock: Clock
   const incidents = new Map<string, IncidentState>();
   const raisedByWatch = new Map<string, Finding>();
   let recorded = new Map<string, Finding>();
+  let planned: Planned = new Map();
   let position: number | undefined;
 
   function learn(events: readonly Event[]): void {
     for (const event of events) {
       if (event.stream === record) recorded = openFindings([event], recorded);
       else if (event.stream.startsWith(incidentPrefix)) learnIncident(event);
+      else if (event.stream.startsWith("plan/")) planned = plannedAfter(planned, event);
     }
   }
 
@@ -64,6 +70,7 @@ export function createKnowledge(system: System, timeline: Timeline, clock: Clock
         const start = await timeline.position();
         learn(await readAll(timeline, { prefix: incidentPrefix }));
         learn(await readAll(timeline, { stream: record }));
+        learn(await readAll(timeline, { prefix: "plan/" }));
         position = start;
       }
       const since = await readAll(timeline, { after: position });
@@ -73,6 +80,7 @@ export function createKnowledge(system: System, timeline: Timeline, clock: Clock
     },
     learn,
     incidents: () => [...incidents.values()],
+    planned: () => planned,
     recorded: () => recorded,
     believed() {
       const inIncidents = [...incidents.values()].flatMap(({ open }) =>

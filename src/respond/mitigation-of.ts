@@ -12,23 +12,35 @@ export type PlanFact = Readonly<{
   subject: Ref;
   incident: string | null;
   startedAt: Instant;
+  /** null while it has not ended. */
+  endedAt: Instant | null;
   /** null while it runs, or was interrupted. */
   outcome: "done" | "done-with-failures" | "stopped" | null;
 }>;
 
-/** How the service came to work again: by the plan that was carried out meanwhile, or by itself. */
+/**
+ * How the service came to work again, as far as it was seen: by the plan that was carried out meanwhile. One that was
+ * begun before the outage may have been its reason, and ended it all the same. Without a plan, nobody knows.
+ */
 export function mitigationOf(incident: IncidentState, plans: readonly PlanFact[]): string {
   const since = incident.outages.at(-1)?.from ?? incident.times.noticedAt;
-  const plan = plans
-    .filter((candidate) => concerns(candidate, incident) && candidate.startedAt >= since)
-    .filter((candidate) => candidate.outcome !== "stopped")
-    .toSorted((one, other) => one.startedAt.localeCompare(other.startedAt))
-    .at(-1);
-  if (plan === undefined) return "by itself";
-  return plan.outcome === null
-    ? `while plan ${plan.id} (${plan.kind}) was being carried out`
-    : `by plan ${plan.id} (${plan.kind})`;
+  const meanwhile = plans
+    .filter((candidate) => concerns(candidate, incident) && (candidate.endedAt ?? since) >= since)
+    .toSorted((one, other) => one.startedAt.localeCompare(other.startedAt));
+  const plan = meanwhile.findLast(({ outcome }) => outcome !== "stopped") ?? meanwhile.at(-1);
+  if (plan === undefined) return byItself;
+  switch (plan.outcome) {
+    case "stopped":
+      return `after plan ${plan.id} (${plan.kind}) had stopped half-way; what put it right is not known`;
+    case null:
+      return `while plan ${plan.id} (${plan.kind}) was being carried out`;
+    case "done":
+    case "done-with-failures":
+      return `by plan ${plan.id} (${plan.kind})`;
+  }
 }
+
+const byItself = "without a plan of Blackstart's; what put it right is not known";
 
 /** The plans of these events that were started. */
 export function planFacts(events: readonly Event[]): readonly PlanFact[] {
@@ -38,7 +50,15 @@ export function planFacts(events: readonly Event[]): readonly PlanFact[] {
     const known = facts.get(event.stream);
     if (said.kind === "plan.stored") {
       const { id, kind, subject, incident } = said.data.plan;
-      facts.set(event.stream, { id, kind, subject, incident: incident ?? null, startedAt: null, outcome: null });
+      facts.set(event.stream, {
+        id,
+        kind,
+        subject,
+        incident: incident ?? null,
+        startedAt: null,
+        endedAt: null,
+        outcome: null,
+      });
     } else if (known !== undefined) facts.set(event.stream, { ...known, ...progressOf(said, event.at, known) });
   }
   return [...facts.values()].flatMap((fact) =>
@@ -51,11 +71,11 @@ function progressOf(said: PlanEvent, at: Instant, known: { startedAt: Instant | 
     case "plan.started":
       return { startedAt: known.startedAt ?? at };
     case "plan.finished":
-      return { outcome: said.data.outcome };
+      return { outcome: said.data.outcome, endedAt: at };
     case "plan.stopped":
-      return { outcome: "stopped" };
+      return { outcome: "stopped", endedAt: at };
     case "plan.resumed":
-      return { outcome: null };
+      return { outcome: null, endedAt: null };
     default:
       return {};
   }

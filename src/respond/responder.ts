@@ -3,15 +3,18 @@ import type { Json } from "../base/json.ts";
 import { type Clock, systemClock } from "../base/time.ts";
 import type { FindingsChange } from "../finding/change.ts";
 import { type Finding, findingKey } from "../finding/finding.ts";
+import type { PlanStatus } from "../plan/status.ts";
 import type { System } from "../system/schema.ts";
+import type { IncidentEvent } from "../timeline/incident.ts";
 import { watchStream } from "../timeline/finding-record.ts";
 import { incidentStream } from "../timeline/incident-state.ts";
 import { readAll } from "../timeline/read-all.ts";
 import type { NewEvent, Timeline } from "../timeline/timeline.ts";
-import { decide } from "./decide.ts";
+import { decide, type IntendedAppend } from "./decide.ts";
 import { createKnowledge, type Knowledge } from "./knowledge.ts";
 import { planFacts } from "./mitigation-of.ts";
 import { createQueue } from "./queue.ts";
+import { createWindow, type Window } from "./window.ts";
 
 /**
  * Turns what the watch sees into incidents: each change becomes events in `incident/<id>` and in `watch/<system>`.
@@ -28,26 +31,56 @@ export interface Responder {
    * seen any more is cleared, what is known is not raised twice.
    */
   reconcile(present: readonly Finding[]): Promise<void>;
+  /** Nothing that is kept back is looked at again. */
+  close(): void;
 }
 
 /** How often another process may be faster before we give up. */
 const attemptsMax = 10;
 const waitingMax = 1000;
 
+/** How soon it is seen that a planned change, which explained what was seen, has ended. */
+const windowEveryMs = 200;
+
 export function createResponder(options: { system: System; timeline: Timeline; clock?: Clock }): Responder {
   const { system, timeline, clock = systemClock } = options;
   const knowledge = createKnowledge(system, timeline, clock);
+  const window = createWindow({ system, timeline, knowledge, nowMs: clock.monotonicMs });
+  const parts: Parts = { system, timeline, clock, knowledge, window };
   const queue = createQueue(waitingMax);
+  let timer: NodeJS.Timeout | undefined;
+  const nothingNew = () => ({ at: clock.now(), raised: [], cleared: [] });
+  const work = async (changeNow: () => FindingsChange): Promise<void> => {
+    try {
+      await queue.add(() => carryOut(parts, changeNow));
+    } finally {
+      if (window.isOpen()) timer ??= setInterval(() => void lookAgain(), windowEveryMs).unref();
+    }
+  };
+  let looking = false;
+  const lookAgain = async (): Promise<void> => {
+    if (looking) return;
+    looking = true;
+    try {
+      if (window.isOpen()) return await queue.add(() => carryOut(parts, nothingNew));
+      clearInterval(timer);
+      timer = undefined;
+    } catch {
+      // What could not be told is kept back still, and is tried again.
+    } finally {
+      looking = false;
+    }
+  };
   // Read early, so that the first change need not wait for it. Should it fail, the first change tries and tells.
   queue.add(() => knowledge.refresh()).catch(() => undefined);
   return {
-    take: (change) => queue.add(() => carryOut({ system, timeline, clock, knowledge }, () => change)),
-    reconcile: (present) =>
-      queue.add(() => carryOut({ system, timeline, clock, knowledge }, () => changeTo(present, knowledge, clock))),
+    take: (change) => work(() => change),
+    reconcile: (present) => work(() => changeTo(present, knowledge, clock)),
+    close: () => clearInterval(timer),
   };
 }
 
-type Parts = { system: System; timeline: Timeline; clock: Clock; knowledge: Knowledge };
+type Parts = { system: System; timeline: Timeline; clock: Clock; knowledge: Knowledge; window: Window };
 
 async function carryOut(parts: Parts, changeNow: () => FindingsChange): Promise<void> {
   let conflict: unknown;
@@ -61,9 +94,11 @@ async function carryOut(parts: Parts, changeNow: () => FindingsChange): Promise<
 
 /** Appends everything at once, so that it shares one fsync. Answers with the conflict, if there was one. */
 async function appendAll(parts: Parts, change: FindingsChange): Promise<unknown> {
-  const { timeline, knowledge, system } = parts;
+  const { timeline, knowledge, system, window } = parts;
   const now = parts.clock.now();
-  const appends = decide(knowledge.incidents(), change, { system, now, plans: await plansFor(parts, change) });
+  const { change: passing, stopped } = await window.passing(change);
+  const facts = { system, now, plans: await plansFor(parts, passing) };
+  const appends = decide(knowledge.incidents(), passing, facts).map((append) => withStopped(append, stopped));
   const record = recordOf(change, knowledge.recorded(), now);
   const results = await Promise.allSettled([
     ...appends.map(({ incident, expectedVersion, events }) =>
@@ -79,7 +114,20 @@ async function appendAll(parts: Parts, change: FindingsChange): Promise<unknown>
   const failures = results.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
   const serious = failures.find((error) => !(error instanceof BlackstartError && error.code === "VERSION_CONFLICT"));
   if (serious !== undefined) throw serious;
+  if (failures.length === 0) window.told(passing);
   return failures[0];
+}
+
+/** An incident that begins with a planned change that stopped half-way tells of it. */
+function withStopped(append: IntendedAppend, stopped: readonly PlanStatus[]): IntendedAppend {
+  if (append.expectedVersion > 0) return append;
+  const ended = stopped.map(
+    ({ id, plan, stopped: left }): IncidentEvent => ({
+      kind: "incident.plan-ended",
+      data: { plan: id, planKind: plan.kind, outcome: "stopped", state: left?.state ?? "" },
+    }),
+  );
+  return { ...append, events: [...append.events, ...ended] };
 }
 
 /** Which plans ran meanwhile matters only when something cleared, or became less grave. */

@@ -67,6 +67,7 @@ export function createReporting(options: {
     firstLook: () => keep(orRepair(() => responder.reconcile(present()))),
     async close() {
       closing.abort();
+      responder.close();
       await Promise.all(running);
     },
   };

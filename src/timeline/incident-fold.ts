@@ -2,6 +2,7 @@ import type { JsonObject } from "../base/json.ts";
 import type { Instant } from "../base/time.ts";
 import { type Finding, findingKey, type Ref, type Severity } from "../finding/finding.ts";
 import type { IncidentEvent } from "./incident.ts";
+import { type Person, responderRole, unacknowledged, withRole } from "./incident-people.ts";
 import type { Actor, Event } from "./timeline.ts";
 
 /** What an incident is now: the fold over the events of its stream. The states and their order: see `incident.ts`. */
@@ -10,6 +11,7 @@ export type IncidentState = Readonly<{
   title: string;
   severity: Severity;
   subject: Ref;
+  openedBy: Actor;
   status: "open" | "mitigated" | "resolved";
   /** What is wrong now, and what was. A finding that came back is open again and stands among the past ones as well. */
   open: readonly Finding[];
@@ -34,7 +36,10 @@ export type IncidentState = Readonly<{
   lastPosition: number;
 }>;
 
-/** All in UTC; null while it has not happened. After a recurrence, `mitigatedAt` and `resolvedAt` are null again. */
+/**
+ * All in UTC; null while it has not happened. After a recurrence, `mitigatedAt` and `resolvedAt` are null again; so is
+ * `acknowledgedAt` where what came is not what was acknowledged.
+ */
 export type IncidentTimes = Readonly<{
   /** The earliest last good observation among its critical findings. */
   outageStart: Instant | null;
@@ -47,7 +52,6 @@ export type IncidentTimes = Readonly<{
 
 export type PastFinding = Readonly<{ finding: Finding; clearedAt: Instant }>;
 export type Outage = Readonly<{ from: Instant; to: Instant | null }>;
-export type Person = Readonly<{ who: string; roles: readonly string[]; since: Instant }>;
 export type Note = Readonly<{ at: Instant; by: Actor; text: string }>;
 export type HypothesisEvidence = Readonly<{ at: Instant; by: Actor; for: boolean; text: string }>;
 export type Hypothesis = Readonly<{
@@ -68,9 +72,6 @@ export type IncidentPlan = Readonly<{
 }>;
 export type Impact = Readonly<{ service: string; requests: number; failed: number; from: Instant; to: Instant }>;
 export type RecoveryResult = Readonly<{ at: Instant; by: Actor; act: string; summary: string; figures: JsonObject }>;
-
-/** Who acknowledges has this role until somebody is assigned another. */
-export const responderRole = "responder";
 
 /**
  * Folds the events of one incident's stream, in their order. Kinds it does not know (of a newer version) are passed
@@ -102,6 +103,7 @@ function opened(data: Extract<IncidentEvent, { kind: "incident.opened" }>["data"
     title: data.title,
     severity: data.severity,
     subject: data.subject,
+    openedBy: event.by,
     status: "open",
     open: data.findings,
     past: [],
@@ -148,7 +150,11 @@ function changeOf(state: IncidentState, said: IncidentEvent, event: Event): Part
     case "incident.assigned":
       return { people: withRole(state.people, said.data.who, said.data.role, at) };
     case "incident.severity-set":
-      return { severity: said.data.severity };
+      return {
+        severity: said.data.severity,
+        // Who took a warning on knew of no outage.
+        ...(by === "watch" && said.data.severity === "critical" ? unacknowledged(state) : {}),
+      };
     case "incident.noted":
       return { notes: [...state.notes, { at, by, text: said.data.text }] };
     case "incident.hypothesis-raised":
@@ -229,12 +235,16 @@ function recurred(state: IncidentState, findings: readonly Finding[], at: Instan
   const critical = findings.filter((finding) => finding.severity === "critical");
   const from = earliest(critical.map((finding) => finding.lastGoodAt ?? finding.seenAt)) ?? at;
   const lastEnd = state.outages.at(-1)?.to ?? null;
+  const times = { ...state.times, mitigatedAt: null, recoveredAt: null, resolvedAt: null };
+  // Who has it knows of what was wrong then. Another outage, or one that was declared over, needs somebody anew.
+  const known = new Set([...state.open, ...state.past.map(({ finding }) => finding)].map(findingKey));
+  const isSame = state.status !== "resolved" && findings.every((finding) => known.has(findingKey(finding)));
   return {
+    ...(isSame ? { times } : unacknowledged({ ...state, times })),
     status: "open",
     open: [...state.open.filter((finding) => !keys.has(findingKey(finding))), ...findings],
     mitigation: null,
     resolution: null,
-    times: { ...state.times, mitigatedAt: null, recoveredAt: null, resolvedAt: null },
     // An outage does not begin before the one before it ended.
     outages: [...ended(state.outages, at), { from: lastEnd !== null && from < lastEnd ? lastEnd : from, to: null }],
   };
@@ -243,14 +253,6 @@ function recurred(state: IncidentState, findings: readonly Finding[], at: Instan
 /** The outage that still lasted ends now. */
 function ended(outages: readonly Outage[], at: Instant): readonly Outage[] {
   return outages.map((outage) => (outage.to === null ? { ...outage, to: at } : outage));
-}
-
-/** A role has one holder: it passes on. */
-function withRole(people: readonly Person[], who: string, role: string, since: Instant): readonly Person[] {
-  const without = people.map((person) => ({ ...person, roles: person.roles.filter((name) => name !== role) }));
-  const known = without.some((person) => person.who === who);
-  const all = known ? without : [...without, { who, roles: [], since }];
-  return all.map((person) => (person.who === who ? { ...person, roles: [...person.roles, role] } : person));
 }
 
 function hypothesisOf(data: { hypothesis: string; text: string }, event: Event): Hypothesis {

@@ -15,7 +15,6 @@ export {
   type Note,
   type Outage,
   type PastFinding,
-  type Person,
   type RecoveryResult,
 } from "./incident-fold.ts";
 

@@ -5,10 +5,12 @@ import { decide, type IntendedAppend } from "../../src/respond/decide.ts";
 import type { PlanFact } from "../../src/respond/mitigation-of.ts";
 import type { IncidentEvent } from "../../src/timeline/incident.ts";
 import { applyIncidentEvent, type IncidentState } from "../../src/timeline/incident-fold.ts";
+import { holdersOf } from "../../src/timeline/incident-people.ts";
 import { at, cleared, finding, raised, system } from "./world.ts";
 
 const down = finding("node.down", "node:ledger/pg1", { lastGoodAt: at(-1) });
 const noPrimary = finding("cluster.no-primary", "cluster:ledger");
+const splitBrain = finding("roles.two-primaries", "cluster:ledger");
 const primaryUnknown = finding("cluster.primary-unknown", "cluster:ledger", { severity: "warning" });
 const api = finding("service.down", "service:api", { lastGoodAt: at(-5) });
 const web = finding("service.down", "service:web");
@@ -149,9 +151,9 @@ describe("what a change of the findings means", () => {
       said: ["opened", "finding-cleared", "finding-raised", "retitled"],
     },
     {
-      name: "what comes when something else is over does not give it another name",
+      name: "when what gave it its name is over, it is about what is left; what comes then does not give it another",
       changes: [raised(down, noPrimary), cleared(down), raised(finding("node.hanging", "node:ledger/pg2"))],
-      said: ["opened", "finding-cleared", "finding-raised"],
+      said: ["opened", "finding-cleared", "retitled", "finding-raised"],
     },
     {
       name: "a dead standby opens one, though nothing critical is found, and it ends when the standby is back",
@@ -161,7 +163,7 @@ describe("what a change of the findings means", () => {
     {
       name: "a dead standby after which commits hang makes it critical; it ends when they go on, with the standby dead",
       changes: [raised(standbyDown), raised(hang), cleared(hang)],
-      said: ["opened", "finding-raised", "severity-set", "finding-cleared", "mitigated"],
+      said: ["opened", "finding-raised", "retitled", "severity-set", "finding-cleared", "mitigated"],
     },
     {
       name: "a warning that becomes critical in an open incident makes it critical too, and ends when it does",
@@ -279,6 +281,50 @@ describe("what a change of the findings means", () => {
     assert.deepEqual(resolved().take(raised({ ...lag, severity: "warning" }), 60), []);
   });
 
+  const acknowledge: IncidentEvent = { kind: "incident.acknowledged", data: { who: "root" } };
+
+  it("an acknowledgement is for one outage: what is new, graver, or was declared over, needs another", () => {
+    const resolve: IncidentEvent = { kind: "incident.resolved", data: { resolution: "done" } };
+    const cases: readonly [string, readonly string[], (told: ReturnType<typeof story>) => void][] = [
+      ["the same again, soon", ["root"], (told) => void [told.take(cleared(down)), told.take(raised(down), 60)]],
+      ["another, soon", [], (told) => void [told.take(cleared(down)), told.take(raised(noPrimary), 60)]],
+      [
+        "the same again, after it was resolved",
+        [],
+        (told) => {
+          told.take(cleared(down));
+          told.byHand("20261120-0307-ledger", resolve);
+          told.take(raised(down), 60);
+        },
+      ],
+    ];
+    for (const [what, holders, happen] of cases) {
+      const told = story();
+      told.take(raised(down));
+      told.byHand("20261120-0307-ledger", acknowledge);
+      happen(told);
+      assert.deepEqual(holdersOf(told.only()), holders, what);
+      assert.equal(told.only().times.acknowledgedAt === null, holders.length === 0, what);
+    }
+    const worse = story();
+    worse.take(raised(standbyDown));
+    worse.byHand("20261120-0307-ledger", acknowledge);
+    worse.take(raised(splitBrain));
+    assert.deepEqual(holdersOf(worse.only()), [], "a warning that became an outage");
+  });
+
+  it("is about the worst that is wrong: a split brain does not stand under a standby's name", () => {
+    const told = story();
+    told.take(raised(standbyDown));
+    told.take(raised(splitBrain));
+    assert.deepEqual([told.only().title, told.only().severity], [splitBrain.title, "critical"]);
+    told.take(raised(down));
+    assert.equal(told.only().title, splitBrain.title, "nothing less grave takes its place");
+    told.take(cleared(splitBrain));
+    assert.equal(told.only().title, down.title, "what is left gives it its name");
+    assert.equal(told.only().severity, "critical");
+  });
+
   it("does not open a second one for what was resolved although it was still wrong", () => {
     const told = story();
     told.take(raised(down));
@@ -294,7 +340,7 @@ describe("what a change of the findings means", () => {
     told.take(cleared(down));
     assert.deepEqual(told.take(raised(lag), 60), ["finding-raised"]);
     assert.equal(told.only().status, "mitigated");
-    assert.deepEqual(told.take(raised({ ...lag, severity: "critical" }), 61), ["recurred"]);
+    assert.deepEqual(told.take(raised({ ...lag, severity: "critical" }), 61), ["recurred", "retitled"]);
   });
 
   it("tells nobody twice of a standby that comes and goes", () => {
@@ -351,24 +397,27 @@ describe("what a change of the findings means", () => {
     assert.deepEqual(told.take(cleared(down)), ["finding-cleared", "mitigated"]);
   });
 
-  it("says how it was mitigated: by the plan that ran meanwhile, or by itself", () => {
+  it("says how it was mitigated: by the plan that ran meanwhile, or without any", () => {
+    const unknown = "what put it right is not known";
     const plan: PlanFact = {
       id: "failover-ledger-1",
       kind: "failover",
       subject: { kind: "cluster", name: "ledger" },
       incident: null,
       startedAt: at(5),
+      endedAt: at(8),
       outcome: "done",
     };
     const cases: readonly [string, readonly PlanFact[]][] = [
-      ["by itself", []],
+      [`without a plan of Blackstart's; ${unknown}`, []],
       ["by plan failover-ledger-1 (failover)", [plan]],
       ["by plan failover-ledger-1 (failover)", [{ ...plan, incident: "20261120-0307-ledger" }]],
-      ["while plan failover-ledger-1 (failover) was being carried out", [{ ...plan, outcome: null }]],
-      ["by itself", [{ ...plan, outcome: "stopped" }]],
-      ["by itself", [{ ...plan, startedAt: at(-60) }]],
-      ["by itself", [{ ...plan, incident: "another" }]],
-      ["by itself", [{ ...plan, subject: { kind: "cluster", name: "archive" } }]],
+      ["while plan failover-ledger-1 (failover) was being carried out", [{ ...plan, outcome: null, endedAt: null }]],
+      ["by plan failover-ledger-1 (failover)", [{ ...plan, startedAt: at(-60) }]],
+      [`after plan failover-ledger-1 (failover) had stopped half-way; ${unknown}`, [{ ...plan, outcome: "stopped" }]],
+      [`without a plan of Blackstart's; ${unknown}`, [{ ...plan, startedAt: at(-60), endedAt: at(-50) }]],
+      [`without a plan of Blackstart's; ${unknown}`, [{ ...plan, incident: "another" }]],
+      [`without a plan of Blackstart's; ${unknown}`, [{ ...plan, subject: { kind: "cluster", name: "archive" } }]],
     ];
     for (const [how, plans] of cases) {
       const told = story();

@@ -1,3 +1,4 @@
+import { whatAndWhy } from "../../base/error.ts";
 import type { Event } from "../../timeline/timeline.ts";
 import type { IncidentEvent } from "../../timeline/incident.ts";
 import type { PlanEvent } from "../../plan/events.ts";
@@ -78,7 +79,7 @@ function planText(event: PlanEvent): string | undefined {
     case "step.done":
       return `${event.data.step}: ${event.data.already ? "was so already" : "done"} (${durationText(event.data.tookMs)})`;
     case "step.failed":
-      return `${event.data.step} failed: ${event.data.message}`;
+      return `${event.data.step} failed: ${whatAndWhy(event.data)}`;
     case "plan.finished":
       return event.data.outcome === "done" ? "Finished" : "Finished, but for steps that failed";
     case "plan.stop-requested":
@@ -96,7 +97,7 @@ function planText(event: PlanEvent): string | undefined {
         ? `${event.data.step}: undone (${durationText(event.data.tookMs)})`
         : `${event.data.step}: nothing to undo. ${event.data.nothing}`;
     case "step.undo-failed":
-      return `${event.data.step} not undone: ${event.data.message}`;
+      return `${event.data.step} not undone: ${whatAndWhy(event.data)}`;
     case "plan.undone":
       return "Undone";
     case "plan.undo-stopped":

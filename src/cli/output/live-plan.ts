@@ -1,3 +1,4 @@
+import { whatAndWhy } from "../../base/error.ts";
 import type { PlanEvent } from "../../plan/events.ts";
 import type { Plan } from "../../plan/plan.ts";
 import type { Event } from "../../timeline/timeline.ts";
@@ -72,7 +73,7 @@ export function createLivePlan(plan: Plan, options: LivePlanOptions): LivePlan {
           return say(
             style.red("✗"),
             "failed",
-            `${titles.get(event.data.step) ?? event.data.step}: ${event.data.message}`,
+            `${titles.get(event.data.step) ?? event.data.step}: ${whatAndWhy(event.data)}`,
           );
         default:
           return undefined;

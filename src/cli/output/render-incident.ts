@@ -1,5 +1,6 @@
 import type { Instant } from "../../base/time.ts";
-import type { Hypothesis, IncidentState } from "../../timeline/incident-fold.ts";
+import type { Hypothesis, IncidentPlan, IncidentState } from "../../timeline/incident-fold.ts";
+import { holdersOf } from "../../timeline/incident-people.ts";
 import { type Layout, wrapped } from "./layout.ts";
 import { ageText, counted, momentText } from "./quantities.ts";
 import { renderFinding, severityText } from "./render-finding.ts";
@@ -13,7 +14,7 @@ export function renderIncidentLine(incident: IncidentState, now: Instant, style:
     mitigated: style.yellow(`works again since ${ageText(incident.times.mitigatedAt ?? since, now)}`),
     resolved: style.dim(`resolved ${momentText(incident.times.resolvedAt ?? since).slice(0, 16)}`),
   }[incident.status];
-  const who = holders(incident);
+  const who = holdersOf(incident).join(", ");
   const held =
     who === "" ? (incident.status === "resolved" ? "" : `, ${style.bold("nobody has it")}`) : `, ${who} has it`;
   return [
@@ -34,7 +35,7 @@ export function renderIncident(incident: IncidentState, now: Instant, style: Sty
   );
   section(
     "People",
-    incident.people.map(({ who, roles }) => `  ${who}: ${roles.join(", ")}`),
+    incident.people.map(({ who, roles }) => `  ${who}: ${roles.length === 0 ? "had it before" : roles.join(", ")}`),
   );
   section(
     "Hypotheses",
@@ -42,7 +43,7 @@ export function renderIncident(incident: IncidentState, now: Instant, style: Sty
   );
   section(
     "Plans",
-    incident.plans.map(({ plan, title, ended }) => `  ${plan}: ${title}${ended === null ? "" : ` (${ended.outcome})`}`),
+    incident.plans.flatMap((plan) => planLines(plan, layout)),
   );
   section(
     "Impact",
@@ -58,8 +59,10 @@ export function renderIncident(incident: IncidentState, now: Instant, style: Sty
   return lines;
 }
 
-export function holders(incident: IncidentState): string {
-  return incident.people.map(({ who }) => who).join(", ");
+/** Of one that did not come to its end, in what state it left things. */
+function planLines({ plan, title, ended }: IncidentPlan, layout: Layout): string[] {
+  const line = `  ${plan}: ${title}${ended === null ? "" : ` (${ended.outcome})`}`;
+  return ended === null || ended.outcome === "done" ? [line] : [line, ...wrapped(ended.state, layout.width, "    ")];
 }
 
 function hypothesisLines(hypothesis: Hypothesis, style: Style, layout: Layout): string[] {

@@ -126,8 +126,8 @@ function ofCourse({ incident }: Story): readonly Lesson[] {
           ),
         ]
       : []),
-    ...(mitigation === "by itself"
-      ? [lucky("It ended by itself: nothing that was done is recorded as the reason.")]
+    ...(/^(by itself|without a plan)/.test(mitigation ?? "")
+      ? [lucky("It ended, and nothing that was done is recorded as the reason.")]
       : []),
     ...(status === "resolved" && open.length > 0
       ? [badly(`It was resolved while ${open.length} findings were still open.`)]

@@ -1,5 +1,6 @@
 import { BlackstartError } from "../../base/error.ts";
-import { type IncidentState, responderRole } from "../../timeline/incident-fold.ts";
+import type { IncidentState } from "../../timeline/incident-fold.ts";
+import { responderRole } from "../../timeline/incident-people.ts";
 import { type ActionContext, changeIncident, nameOf } from "./change-incident.ts";
 
 /** “I have it.” Twice by the same person is once; by another while somebody has it is NOT_POSSIBLE_NOW. */

@@ -1,3 +1,4 @@
+import { whatAndWhy } from "../../../base/error.ts";
 import { readAll } from "../../../timeline/read-all.ts";
 import { type PlanStatus, type StepStatus, streamOfPlan } from "../../../plan/status.ts";
 import type { Outcome } from "../../command.ts";
@@ -42,7 +43,7 @@ function stepLines(status: StepStatus, style: Style, width: number): string[] {
       return wrapped(status.step.title, width, `  ${style.green("✓")} ${time.padStart(8)}  `);
     }
     case "failed":
-      return wrapped(`${status.step.title}: ${status.message}`, width, `  ${style.red("✗")}   failed  `);
+      return wrapped(`${status.step.title}: ${whatAndWhy(status)}`, width, `  ${style.red("✗")}   failed  `);
   }
 }
 
@@ -58,7 +59,7 @@ function undoLines({ undo, steps }: PlanStatus, style: Style, width: number): st
       case "nothing":
         return wrapped(`${title}: ${undone.why}`, width, `  ·  nothing  `);
       case "failed":
-        return wrapped(`${title}: ${undone.message}`, width, `  ${style.red("✗")}   failed  `);
+        return wrapped(`${title}: ${whatAndWhy(undone)}`, width, `  ${style.red("✗")}   failed  `);
     }
   });
   const left = undo.stopped;

@@ -1,3 +1,4 @@
+import { holdersOf } from "../../../timeline/incident-people.ts";
 import { remedyCommand } from "../../output/remedy.ts";
 import { goOnWith, isInterrupted } from "../plan/find.ts";
 import type { StatusLook } from "./look.ts";
@@ -25,7 +26,7 @@ export function nextStep(
   const remedy = worst.map((finding) => finding.remedy && remedyCommand(finding.remedy)).find(Boolean);
   if (remedy) return { command: remedy, why: "it shows what would be done; --apply does it" };
 
-  const unheld = open.find(({ people }) => people.length === 0);
+  const unheld = open.find((incident) => holdersOf(incident).length === 0);
   if (unheld !== undefined) return { command: `blackstart incident ack ${unheld.id}`, why: "nobody has it" };
   if (worst.length > 0) return { command: "blackstart check", why: "every check, with its evidence" };
   if (open[0] !== undefined && up === undefined) {

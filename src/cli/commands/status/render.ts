@@ -1,11 +1,11 @@
 import { lsnAhead } from "../../../drivers/postgres/lsn.ts";
-import { cut, type Layout } from "../../output/layout.ts";
+import { cut, type Layout, wrapped } from "../../output/layout.ts";
 import { ageText, bytesText, durationText, momentText } from "../../output/quantities.ts";
 import { severityText, sortedFindings } from "../../output/render-finding.ts";
 import { renderIncidentLine } from "../../output/render-incident.ts";
 import type { Style } from "../../output/style.ts";
 import { type Cell, renderTable } from "../../output/table.ts";
-import { isInterrupted, isWaiting, stateText } from "../plan/find.ts";
+import { isInterrupted, isWaiting, leftHalfWay, stateText } from "../plan/find.ts";
 import { listText } from "../../../watch/assess/words.ts";
 import type { EndpointLook, StatusLook } from "./look.ts";
 import type { NextStep } from "./next-step.ts";
@@ -114,13 +114,17 @@ function findingLines({ findings }: StatusLook, style: Style, layout: Layout): s
 }
 
 function planLines({ plans, at }: StatusLook, style: Style, layout: Layout): string[] {
+  const stopped = new Set(leftHalfWay(plans));
   const rows = plans
-    .filter(isWaiting)
+    .filter((plan) => isWaiting(plan) || stopped.has(plan))
     .map((plan): Cell[] => [
       "plan",
       { text: plan.id, paint: style.bold },
-      { text: stateText(plan), paint: isInterrupted(plan) ? style.red : (text) => text },
+      { text: stateText(plan), paint: isInterrupted(plan) || stopped.has(plan) ? style.red : (text) => text },
       `${ageText(plan.plan.createdAt, at)} old`,
     ]);
-  return renderTable(rows, layout);
+  const states = [...stopped].flatMap(({ stopped: left }) =>
+    left === undefined ? [] : wrapped(left.state, layout.width, "      "),
+  );
+  return [...renderTable(rows, layout), ...states];
 }
