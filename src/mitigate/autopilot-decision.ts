@@ -5,7 +5,15 @@ import type { IncidentState } from "../timeline/incident-state.ts";
 /* What the autopilot decides, as pure functions. */
 
 /** What brings the service back comes before what makes it whole again. */
-const urgency = ["failover", "demote", "move-clients", "restart", "degrade-synchronous", "rejoin"];
+const urgency = [
+  "failover",
+  "demote",
+  "move-clients",
+  "restart",
+  "degrade-synchronous",
+  "rejoin",
+  "restore-synchronous",
+];
 
 /** The remedies that the open findings of an incident ask for, the most urgent first, each once. */
 export function remediesOf(incident: IncidentState): readonly PlanRequest[] {
@@ -63,6 +71,7 @@ export function planTitle(plan: Plan): string {
     "move-clients": "Point the clients to the primary",
     restart: "Restart",
     "degrade-synchronous": "Let commits go on without the missing standby",
+    "restore-synchronous": "Wait for the standbys again",
     rejoin: "Bring back as a standby",
   };
   return `${words[plan.kind] ?? plan.kind}: ${plan.subject.name}`;

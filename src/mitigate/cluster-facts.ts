@@ -3,6 +3,7 @@ import type { ControlData, KnownState } from "../drivers/postgres/instance.ts";
 import type { WalEnd } from "../drivers/postgres/history.ts";
 import type { Lsn } from "../drivers/postgres/lsn.ts";
 import type { NodeObservation } from "../drivers/postgres/observe.ts";
+import type { PromiseRecord } from "../timeline/promise-record.ts";
 import type { ObservationEvent } from "../timeline/observation.ts";
 import type { CommitSetting } from "./commit-level.ts";
 import type { ClientsLogin } from "./readiness/clients-login.ts";
@@ -14,6 +15,8 @@ export type ClusterFacts = Readonly<{
   cluster: string;
   /** In the order of the file. */
   nodes: readonly NodeFacts[];
+  /** What a plan set for whom commits wait, last; undefined where none did. */
+  lowered?: PromiseRecord;
   /** What the clients' address file says; undefined where there is none. */
   clientsAddress?: string;
 }>;

@@ -8,6 +8,7 @@ import { observeNode } from "../drivers/postgres/observe.ts";
 import { reachabilityOf } from "../drivers/postgres/reachability.ts";
 import { askWalEnd } from "../drivers/postgres/wal-end.ts";
 import type { ObservationEvent } from "../timeline/observation.ts";
+import { readPromises } from "../timeline/promise-record.ts";
 import { readAll } from "../timeline/read-all.ts";
 import type { Timeline } from "../timeline/timeline.ts";
 import { clusterOf } from "../system/names.ts";
@@ -40,6 +41,7 @@ export async function gatherFacts(
 ): Promise<ClusterFacts> {
   const cluster = clusterOf(context.system, clusterName);
   const memories = await memoriesOf(context.timeline, clusterName);
+  const lowered = (await readPromises(context.timeline, [clusterName])).get(clusterName);
   const [clientsAddress, ...nodes] = await Promise.all([
     // One that cannot be read keeps nobody from bringing the database back; the step that writes it says what is wrong.
     readClientsAddress(cluster.clients?.file).catch(() => undefined),
@@ -48,6 +50,7 @@ export async function gatherFacts(
   const facts: ClusterFacts = {
     cluster: clusterName,
     nodes: nodes.map((one) => named(one, nodes)),
+    ...(lowered === undefined ? {} : { lowered }),
     ...(clientsAddress === undefined ? {} : { clientsAddress }),
   };
   return withFollowing(context, await withDeadServers(context, facts));

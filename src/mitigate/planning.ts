@@ -2,6 +2,7 @@ import type { JsonObject } from "../base/json.ts";
 import type { Plan, Refusal } from "../plan/plan.ts";
 import { clusterOf } from "../system/names.ts";
 import type { Cluster, System } from "../system/schema.ts";
+import { type AnsweringNode, type ClusterFacts, primariesOf } from "./cluster-facts.ts";
 
 /** What a planner answers; the id, the time and the incident are put on it by `plans.ts`. */
 export type PlanDraft = Omit<Plan, "id" | "createdAt" | "incident">;
@@ -28,6 +29,19 @@ export function choiceOf(options: JsonObject | undefined, subjectNode: string | 
 
 export function refuse(rule: string, missing: string, provide: string, accept?: string): Refusal {
   return { refused: true, rule, missing, provide, ...(accept === undefined ? {} : { accept }) };
+}
+
+/** The primary that a plan is about which changes what it waits for. */
+export function onePrimary(facts: ClusterFacts): AnsweringNode | Refusal {
+  const [primary, ...others] = primariesOf(facts);
+  if (primary !== undefined && others.length === 0) return primary;
+  return refuse(
+    "one-primary",
+    primary === undefined
+      ? `No primary of ${facts.cluster} answers.`
+      : `${[primary, ...others].map((one) => one.node).join(" and ")} both take writes.`,
+    "See `blackstart status` for what to do first.",
+  );
 }
 
 /** Two managers that both promote are how two primaries come about. */

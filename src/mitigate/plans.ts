@@ -17,6 +17,7 @@ import { planFailover } from "./planners/failover.ts";
 import { planMoveClients } from "./planners/move-clients.ts";
 import { planRejoin } from "./planners/rejoin.ts";
 import { planRestart } from "./planners/restart.ts";
+import { planRestoreSynchronous } from "./planners/restore-synchronous.ts";
 import { planServiceRestart } from "./planners/service-restart.ts";
 import { planSwitchover } from "./planners/switchover.ts";
 import { type Choice, choiceOf, type PlanDraft } from "./planning.ts";
@@ -30,6 +31,7 @@ const planners: Readonly<Record<string, Planner>> = {
   restart: planRestart,
   rejoin: planRejoin,
   "degrade-synchronous": planDegradeSynchronous,
+  "restore-synchronous": planRestoreSynchronous,
   demote: planDemote,
   "move-clients": planMoveClients,
 };

@@ -1,11 +1,20 @@
-import { isSameName } from "../drivers/postgres/names.ts";
-import { isSynchronousName, type SynchronousNames } from "../drivers/postgres/synchronous-names.ts";
+import { isSameName, nameAsStandby } from "../drivers/postgres/names.ts";
+import {
+  formatSynchronousNames,
+  isSameSetting,
+  isSynchronousName,
+  parseSynchronousNames,
+  type SynchronousNames,
+} from "../drivers/postgres/synchronous-names.ts";
 import type { Cluster } from "../system/schema.ts";
-import type { ClusterFacts, NodeFacts } from "./cluster-facts.ts";
+import { type AnsweringNode, type ClusterFacts, type NodeFacts, standbysOf, upstreamOf } from "./cluster-facts.ts";
 import { promiseOf } from "./loss.ts";
 
-/** A node and the name under which it streams; null where that is not known. A type of data: it stands in steps. */
-export type Member = Readonly<{ node: string; name: string | null }>;
+/**
+ * A node and the name under which it streams; null where that is not known. `spared`: it is waited for only where the
+ * promise names it: a cascade, a delayed standby, one that the file spares. A type of data: it stands in steps.
+ */
+export type Member = Readonly<{ node: string; name: string | null; spared?: boolean }>;
 
 /**
  * What a primary promises: for how many standbys a commit waits, and which. `names`: as declared, in its order; empty
@@ -22,7 +31,7 @@ export type Promised = Readonly<{
 
 /** The promise that this primary made, as far as it is known. The system file may ask for more standbys, never for fewer. */
 export function promisedAfter(cluster: Cluster, facts: ClusterFacts, primary: NodeFacts): Promised {
-  const names = promiseOf(primary)?.names;
+  const names = meantBy(facts, primary);
   const rank = (node: NodeFacts) => (isMeant(names, node) ? 0 : node.node === primary.node ? 1 : 2);
   return {
     count: Math.max(cluster.synchronous, names?.count ?? 0),
@@ -30,9 +39,38 @@ export function promisedAfter(cluster: Cluster, facts: ClusterFacts, primary: No
     names: names?.names ?? [],
     members: [...facts.nodes]
       .sort((a, b) => rank(a) - rank(b))
-      .map(({ node, applicationName }) => ({ node, name: applicationName ?? null })),
+      .map((one) => ({
+        node: one.node,
+        name: one.applicationName ?? (one === primary ? likelyName(facts, one) : null),
+        ...(isSpared(cluster, facts, one) ? { spared: true } : {}),
+      })),
     old: primary.node,
   };
+}
+
+/** What was in force, unless a plan lowered it and it was meant to be more. */
+function meantBy(facts: ClusterFacts, primary: NodeFacts): SynchronousNames | undefined {
+  const names = promiseOf(primary)?.names;
+  const { lowered } = facts;
+  const isInForce = lowered?.node === primary.node && isSameSetting(lowered.setting, formatSynchronousNames(names));
+  return isInForce ? parseSynchronousNames(lowered.meant) : names;
+}
+
+/** Of a primary that cannot be asked: as those are named that follow it, which is how it is brought back. */
+function likelyName(facts: ClusterFacts, primary: NodeFacts): string | null {
+  const others = standbysOf(facts).map((one) => one.observation.settings);
+  const [clusterName, ...more] = new Set(others.map((one) => one.clusterName));
+  if (clusterName === undefined) return null;
+  const name = nameAsStandby(primary.node, { primaryConninfo: "", clusterName }, others);
+  return name === primary.node || more.length === 0 ? name : null;
+}
+
+function isSpared(cluster: Cluster, facts: ClusterFacts, { node, observation }: NodeFacts): boolean {
+  const declared = cluster.nodes[node];
+  if (declared?.synchronous === "never" || declared?.follows !== undefined) return true;
+  if (observation?.role !== "standby") return false;
+  const upstream = upstreamOf(facts, { node, observation } as AnsweringNode);
+  return observation.applyDelayMs > 0 || upstream?.observation?.role === "standby";
 }
 
 /** Whether the last primary waited for this node. */
@@ -49,7 +87,8 @@ export function promiseUnder(promised: Promised, primary: string): SynchronousNa
   if (count < 1) return undefined;
   const others = promised.members.filter((one) => one.node !== primary);
   const own = nameOf(promised, primary);
-  const oldName = primary === old ? null : nameOf(promised, old);
+  const former = promised.members.find((one) => one.node === old);
+  const oldName = primary === old || former?.spared ? null : (former?.name ?? null);
   const list = new Names(promised.names);
   if (!list.has("*") && own !== null && oldName !== null && list.has(own) && !list.has(oldName))
     list.replace(
@@ -58,7 +97,7 @@ export function promiseUnder(promised: Promised, primary: string): SynchronousNa
     );
   // Only a number is declared, or a greater one than the list can keep.
   if (!list.has("*") && bearersOf(list, others).length < count && list.names.length < count)
-    for (const { name } of others) if (name !== null) list.add(name);
+    for (const { name, spared } of others) if (name !== null && !spared) list.add(name);
   return list.names.length === 0 ? undefined : { method, count, names: list.names };
 }
 
@@ -75,7 +114,7 @@ export function promiseNow(
   if (meant === undefined) return undefined;
   const there = present.filter((one) => one.node !== primary && one.name !== null);
   const list = new Names(meant.names.filter((name) => name === "*" || there.some((one) => isBorne(name, one))));
-  for (const one of there) if (bearersOf(list, there).length < meant.count) list.add(one.name as string);
+  for (const one of there) if (bearersOf(list, there).length < meant.count && !one.spared) list.add(one.name as string);
   const count = Math.min(meant.count, bearersOf(list, there).length);
   return count < 1 ? undefined : { method: meant.method, count, names: list.names };
 }
@@ -111,7 +150,7 @@ class Names {
   }
 
   add(name: string): void {
-    if (!this.has(name)) this.names = [...this.names, name];
+    if (!this.has(name) && !this.has("*")) this.names = [...this.names, name];
   }
 
   replace(name: string, by: readonly string[]): void {

@@ -1,7 +1,8 @@
 import type { JsonObject } from "../base/json.ts";
+import { formatSynchronousNames } from "../drivers/postgres/synchronous-names.ts";
 import type { Step } from "../plan/plan.ts";
 import type { Cluster } from "../system/schema.ts";
-import type { Member, Promised } from "./promise.ts";
+import { type Member, type Promised, promiseUnder } from "./promise.ts";
 
 /** A node's name, or the earlier step that finds it out. */
 export type NodeReference = string | Readonly<{ from: string; field: string }>;
@@ -45,6 +46,21 @@ export function promiseSteps(
           ...setSynchronousStep("set-synchronous", cluster, node, promised, { when: "before-promotion", among }),
           title: "Let the new primary wait for the remaining standbys from its first write on",
         },
+  ];
+}
+
+/** Before and after, for the person who decides. */
+export function promiseStatement(before: string, after: string): string {
+  return `synchronous_standby_names: '${before}' → '${after}'.`;
+}
+
+/** What the promise becomes under that primary. */
+export function promisedStatements(promised: Promised, primary: string): readonly string[] {
+  if (promised.count < 1) return [];
+  const { method, count, names } = promised;
+  const after = formatSynchronousNames(promiseUnder(promised, primary));
+  return [
+    `With ${primary} as the primary, ${promiseStatement(formatSynchronousNames({ method, count, names }), after)}`,
   ];
 }
 

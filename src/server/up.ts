@@ -26,6 +26,7 @@ import { listen } from "./listen.ts";
 import { measureImpacts } from "./measure-impact.ts";
 import type { ServerParts } from "./parts.ts";
 import { createPlanRuns } from "./plan-runs.ts";
+import { followPromises } from "./promises.ts";
 import { createReporting } from "./reporting.ts";
 import { createServer } from "./server.ts";
 import type { StreamOptions } from "./stream.ts";
@@ -145,6 +146,13 @@ async function compose(options: UpOptions, closers: ReturnType<typeof createClos
   const watching = startWatcher({
     system,
     clock,
+    promises: await followPromises({
+      system,
+      timeline,
+      clock,
+      signal: stop.signal,
+      failed: (error) => failed(`what plans set for whom commits wait cannot be read: ${messageOf(error)}`),
+    }),
     report: reporting.report,
     observed: (event) => {
       const stored = { kind: event.kind, by: "watch", data: event.data };

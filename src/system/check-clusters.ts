@@ -1,3 +1,4 @@
+import { checkKnown } from "./check-names.ts";
 import { parsedUrl, serverOf } from "./address.ts";
 import { type Mapping, mapping, mappings, text } from "./loose.ts";
 import type { Report } from "./problem.ts";
@@ -16,6 +17,8 @@ export function checkClusters(data: unknown, report: Report): void {
         [...path, "synchronous"],
         `${synchronous} synchronous standbys cannot be: of ${nodes === 1 ? "1 node" : `${nodes} nodes`}, ${nodes - 1} can be standbys`,
       );
+    else if (typeof synchronous === "number") checkWaitedFor(settings, synchronous, [...path, "synchronous"], report);
+    checkCascades(settings, cluster, report);
     checkClients(settings.clients, cluster, report);
     for (const [node, { host, start, stop }] of nodesOf(settings))
       if (host === undefined && (start !== undefined || stop !== undefined))
@@ -25,6 +28,39 @@ export function checkClusters(data: unknown, report: Report): void {
         );
   }
   checkServers(clusters, report);
+}
+
+/** Also with any of the others as the primary, so many must be left that commits may wait for. */
+function checkWaitedFor(settings: Mapping, synchronous: number, path: readonly string[], report: Report): void {
+  const never = nodesOf(settings).filter(([, node]) => node.synchronous === "never");
+  const left = nodesOf(settings).length - never.length - 1;
+  if (never.length > 0 && synchronous > left)
+    report(
+      path,
+      `${synchronous} synchronous standbys cannot be: with ${never.map(([node]) => node).join(", ")} as \`synchronous: never\`, ${left} are left beside the primary`,
+    );
+}
+
+/** Each follows a node of its cluster, and none itself, by however many others. */
+function checkCascades(settings: Mapping, cluster: string, report: Report): void {
+  const follows = new Map(nodesOf(settings).map(([node, { follows: upstream }]) => [node, text(upstream)]));
+  for (const [node, upstream] of follows) {
+    if (upstream === undefined) continue;
+    const path = ["clusters", cluster, "nodes", node, "follows"];
+    const others = [...follows.keys()].filter((one) => one !== node);
+    if (!follows.has(upstream)) checkKnown("node", upstream, others, path, report);
+    else if (leadsTo(follows, upstream, node))
+      report(path, upstream === node ? "a node cannot follow itself" : `${node} and ${upstream} follow each other`);
+  }
+}
+
+function leadsTo(follows: ReadonlyMap<string, string | undefined>, from: string, to: string): boolean {
+  const met = new Set<string>();
+  for (let at: string | undefined = from; at !== undefined && !met.has(at); at = follows.get(at)) {
+    if (at === to) return true;
+    met.add(at);
+  }
+  return false;
 }
 
 function checkClients(clients: unknown, cluster: string, report: Report): void {

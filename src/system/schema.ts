@@ -35,6 +35,18 @@ const longNode = z.strictObject({
     .string()
     .optional()
     .describe("The conninfo by which other nodes replicate from this one. Default: from the url."),
+  promote: z
+    .literal("never")
+    .optional()
+    .describe("`never`: it does not become the primary: it is for reports, or stands too far away."),
+  synchronous: z
+    .literal("never")
+    .optional()
+    .describe("`never`: no plan lets commits wait for it. What synchronous_standby_names itself says is kept."),
+  follows: z
+    .string()
+    .optional()
+    .describe("The node that it replicates from (a cascade), while that is there as a standby. Default: the primary."),
   expendable: z
     .boolean()
     .default(false)

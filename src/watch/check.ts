@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from "../base/time.ts";
 import type { Finding } from "../finding/finding.ts";
 import type { System } from "../system/schema.ts";
+import type { PromiseRecord } from "../timeline/promise-record.ts";
 import { assess } from "./assess/assess.ts";
 import { lookAtClients } from "./clients/look.ts";
 import { type Endpoint, cacheEndpoints, endpointTimeoutMs, serviceEndpoints } from "./endpoint/probes.ts";
@@ -14,6 +15,8 @@ export type CheckOptions = Readonly<{
   statementTimeoutMs?: number;
   /** Told of each node as soon as it has been looked at. */
   onNode?: (cluster: string, node: string) => void;
+  /** What plans set for whom commits wait. */
+  promises?: ReadonlyMap<string, PromiseRecord>;
 }>;
 
 /** Looks at everything once: every node with every health check, every service, every cache. Changes nothing. */
@@ -30,10 +33,11 @@ export async function runChecks(system: System, options: CheckOptions = {}): Pro
     Promise.all(Object.entries(system.clusters).map(([name, cluster]) => lookAtClients(name, cluster))),
   ]);
   const now = momentOf(clock);
+  const promises = new Map([...(options.promises ?? [])].map(([name, record]) => [name, { ...record, since: now }]));
   // There is one look only: what was seen in it counts as lasting, however short it was.
   return assess(
     system,
-    { nodes: nodes.flat(), services, caches, clients: clients.filter((one) => one !== undefined) },
+    { nodes: nodes.flat(), services, caches, clients: clients.filter((one) => one !== undefined), promises },
     { at: now.at, ms: now.ms + oneLookMs },
   );
 }

@@ -3,6 +3,7 @@ import type { Following, ReceiverLook } from "../drivers/postgres/following.ts";
 import type { Ancestor } from "../drivers/postgres/history.ts";
 import type { Lsn } from "../drivers/postgres/lsn.ts";
 import type { Finding } from "../finding/finding.ts";
+import type { PromiseRecord } from "../timeline/promise-record.ts";
 
 /**
  * What the watch knows at one moment: the last thing seen of every node, service and cache. Everything that is wrong is
@@ -15,7 +16,12 @@ export type Facts = Readonly<{
   caches: readonly EndpointFacts[];
   /** Of the clusters whose clients read an address file. */
   clients: readonly ClientsFacts[];
+  /** What plans set for whom commits wait, by cluster. */
+  promises?: ReadonlyMap<string, PromiseFacts>;
 }>;
+
+/** `since`: when the watch came to know it. */
+export type PromiseFacts = PromiseRecord & Readonly<{ since: Moment }>;
 
 export type Moment = Readonly<{ at: Instant; ms: number }>;
 

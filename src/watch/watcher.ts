@@ -12,7 +12,7 @@ import { type ClientsWatch, startClientsWatch } from "./clients/clients-watch.ts
 import { type EndpointWatch, startEndpointWatch } from "./endpoint/endpoint-watch.ts";
 import { createCountHistory, type CountHistory, type Impact } from "./endpoint/impact.ts";
 import { cacheEndpoints, endpointEveryMs, endpointTimeoutMs, serviceEndpoints } from "./endpoint/probes.ts";
-import type { Facts, NodeFacts } from "./facts.ts";
+import type { Facts, NodeFacts, PromiseFacts } from "./facts.ts";
 import { beatEveryMs, momentOf, type NodeWatch, startNodeWatch } from "./node/node-watch.ts";
 import { createPositionHistory } from "./node/position-history.ts";
 import { observationOf } from "./observed.ts";
@@ -36,6 +36,8 @@ export type WatcherOptions = Readonly<{
   clock?: Clock;
   /** Called at once with everything that became wrong or right at one moment. */
   report(change: FindingsChange): void;
+  /** What plans set for whom commits wait, as it is known now. */
+  promises?: ReadonlyMap<string, PromiseFacts>;
   /** Called when what is to be remembered of a node has changed. */
   observed?(event: ObservationEvent): void;
 }>;
@@ -57,6 +59,7 @@ export function startWatcher(options: WatcherOptions): Watcher {
       nodes: nodes.map((node) => node.facts()),
       services: services.map((service) => service.facts()),
       caches: caches.map((cache) => cache.facts()),
+      ...(options.promises === undefined ? {} : { promises: options.promises }),
       clients: clients.map((one) => one.facts()).filter((one) => one !== undefined),
     };
   }

@@ -87,6 +87,24 @@ test("the remaining standby cannot follow: what was set before the promotion is 
   });
 });
 
+test("a promise that was given up is remembered, and raised again once its standby streams", async () => {
+  await withWorld({}, async (world) => {
+    await signal(world, "pg2", "SIGKILL");
+    assert.equal((await world.act("degrade-synchronous", "ledger")).outcome, "done");
+    assert.equal(await synchronousNames(world, "pg1"), `FIRST 1 ("pg3")`);
+    const early = await world.plan("restore-synchronous", "ledger");
+    assert.equal(isRefusal(early) && early.rule, "standbys");
+    await world.act("restart", "ledger/pg2");
+    await until("pg2 streams", async () => (await streams(world, "pg1")).includes("pg2"));
+    const result = await world.act("restore-synchronous", "ledger");
+    assert.equal(result.outcome, "done", result.state);
+    assert.equal(await synchronousNames(world, "pg1"), `FIRST 1 ("pg2")`);
+    await writes(world, "pg1");
+    const again = await world.plan("restore-synchronous", "ledger");
+    assert.equal(isRefusal(again) && again.rule, "already");
+  });
+});
+
 async function synchronousNames(world: World, node: string): Promise<string> {
   const [row] = await on(world, node, (connection) =>
     connection.query<{ value: string }>("select current_setting('synchronous_standby_names') as value"),

@@ -149,6 +149,22 @@ describe("each of these is refused", () => {
       ["2:31 clusters.l.synchronous: 1 synchronous standbys cannot be: of 1 node, 0 can be standbys"],
     ],
     [
+      "cascades that lead nowhere",
+      "system: s\nclusters: { l: { nodes: { a: { url: 'postgres://h', follows: b }, b: { url: 'postgres://i', follows: a }, c: { url: 'postgres://j', follows: d } } } }\n",
+      [
+        "2:62 clusters.l.nodes.a.follows: a and b follow each other",
+        "2:102 clusters.l.nodes.b.follows: b and a follow each other",
+        "2:142 clusters.l.nodes.c.follows: no node “d” [a]",
+      ],
+    ],
+    [
+      "nobody left to wait for",
+      "system: s\nclusters: { l: { synchronous: 1, nodes: { a: 'postgres://h', b: { url: 'postgres://i', synchronous: never } } } }\n",
+      [
+        "2:31 clusters.l.synchronous: 1 synchronous standbys cannot be: with b as `synchronous: never`, 0 are left beside the primary",
+      ],
+    ],
+    [
       "a negative number",
       `${small.replace("synchronous: 1", "synchronous: -1")}`,
       ["4:18 clusters.ledger.synchronous: must be at least 0"],

@@ -94,6 +94,24 @@ const table: readonly (readonly [what: string, facts: Facts, expected: readonly 
 
 for (const [what, facts, expected] of table) test(what, () => assert.deepEqual(seen(facts), expected));
 
+const lowered = { cluster: "ledger", node: "pg1", setting: "", meant: "FIRST 1 (pg2)", plan: "failover-1" };
+const since = (ms: number, more = {}) => new Map([["ledger", { ...lowered, ...more, since: moment(ms) }]]);
+
+for (const [what, pulse, promises, expected] of [
+  ["lowered a while ago", primaryPulse(), since(0), ["lowered"]],
+  ["lowered just now: the plan goes on", primaryPulse(), since(now.ms - 5000), []],
+  ["raised since, by whomever", primaryPulse(synchronous), since(0), []],
+  ["another is the primary by now", primaryPulse(), since(0, { node: "pg3" }), []],
+  ["raised by a plan", primaryPulse(synchronous), since(0, { setting: "FIRST 1 (pg2)" }), []],
+] as const)
+  test(`a promise that a plan lowered: ${what}`, () => {
+    const facts = { ...factsOf(node("pg1", pulse), pg2, pg3), promises };
+    assert.deepEqual(
+      seen(facts),
+      expected.map((one) => `warning replication.synchronous-${one} cluster:ledger -> restore-synchronous ledger`),
+    );
+  });
+
 test("where nobody waits, no commit hangs: the next one would", () => {
   const facts = factsOf(node("pg1", alone), node("pg2", standbyPulse("pg2"), gone("down")), pg3);
   const finding = assess(systemOf(), facts, now).find(({ code }) => code === "replication.synchronous-missing");

@@ -436,7 +436,7 @@ test("the finding of a missing synchronous standby says how many sessions wait",
 
 test("a system file that wants synchronous commits, and a cluster that does not wait", () => {
   assert.deepEqual(seen(factsOf(...healthy), systemOf({}, { synchronous: 1 })), [
-    "warning replication.synchronous-off cluster:ledger",
+    "warning replication.synchronous-off cluster:ledger -> restore-synchronous ledger",
   ]);
 });
 

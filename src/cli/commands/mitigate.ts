@@ -51,6 +51,13 @@ export function addMitigate(program: Command, act: Act): void {
     "degrade-synchronous",
   );
   acting(
+    verb("restore-synchronous", "commits wait for fewer standbys than they are meant to: wait for them again").argument(
+      "[cluster]",
+      "which cluster (default: the only one)",
+    ),
+    "restore-synchronous",
+  );
+  acting(
     verb("move-clients", "the clients are led elsewhere: point them to the primary").argument(
       "[cluster]",
       "which cluster (default: the only one)",

@@ -8,6 +8,7 @@ export function remedyCommand({ kind, subject, options }: PlanRequest): string |
     case "switchover":
       return `blackstart mitigate ${kind} ${clusterOf(subject.name)}${node === undefined ? "" : ` --to ${node}`}`;
     case "degrade-synchronous":
+    case "restore-synchronous":
     case "move-clients":
       return `blackstart mitigate ${kind} ${clusterOf(subject.name)}`;
     case "restart":

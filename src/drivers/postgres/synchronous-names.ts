@@ -43,6 +43,11 @@ export function isSynchronousName(value: SynchronousNames, name: string): boolea
   return value.names.some((one) => one === "*" || one.toLowerCase() === name.toLowerCase());
 }
 
+/** Those that count, one entry for each server that streams: several may bear one name. */
+export function counting(names: SynchronousNames, streaming: readonly string[]): readonly string[] {
+  return streaming.filter((name) => isSynchronousName(names, name));
+}
+
 type Token = Readonly<{ text: string; quoted: boolean }>;
 
 function tokensOf(setting: string): Token[] {

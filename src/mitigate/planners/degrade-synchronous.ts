@@ -1,9 +1,9 @@
 import { formatSynchronousNames, isSynchronousName } from "../../drivers/postgres/synchronous-names.ts";
 import type { Refusal } from "../../plan/plan.ts";
 import type { System } from "../../system/schema.ts";
-import { type AnsweringNode, type ClusterFacts, primariesOf } from "../cluster-facts.ts";
+import type { AnsweringNode, ClusterFacts } from "../cluster-facts.ts";
 import { promiseOf } from "../loss.ts";
-import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
+import { type Choice, declaredCluster, onePrimary, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
 import type { Promised } from "../promise.ts";
 import * as steps from "../step-list.ts";
 
@@ -15,16 +15,8 @@ export function planDegradeSynchronous(system: System, facts: ClusterFacts, _cho
   const cluster = declaredCluster(system, facts.cluster);
   const managed = refuseManaged(cluster, facts.cluster);
   if (managed) return managed;
-  const primaries = primariesOf(facts);
-  const primary = primaries[0];
-  if (primary === undefined || primaries.length > 1)
-    return refuse(
-      "one-primary",
-      primary === undefined
-        ? `No primary of ${facts.cluster} answers.`
-        : `${primaries.map((one) => one.node).join(" and ")} both take writes.`,
-      "See `blackstart status` for what to do first.",
-    );
+  const primary = onePrimary(facts);
+  if ("refused" in primary) return primary;
   const names = promiseOf(primary)?.names;
   if (names === undefined)
     return refuse(

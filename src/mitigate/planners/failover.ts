@@ -91,7 +91,12 @@ function draft(decided: Decided): PlanDraft {
     ...(lines.branches.length === 0 ? {} : { needsPerson: leftOut.join(" ") }),
     risk: {
       ...risk,
-      statements: [...risk.statements, ...promiseStatements(promised, available), ...steps.clientStatements(cluster)],
+      statements: [
+        ...risk.statements,
+        ...promiseStatements(promised, available),
+        ...steps.promisedStatements(promised, candidates[0]?.node ?? old.node),
+        ...steps.clientStatements(cluster),
+      ],
     },
     steps: [
       steps.fenceStep(facts.cluster, old.node),

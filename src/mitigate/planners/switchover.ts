@@ -107,6 +107,7 @@ function draft(cluster: Cluster, facts: ClusterFacts, primary: AnsweringNode, ta
               `Until ${primary.node} is back, an acknowledged write is on ${available} standby(s) instead of ${promised.count}.`,
             ]
           : []),
+        ...steps.promisedStatements(promised, target.node),
         ...steps.clientStatements(cluster),
       ],
     },

@@ -6,7 +6,6 @@ import {
   isSameSetting,
   isSynchronousName,
   parseSynchronousNames,
-  type SynchronousNames,
 } from "../../drivers/postgres/synchronous-names.ts";
 import type { StepContext } from "../../plan/handler.ts";
 import { stepFailed } from "./parameters.ts";
@@ -32,11 +31,6 @@ export async function streamingFrom(connection: Connection): Promise<readonly st
     "select application_name as name from pg_stat_replication where state = 'streaming'",
   );
   return rows.map(({ name }) => name);
-}
-
-/** Those that count, one entry for each server that streams: several may bear one name. */
-export function counting(names: SynchronousNames, streaming: readonly string[]): readonly string[] {
-  return streaming.filter((name) => isSynchronousName(names, name));
 }
 
 /** Sets it, and sees that it is in force. */

@@ -11,6 +11,7 @@ import { explained, followingOf } from "../following.ts";
 import { stepFailed, text, texts } from "./parameters.ts";
 import { setPrimaryConninfo } from "./primary-conninfo.ts";
 import { refusedUnlessPrimary } from "./roles.ts";
+import { recordPromise } from "./record-promise.ts";
 import { replicationAddress, sessions } from "./servers.ts";
 import { provideSlot } from "./slot.ts";
 
@@ -56,10 +57,17 @@ export function followHandler(context: MitigationContext): StepHandler {
 }
 
 /** What was set before the promotion was to be waited for; whoever does not come is not. */
-function letCommitsPass(context: MitigationContext, step: StepContext, isLate: boolean): Promise<Lowered | undefined> {
-  return sessions(context).use(text(step, "cluster"), text(step, "primary"), (connection) =>
+async function letCommitsPass(
+  context: MitigationContext,
+  step: StepContext,
+  isLate: boolean,
+): Promise<Lowered | undefined> {
+  const primary = text(step, "primary");
+  const lowered = await sessions(context).use(text(step, "cluster"), primary, (connection) =>
     lowerUnlessPassing(step, connection, isLate ? lateMs : undefined),
   );
+  if (lowered !== undefined) await recordPromise(context, step, primary, lowered);
+  return lowered;
 }
 
 type Followed = Readonly<{ node: string; how?: "already" | "follows" | "cascades"; problem?: string; slot?: string }>;

@@ -4,6 +4,7 @@ import type { Connection } from "../../drivers/postgres/connection.ts";
 import { nameBySettings } from "../../drivers/postgres/names.ts";
 import { observeNode } from "../../drivers/postgres/observe.ts";
 import {
+  counting,
   formatSynchronousNames,
   isSameSetting,
   parseSynchronousNames,
@@ -11,10 +12,9 @@ import {
 } from "../../drivers/postgres/synchronous-names.ts";
 import type { CheckResult, StepContext, StepHandler, Undone } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
-import { type Member, type Promised, promiseNow, promiseUnder } from "../promise.ts";
+import { type Member, membersAmong, type Promised, promiseNow, promiseUnder } from "../promise.ts";
 import {
   commitsPass,
-  counting,
   lowerUnlessPassing,
   mustTake,
   setSynchronous,
@@ -22,6 +22,7 @@ import {
   synchronousSetting,
 } from "./commits.ts";
 import { number, objects, stepFailed, text, texts } from "./parameters.ts";
+import { recordPromise } from "./record-promise.ts";
 import { isStandby, sessions } from "./servers.ts";
 
 /** A member that does not say by then that it is there is not waited for. */
@@ -45,9 +46,14 @@ export function setSynchronousHandler(context: MitigationContext): StepHandler {
         const previous = await synchronousSetting(connection);
         const wanted = await wantedOf(context, step, connection);
         const setting = formatSynchronousNames(wanted);
+        const change = { from: previous, to: setting };
+        // First what is lowered, then the lowering; what is raised, once it is.
+        if (!isAsMeant(step)) await recordPromise(context, step, text(step, "node"), { ...change, ...meantOf(step) });
         await setSynchronous(step, connection, setting);
-        if (isBefore(step) || (await commitsPass(connection, step))) return { setting, previous };
-        throw await putBack(step, connection, { setting, previous });
+        if (!isBefore(step) && !(await commitsPass(connection, step)))
+          throw await putBack(step, connection, { setting, previous });
+        if (isAsMeant(step)) await recordPromise(context, step, text(step, "node"), { ...change, meant: setting });
+        return { setting, previous };
       }),
     async verify(step, outcome) {
       await on(step, async (connection) => {
@@ -59,8 +65,17 @@ export function setSynchronousHandler(context: MitigationContext): StepHandler {
         throw notConfirming(String(outcome.setting), lowered?.to);
       });
     },
-    undo: (step, outcome) => on(step, (connection) => restore(step, connection, outcome)),
+    undo: (step, outcome) => on(step, (connection) => restore(context, step, connection, outcome)),
   };
+}
+
+/** What is lowered for the time being is meant to be this; of a promise that is given up, what it was. */
+function meantOf(step: StepContext): { meant?: string } {
+  return isBefore(step) ? { meant: formatSynchronousNames(promiseUnder(promisedOf(step), text(step, "node"))) } : {};
+}
+
+function isAsMeant(step: StepContext): boolean {
+  return !isBefore(step) && step.parameters.when !== "degraded";
 }
 
 function isBefore(step: StepContext): boolean {
@@ -81,9 +96,9 @@ async function wantedOf(
   const present = await presentOf(context, step, asked);
   const promised = {
     ...planned,
-    members: planned.members.map((one) => present.find(({ node: other }) => other === one.node) ?? one),
+    members: planned.members.map((one) => ({ ...one, ...present.find(({ node: other }) => other === one.node) })),
   };
-  return isBefore(step) ? promiseNow(promised, node, present) : promiseUnder(promised, node);
+  return isBefore(step) ? promiseNow(promised, node, membersAmong(promised, present)) : promiseUnder(promised, node);
 }
 
 function promisedOf(step: StepContext): Promised {
@@ -91,9 +106,10 @@ function promisedOf(step: StepContext): Promised {
     count: number(step, "count"),
     method: step.parameters.method === "any" ? "any" : "first",
     names: texts(step, "names"),
-    members: objects(step, "members").map(({ node, name }) => ({
+    members: objects(step, "members").map(({ node, name, spared }) => ({
       node: String(node),
       name: typeof name === "string" ? name : null,
+      ...(spared === true ? { spared } : {}),
     })),
     old: text(step, "old"),
   };
@@ -124,7 +140,8 @@ async function check(context: MitigationContext, step: StepContext, connection: 
   const before = await synchronousSetting(connection);
   if (step.parameters.when === "degraded") return stillNeeded(step, connection, before);
   const wanted = await wantedOf(context, step, connection);
-  if (isSameSetting(before, formatSynchronousNames(wanted)))
+  const isLowered = isBefore(step) && meantOf(step).meant !== formatSynchronousNames(wanted);
+  if (isSameSetting(before, formatSynchronousNames(wanted)) && !isLowered)
     return { state: "done", outcome: { setting: before, previous: before } };
   if (isBefore(step)) return { state: "ready" };
   const there = wanted === undefined ? [] : counting(wanted, await streamingFrom(connection));
@@ -154,7 +171,12 @@ function notConfirming(setting: string, now: string | undefined): BlackstartErro
 }
 
 /** Takes back only its own setting, and never so that commits would hang for it. */
-async function restore(step: StepContext, connection: Connection, outcome: JsonObject): Promise<Undone> {
+async function restore(
+  context: MitigationContext,
+  step: StepContext,
+  connection: Connection,
+  outcome: JsonObject,
+): Promise<Undone> {
   const node = text(step, "node");
   const { previous, setting } = outcome;
   if (typeof previous !== "string" || typeof setting !== "string" || previous === setting)
@@ -171,6 +193,7 @@ async function restore(step: StepContext, connection: Connection, outcome: JsonO
   if (names !== undefined && there.length < names.count)
     throw refuse(`${there.length} of ${names.count} standbys that '${previous}' waits for stream: commits would hang.`);
   await setSynchronous(step, connection, previous);
+  await recordPromise(context, step, node, { from: setting, to: previous, meant: previous });
   if (await commitsPass(connection, step)) return { state: "undone", outcome: restored };
   throw await putBack(step, connection, { setting: previous, previous: setting });
 }

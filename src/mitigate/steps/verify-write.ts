@@ -10,6 +10,7 @@ import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
 import { type Lowered, lowerUnlessPassing } from "./commits.ts";
 import { number, stepFailed, text } from "./parameters.ts";
+import { recordPromise } from "./record-promise.ts";
 import { declaredNode, sessions } from "./servers.ts";
 
 const writeTimeoutMs = 10_000;
@@ -60,6 +61,7 @@ async function write(context: MitigationContext, step: StepContext): Promise<Jso
         last = error;
         if (lowers && error.details.timeoutMs !== undefined)
           lowered = (await onPrimary((connection) => lowerUnlessPassing(step, connection))) ?? lowered;
+        if (lowered !== undefined) await recordPromise(context, step, text(step, "primary"), lowered);
         return undefined;
       }
     },

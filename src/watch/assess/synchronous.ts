@@ -4,6 +4,7 @@ import {
   type SynchronousNames,
 } from "../../drivers/postgres/synchronous-names.ts";
 import type { Found, NodeFacts, Sender } from "../facts.ts";
+import { assessLowered } from "./lowered.ts";
 import { clusterRef, lastGood, request } from "./roles.ts";
 import { type ClusterView, isDead, type PlacedSender, placedSenders } from "./view.ts";
 import { listText } from "./words.ts";
@@ -16,7 +17,8 @@ export function assessSynchronous(view: ClusterView): readonly Found[] {
   const primary = view.primaries.length === 1 ? view.primaries[0] : undefined;
   if (primary?.pulse === undefined) return [];
   const names = parsed(primary.pulse.synchronousStandbyNames);
-  if (names === undefined) return synchronousOff(view, primary);
+  const lowered = assessLowered(view);
+  if (names === undefined) return lowered === undefined ? synchronousOff(view, primary) : [lowered];
   // Without pg_monitor the state of a sender is not told: nothing is claimed.
   if (primary.pulse.senders.some((sender) => sender.state === null)) return [];
   const counted = placedSenders(view, primary)
@@ -24,7 +26,8 @@ export function assessSynchronous(view: ClusterView): readonly Found[] {
     .map(({ row }) => row);
   const stalled = primary.persisting.synchronousStalled;
   const stalls = stalled !== undefined && view.now.ms - stalled.ms >= 2 * view.heartbeatMs;
-  if (counted.length >= names.count && !stalls) return tooFewByFile(view, primary, names);
+  if (counted.length >= names.count && !stalls)
+    return lowered === undefined ? tooFewByFile(view, primary, names) : [lowered];
   if (!stalls && !isSettled(view, primary, names)) return [];
   return [missing(view, primary, names, counted)];
 }
@@ -99,6 +102,7 @@ function synchronousOff(view: ClusterView, primary: NodeFacts): readonly Found[]
         { label: "synchronous_standby_names", value: "empty" },
         { label: "wanted", value: `${view.cluster.synchronous} (the system file's \`synchronous\`)` },
       ],
+      remedy: request("restore-synchronous", clusterRef(view)),
     },
   ];
 }
@@ -114,6 +118,7 @@ function tooFewByFile(view: ClusterView, primary: NodeFacts, names: SynchronousN
         subject: clusterRef(view),
         title: `${view.name} waits for ${names.count} standbys, not for the ${wanted} that the system file wants.`,
         evidence: [{ label: "synchronous_standby_names", value: primary.pulse?.synchronousStandbyNames ?? "" }],
+        remedy: request("restore-synchronous", clusterRef(view)),
       },
     ];
   const level = primary.pulse?.synchronousCommit;

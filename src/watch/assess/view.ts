@@ -1,7 +1,7 @@
 import { type Claimant, nodesBehind } from "../../drivers/postgres/names.ts";
 import { hostAndPort, serverOf } from "../../system/address.ts";
 import type { Cluster, System } from "../../system/schema.ts";
-import type { Facts, Moment, NodeCondition, NodeFacts, Sender } from "../facts.ts";
+import type { Facts, Moment, NodeCondition, NodeFacts, PromiseFacts, Sender } from "../facts.ts";
 
 /** One cluster as its nodes were last seen; what every judgement about it starts from. */
 export type ClusterView = Readonly<{
@@ -18,6 +18,7 @@ export type ClusterView = Readonly<{
   standbys: readonly NodeFacts[];
   /** Not up now, and the last to answer as a primary; only while no other is one. */
   lostPrimary: NodeFacts | undefined;
+  promise: PromiseFacts | undefined;
 }>;
 
 export function viewOf(system: System, name: string, cluster: Cluster, facts: Facts, now: Moment): ClusterView {
@@ -38,6 +39,7 @@ export function viewOf(system: System, name: string, cluster: Cluster, facts: Fa
     foreign: all.filter(isForeign),
     primaries,
     standbys: up.filter((one) => one.pulse?.role === "standby"),
+    promise: facts.promises?.get(name),
     lostPrimary: primaries.length > 0 ? undefined : lostPrimaryOf(nodes),
   };
 }

@@ -1,4 +1,6 @@
+import { BlackstartError } from "../../../base/error.ts";
 import { systemWarnings } from "../../../system/warnings.ts";
+import { type PromiseRecord, readPromises } from "../../../timeline/promise-record.ts";
 import { runChecks } from "../../../watch/check.ts";
 import type { Outcome } from "../../command.ts";
 import type { CommandContext } from "../../context.ts";
@@ -11,7 +13,8 @@ export async function checkCommand(context: CommandContext): Promise<Outcome> {
   for (const { path, message } of systemWarnings(system)) out.progress(`${path}: ${message}`);
   const nodes = Object.values(system.clusters).reduce((sum, cluster) => sum + Object.keys(cluster.nodes).length, 0);
   out.progress(`Checking ${counted(nodes, "node")} …`);
-  const findings = sortedFindings(await runChecks(system));
+  const promises = await promisesOf(context, Object.keys(system.clusters));
+  const findings = sortedFindings(await runChecks(system, { promises }));
   findings.forEach((finding, index) => {
     if (index > 0) out.text("");
     out.finding(finding);
@@ -31,3 +34,17 @@ export async function checkCommand(context: CommandContext): Promise<Outcome> {
 
 /** After these, no health check has run on the node: that nothing was found there says nothing. */
 const unseen: ReadonlySet<string> = new Set(["node.access-refused", "node.unreachable"]);
+
+/** What only a plan of ours could have lowered. Where our own store cannot be read, the rest is checked all the same. */
+async function promisesOf(
+  context: CommandContext,
+  clusters: readonly string[],
+): Promise<ReadonlyMap<string, PromiseRecord>> {
+  try {
+    return await readPromises(await context.timeline(), clusters);
+  } catch (error) {
+    if (!(error instanceof BlackstartError)) throw error;
+    context.out.progress(`What plans have changed is not known: ${error.message}`);
+    return new Map();
+  }
+}

@@ -5,6 +5,7 @@ import { listPlans, type PlanStatus } from "../../../plan/status.ts";
 import type { System } from "../../../system/schema.ts";
 import { type IncidentState, listIncidents } from "../../../timeline/incident-state.ts";
 import type { ObservationEvent } from "../../../timeline/observation.ts";
+import { readPromises } from "../../../timeline/promise-record.ts";
 import type { LeaseState } from "../../../timeline/timeline.ts";
 import { cacheEndpoints, type Endpoint, serviceEndpoints } from "../../../watch/endpoint/probes.ts";
 import type { NodeStatus } from "../../../watch/status.ts";
@@ -64,8 +65,12 @@ async function lookAtNodes(context: CommandContext, system: System) {
   for (const cluster of Object.keys(system.clusters)) {
     observations.push(...(await rememberedOf(await context.timeline(), cluster)).values());
   }
+  const timeline = await context.timeline();
+  const since = { at: systemClock.now(), ms: Number.NEGATIVE_INFINITY };
+  const records = [...(await readPromises(timeline, Object.keys(system.clusters)))];
   const watcher = startWatcher({
     system,
+    promises: new Map(records.map(([name, record]) => [name, { ...record, since }])),
     report: () => undefined,
     observed: ({ data }) => void observations.push(data),
   });

@@ -1,0 +1,30 @@
+import { type Clock, systemClock } from "../base/time.ts";
+import type { System } from "../system/schema.ts";
+import { type PromiseRecord, promiseSet, readPromises } from "../timeline/promise-record.ts";
+import type { Timeline } from "../timeline/timeline.ts";
+import type { PromiseFacts } from "../watch/facts.ts";
+import { momentOf } from "../watch/node/node-watch.ts";
+
+/** What plans set for whom commits wait, kept up to date until the signal; see `PromiseRecord`. */
+export async function followPromises(options: {
+  system: System;
+  timeline: Timeline;
+  signal: AbortSignal;
+  clock?: Clock;
+  /** Called when it cannot be followed any more. */
+  failed(error: unknown): void;
+}): Promise<ReadonlyMap<string, PromiseFacts>> {
+  const { system, timeline, signal, clock = systemClock } = options;
+  const from = await timeline.position();
+  const known = new Map<string, PromiseFacts>();
+  const learn = (record: PromiseRecord) => known.set(record.cluster, { ...record, since: momentOf(clock) });
+  for (const record of (await readPromises(timeline, Object.keys(system.clusters))).values()) learn(record);
+  const follow = async () => {
+    for await (const event of timeline.subscribe(from, signal))
+      if (event.kind === promiseSet) learn(event.data as unknown as PromiseRecord);
+  };
+  follow().catch((error) => {
+    if (!signal.aborted) options.failed(error);
+  });
+  return known;
+}

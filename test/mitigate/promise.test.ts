@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { formatSynchronousNames, parseSynchronousNames } from "../../src/drivers/postgres/synchronous-names.ts";
+import { type Member, type Promised, promiseNow, promisedAfter, promiseUnder } from "../../src/mitigate/promise.ts";
+import { alive, dead, facts, remembered, system } from "./fixtures.ts";
+
+const members = (...all: readonly string[]): readonly Member[] =>
+  all.map((one) => {
+    const [node = "", name = node, spared] = one.split(":");
+    return { node, name: name === "" ? null : name, ...(spared === undefined ? {} : { spared: true }) };
+  });
+
+function promised(setting: string, all: readonly Member[], count?: number): Promised {
+  const names = parseSynchronousNames(setting);
+  const { method = "first", names: listed = [] } = names ?? {};
+  return { count: count ?? names?.count ?? 0, method, names: listed, members: all, old: "a" };
+}
+
+const abc = members("a", "b", "c");
+
+/* `a` made the promise. What it is once another is the primary. */
+const under: readonly (readonly [string, Promised, primary: string, after: string])[] = [
+  ["the old primary takes the place of the new one", promised("FIRST 1 (b)", abc), "b", 'FIRST 1 ("a")'],
+  ["in the same place of the list", promised("FIRST 2 (b, c)", abc), "c", 'FIRST 2 ("b", "a")'],
+  ["ANY stays ANY", promised("ANY 1 (b, c)", abc), "b", 'ANY 1 ("a", "c")'],
+  [
+    "who was no member does not become one",
+    promised("ANY 1 (b, c)", members("a", "b", "c", "d")),
+    "b",
+    'ANY 1 ("a", "c")',
+  ],
+  ["the new primary was no member", promised("FIRST 1 (b)", abc), "c", 'FIRST 1 ("b")'],
+  ["the same list for every primary", promised("FIRST 1 (a, b, c)", abc), "b", 'FIRST 1 ("a", "b", "c")'],
+  ["* stays *", promised("*", abc), "b", "*"],
+  ["ANY 2 (*)", promised("ANY 2 (*)", abc), "b", "ANY 2 (*)"],
+  ["a shared name", promised("15/main", members("a:15/main", "b:15/main", "c:15/main")), "b", 'FIRST 1 ("15/main")'],
+  ["a shared name, the old one bears another", promised("m", members("a:x", "b:m", "c:m")), "b", 'FIRST 1 ("m", "x")'],
+  ["names without regard to case", promised("FIRST 1 (B)", abc), "b", 'FIRST 1 ("a")'],
+  ["a name that no node bears is kept", promised("ANY 1 (b, barman)", abc), "b", 'ANY 1 ("a", "barman")'],
+  ["only a number: whoever is there", promised("", abc, 1), "b", 'FIRST 1 ("a", "c")'],
+  ["only a number, and one is spared", promised("", members("a", "b", "c", "d:d:-"), 1), "b", 'FIRST 1 ("a", "c")'],
+  ["the file asks for more than the list has", promised("FIRST 1 (b)", abc, 2), "b", 'FIRST 2 ("a", "c")'],
+  ["nobody is waited for", promised("", abc), "b", ""],
+];
+
+for (const [what, made, primary, after] of under)
+  test(`the promise: ${what}`, () => assert.equal(formatSynchronousNames(promiseUnder(made, primary)), after));
+
+/* What of it can be kept by those that are there. */
+const now: readonly (readonly [string, Promised, present: readonly Member[], after: string])[] = [
+  ["the members that are there", promised("ANY 1 (b, c)", abc), members("c"), 'ANY 1 ("c")'],
+  ["no member is there: another stands in", promised("FIRST 1 (b)", abc), members("c"), 'FIRST 1 ("c")'],
+  ["but not one that is spared", promised("FIRST 1 (b)", abc), members("c:c:-"), ""],
+  ["fewer than promised", promised("FIRST 2 (b, c)", abc), members("c"), 'FIRST 1 ("c")'],
+  ["nobody", promised("FIRST 1 (b)", abc), [], ""],
+  ["*, and nobody", promised("*", abc), [], ""],
+  ["*, and one", promised("ANY 2 (*)", abc), members("c"), "ANY 1 (*)"],
+  [
+    "two of one name",
+    promised("FIRST 2 (m)", members("a:m", "b:m", "c:m", "d:m")),
+    members("c:m", "d:m"),
+    'FIRST 2 ("m")',
+  ],
+  ["the new primary is not its own standby", promised("FIRST 1 (b)", abc), members("b"), ""],
+];
+
+for (const [what, made, present, after] of now)
+  test(`the promise for now: ${what}`, () =>
+    assert.equal(formatSynchronousNames(promiseNow(made, "b", present)), after));
+
+const ledger = (declared = system()) => declared.clusters.ledger!;
+
+test("a promise that a plan lowered is what it was meant to be, as long as nobody changed it since", () => {
+  const primary = alive("pg1", "primary", {
+    settings: { ...alive("pg1", "primary").observation!.settings, synchronousStandbyNames: "" },
+  });
+  const seen = facts(primary, alive("pg2", "standby"), alive("pg3", "standby"));
+  const lowered = { cluster: "ledger", node: "pg1", setting: "", meant: "ANY 2 (pg2, pg3)", plan: "p" };
+  assert.deepEqual(promisedAfter(ledger(), { ...seen, lowered }, primary).names, ["pg2", "pg3"]);
+  assert.deepEqual(promisedAfter(ledger(), { ...seen, lowered: { ...lowered, setting: "pg9" } }, primary).names, []);
+  assert.deepEqual(promisedAfter(ledger(), { ...seen, lowered: { ...lowered, node: "pg3" } }, primary).names, []);
+});
+
+test("spared are: a delayed standby, a cascade, and those that the file spares", () => {
+  const declared = system();
+  const node = (number: number, more = {}) => ({ url: `postgres://b@127.0.0.1:${number}/x`, ...more });
+  const nodes = { pg1: node(1), pg2: node(2), pg3: node(3), pg4: node(4, { synchronous: "never" }), pg5: node(5) };
+  const cluster = system({ ...declared.clusters.ledger, nodes }).clusters.ledger!;
+  const cascade = { ...alive("pg5", "standby").observation!.settings, primaryConninfo: "host=127.0.0.1 port=2" };
+  const seen = facts(
+    alive("pg1", "primary"),
+    alive("pg2", "standby"),
+    alive("pg3", "standby", { applyDelayMs: 3_600_000 }),
+    alive("pg4", "standby"),
+    alive("pg5", "standby", { settings: cascade, receiver: null }),
+  );
+  const spared = promisedAfter(cluster, seen, seen.nodes[0]!).members.filter((one) => one.spared);
+  assert.deepEqual(
+    spared.map((one) => one.node),
+    ["pg3", "pg4", "pg5"],
+  );
+});
+
+test("the file may ask for more than was promised, never for less", () => {
+  const old = dead("pg1", { remembered: remembered("pg1", { synchronousStandbyNames: "ANY 2 (pg2, pg3)" }) });
+  const seen = facts(old, alive("pg2", "standby"), alive("pg3", "standby"));
+  assert.equal(promisedAfter(ledger(), seen, old).count, 2);
+  assert.equal(promisedAfter(ledger(system({ synchronous: 0 })), seen, old).count, 2);
+});
