@@ -18,7 +18,7 @@ describe("a right file", () => {
       expendable: false,
     });
     assert.equal(system.clusters.ledger?.manager, "none");
-    assert.deepEqual(system.mitigation, { failover: "propose", restart: "propose" });
+    assert.deepEqual(system.mitigation, { failover: "propose", rejoin: "propose", restart: "propose" });
     assert.partialDeepStrictEqual(system.watch, { heartbeat: 1000, checks: 60_000, settle: 600_000 });
   });
 

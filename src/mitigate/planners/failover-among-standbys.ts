@@ -22,6 +22,7 @@ import {
 import { type Choice, type PlanDraft, refuse } from "../planning.ts";
 import { promisedAfter } from "../promise.ts";
 import * as steps from "../step-list.ts";
+import { delayStatements, eligible, onlyFollowing, refuseBarred, refuseNobody } from "./eligible.ts";
 import { bytesLacking, electableBy, needsAmong, refuseBehind, refuseLines } from "./failover-lines.ts";
 
 const downtimeSeconds = 1;
@@ -37,11 +38,17 @@ export function planAmongStandbys(
   choice: Choice,
 ): PlanDraft | Refusal | undefined {
   if (primariesOf(facts).length > 0 || !oldPrimaryAnswers(facts)) return undefined;
-  const lines = electableBy(linesAfter(facts, lineWrittenLast(facts)), facts, choice);
-  const refusal = refuseLines(lines, choice) ?? refuseBehind(lines, choice, []);
+  const all = electableBy(linesAfter(facts, lineWrittenLast(facts)), facts, choice);
+  const lines = eligible(cluster, all, choice, () => false);
+  const refusal =
+    refuseBarred(cluster, facts, choice) ??
+    refuseLines(all, choice) ??
+    refuseNobody(cluster, all) ??
+    refuseBehind(all, { ...choice, node: choice.node ?? lines.onLine[0]?.node ?? "" }, []);
   if (refusal) return refusal;
   const risk = riskOf(cluster, facts, lines, choice);
-  if (risk.lossBytes === 0 || choice.acceptLoss) return draft(cluster, facts, lines, choice, risk);
+  if (risk.lossBytes === 0 || choice.acceptLoss)
+    return draft(cluster, facts, { lines, following: onlyFollowing(all, lines) }, choice, risk);
   return refuse(
     "acknowledged-writes",
     risk.statements.join(" "),
@@ -76,7 +83,7 @@ function riskOf(cluster: Cluster, facts: ClusterFacts, lines: Lines<StandbyHolde
 function draft(
   cluster: Cluster,
   facts: ClusterFacts,
-  lines: Lines<StandbyHolder>,
+  { lines, following }: Readonly<{ lines: Lines<StandbyHolder>; following: readonly AnsweringNode[] }>,
   choice: Choice,
   risk: Risk,
 ): PlanDraft {
@@ -84,7 +91,8 @@ function draft(
     .map((one) => one.facts)
     .toSorted((a, b) => Number(b.node === choice.node) - Number(a.node === choice.node));
   const furthest = lines.onLine[0]?.facts as AnsweringNode;
-  const names = candidates.map((one) => one.node);
+  const electable = candidates.map((one) => one.node);
+  const names = [...electable, ...following.map((one) => one.node)];
   const promised = promisedAfter(cluster, facts, furthest);
   const count = Math.min(promised.count, names.length - 1);
   const { cluster: name } = facts;
@@ -101,15 +109,15 @@ function draft(
       ...leftOut,
     ],
     ...(lines.branches.length === 0 ? {} : { needsPerson: leftOut.join(" ") }),
-    risk,
+    risk: { ...risk, statements: [...risk.statements, ...delayStatements(lines)] },
     steps: [
       {
         id: "elect",
         kind: "postgres.elect",
-        title: `Take the one that holds most of what was written last, of ${names.join(", ")}`,
+        title: `Take the one that holds most of what was written last, of ${electable.join(", ")}`,
         parameters: {
           cluster: name,
-          candidates: names,
+          candidates: electable,
           ...(choice.node === undefined ? {} : { chosen: choice.node }),
           needs: needsAmong(lines, choice),
         },

@@ -9,6 +9,7 @@ import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } f
 import { isMeant, type Promised, promisedAfter } from "../promise.ts";
 import * as steps from "../step-list.ts";
 import { planAmongStandbys } from "./failover-among-standbys.ts";
+import { delayStatements, eligible, onlyFollowing, refuseBarred, refuseNobody } from "./eligible.ts";
 import { bytesLacking, completeOf, electable, needsOf, refuseBehind, refuseLines } from "./failover-lines.ts";
 import { refuseCandidates, refuseFence, refusePrimary } from "./failover-refusals.ts";
 import { lossRisk } from "./loss-risk.ts";
@@ -27,13 +28,17 @@ export function planFailover(system: System, facts: ClusterFacts, asked: Choice)
   const { node: _node, ...rest } = asked;
   const choice: Choice = asked.node === primary?.node ? rest : asked;
   const refusal =
-    refusePrimary(facts, primary, choice) ?? refuseFence(cluster, primary) ?? refuseCandidates(facts, choice);
+    refusePrimary(facts, primary, choice) ??
+    refuseFence(cluster, primary) ??
+    refuseCandidates(facts, choice) ??
+    refuseBarred(cluster, facts, choice);
   if (refusal) return refusal;
   const old = primary as NodeFacts;
-  const lines = electable(facts, old, choice);
+  const all = electable(facts, old, choice);
+  const lines = eligible(cluster, all, choice, (left) => lossVerdict(cluster, facts, old, left).kind === "none");
   const verdict = lossVerdict(cluster, facts, old, lines);
   const complete = completeOf(verdict, lines, old);
-  const wrong = refuseLines(lines, choice) ?? refuseBehind(lines, choice, complete);
+  const wrong = refuseLines(all, choice) ?? refuseNobody(cluster, all) ?? refuseBehind(lines, choice, complete);
   if (wrong) return wrong;
   const risk = withLack(
     lossRisk(verdict, lines, old),
@@ -46,7 +51,8 @@ export function planFailover(system: System, facts: ClusterFacts, asked: Choice)
       toAvoidLoss(verdict, old),
       "--accept-loss",
     );
-  return draft({ cluster, facts, old, lines, choice, complete, verdict, risk });
+  const following = onlyFollowing(all, lines);
+  return draft({ cluster, facts, old, lines, following, choice, complete, verdict, risk });
 }
 
 /** What a person who chose one that is behind gives up besides. */
@@ -64,7 +70,9 @@ type Decided = Readonly<{
   cluster: Cluster;
   facts: ClusterFacts;
   old: NodeFacts;
+  /** Who may be elected; the others that answer only follow. */
   lines: Lines<StandbyHolder>;
+  following: readonly AnsweringNode[];
   choice: Choice;
   complete: readonly string[];
   verdict: LossVerdict;
@@ -80,9 +88,11 @@ function toAvoidLoss(verdict: LossVerdict, primary: NodeFacts): string {
 function draft(decided: Decided): PlanDraft {
   const { cluster, facts, old, lines, verdict, risk } = decided;
   const candidates = candidatesOf(decided);
+  const standbys = [...candidates, ...decided.following];
+  const names = standbys.map((one) => one.node);
   const leftOut = leftOutTexts(lines);
   const promised = promisedAfter(cluster, facts, old);
-  const available = Math.min(promised.count, candidates.length - 1);
+  const available = Math.min(promised.count, standbys.length - 1);
   return {
     kind: "failover",
     urgent: true,
@@ -94,6 +104,7 @@ function draft(decided: Decided): PlanDraft {
       statements: [
         ...risk.statements,
         ...promiseStatements(promised, available),
+        ...delayStatements(lines),
         ...steps.promisedStatements(promised, candidates[0]?.node ?? old.node),
         ...steps.clientStatements(cluster),
       ],
@@ -101,25 +112,12 @@ function draft(decided: Decided): PlanDraft {
     steps: [
       steps.fenceStep(facts.cluster, old.node),
       electStep(decided, candidates),
-      ...steps.promiseSteps(
-        facts.cluster,
-        steps.electedNode,
-        promised,
-        candidates.map((one) => one.node),
-      ),
+      ...steps.promiseSteps(facts.cluster, steps.electedNode, promised, names),
       steps.promoteStep(facts.cluster, steps.electedNode, old.node),
-      ...(candidates.length > 1
-        ? [
-            steps.followStep(
-              facts.cluster,
-              steps.electedNode,
-              candidates.map((one) => one.node),
-            ),
-          ]
-        : []),
+      ...(names.length > 1 ? [steps.followStep(facts.cluster, steps.electedNode, names)] : []),
       ...steps.clientSteps(facts.cluster, cluster, steps.electedNode),
       steps.verifyWriteStep(facts.cluster, cluster, steps.electedNode, available, true),
-      ...afterwards(facts, old, candidates, promised),
+      ...afterwards(facts, old, names, promised),
     ],
   };
 }
@@ -128,7 +126,7 @@ function draft(decided: Decided): PlanDraft {
 function afterwards(
   facts: ClusterFacts,
   old: NodeFacts,
-  candidates: readonly AnsweringNode[],
+  standbys: readonly string[],
   promised: Promised,
 ): readonly Step[] {
   const back =
@@ -136,8 +134,8 @@ function afterwards(
       ? []
       : [steps.keepStep(facts.cluster, old.node), steps.rejoinStep(facts.cluster, old.node, steps.electedNode)];
   const others =
-    candidates.length > 1 ? candidates.map((one) => steps.rejoinStep(facts.cluster, one.node, steps.electedNode)) : [];
-  const expected = [...(old.instance === undefined ? [] : [old.node]), ...candidates.map((one) => one.node)];
+    standbys.length > 1 ? standbys.map((node) => steps.rejoinStep(facts.cluster, node, steps.electedNode)) : [];
+  const expected = [...(old.instance === undefined ? [] : [old.node]), ...standbys];
   return [
     ...others,
     ...back,

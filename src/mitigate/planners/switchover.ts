@@ -14,6 +14,7 @@ import { isMeant, membersAmong, type Promised, promisedAfter, promiseNow } from 
 import { promiseOf } from "../loss.ts";
 import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged, refuseOld } from "../planning.ts";
 import * as steps from "../step-list.ts";
+import { mayPromote, refuseBarred } from "./eligible.ts";
 
 /** A target that lags more would keep the clients waiting while it catches up. */
 const lagBytesMax = 64 * 1024 * 1024;
@@ -37,7 +38,7 @@ export function planSwitchover(system: System, facts: ClusterFacts, choice: Choi
       `${primary.node} can be neither stopped nor started again by Blackstart: ${primary.hostProblem ?? "no host is declared"}.`,
       `Declare \`host:\` for ${primary.node}, so that it can be stopped cleanly and started again if need be.`,
     );
-  const target = targetOf(facts, primary, choice);
+  const target = refuseBarred(cluster, facts, choice) ?? targetOf(cluster, facts, primary, choice);
   if ("refused" in target) return target;
   return draft(cluster, facts, primary, target);
 }
@@ -56,16 +57,25 @@ function onlyPrimary(facts: ClusterFacts): AnsweringNode | Refusal {
   );
 }
 
-function targetOf(facts: ClusterFacts, primary: AnsweringNode, choice: Choice): AnsweringNode | Refusal {
+function targetOf(
+  cluster: Cluster,
+  facts: ClusterFacts,
+  primary: AnsweringNode,
+  choice: Choice,
+): AnsweringNode | Refusal {
   const wanted = choice.node === primary.node ? undefined : choice.node;
   const names = promiseOf(primary)?.names;
+  const delayed = (one: AnsweringNode) => one.observation.applyDelayMs;
   const streaming = standbysOf(facts).filter(
-    ({ following }) => following?.kind === "follows" || following?.kind === "catching-up",
+    ({ node, following }) =>
+      mayPromote(cluster, node) && (following?.kind === "follows" || following?.kind === "catching-up"),
   );
   // It is promoted when it has replayed all, not when it has received all.
   const lag = (one: AnsweringNode) =>
     lsnAhead(primary.observation.lsn, one.observation.replayedLsn ?? receivedLsn(one));
-  const best = [...streaming].sort((a, b) => Number(isMeant(names, b)) - Number(isMeant(names, a)) || lag(a) - lag(b));
+  const best = [...streaming].sort(
+    (a, b) => delayed(a) - delayed(b) || Number(isMeant(names, b)) - Number(isMeant(names, a)) || lag(a) - lag(b),
+  );
   const target = wanted === undefined ? best[0] : streaming.find((one) => one.node === wanted);
   if (target === undefined)
     return refuse(

@@ -14,6 +14,7 @@ import { refusedUnlessPrimary } from "./roles.ts";
 import { recordPromise } from "./record-promise.ts";
 import { replicationAddress, sessions } from "./servers.ts";
 import { provideSlot } from "./slot.ts";
+import { upstreamFor } from "./upstream.ts";
 
 const followTimeoutMs = 5000;
 /** Those that follow had their time already. */
@@ -79,16 +80,18 @@ async function follow(context: MitigationContext, step: StepContext, node: strin
     return await sessions(context).use(cluster, node, async (connection): Promise<Followed> => {
       const look = await lookAt(connection);
       if (look.role === "primary") return { node, problem: "takes writes itself." };
-      const { host, port } = replicationAddress(context, cluster, primary);
+      const upstream = await upstreamFor(context, cluster, node, primary);
+      const { host, port } = replicationAddress(context, cluster, upstream);
       const isAimed = look.sender === `${host}:${port}`;
-      const how = isAimed ? "already" : isCascade(context, step, node, look.sender) ? "cascades" : "follows";
+      const cascades = upstream !== primary ? isAimed : isCascade(context, step, node, look.sender);
+      const how = cascades ? "cascades" : isAimed ? "already" : "follows";
       if (how !== "follows" && keepsUp(await followingOf(context, pair, { timeoutMs: soonMs, signal: step.signal })))
         return { node, how };
       const slot = await slotOf(connection);
-      const made = (await provideSlot(context, step, node, slot)) ? { slot } : {};
+      const made = upstream === primary && (await provideSlot(context, step, node, slot)) ? { slot } : {};
       if (how !== "cascades") {
         await step.assertHeld();
-        await aimAt(context, step, connection, node);
+        await aimAt(context, step, connection, { node, upstream });
       }
       const one = await followingOf(context, pair, { timeoutMs: followTimeoutMs, signal: step.signal });
       if (keepsUp(one)) return { node, how, ...made };
@@ -105,14 +108,14 @@ async function aimAt(
   context: MitigationContext,
   step: StepContext,
   connection: Connection,
-  node: string,
+  { node, upstream }: Readonly<{ node: string; upstream: string }>,
 ): Promise<void> {
-  const [cluster, primary] = [text(step, "cluster"), text(step, "primary")];
+  const cluster = text(step, "cluster");
   const rows = await connection.query<{ value: string }>("select current_setting('primary_conninfo') as value");
   const before = rows[0]?.value ?? "";
-  const declared = clusterOf(context.system, cluster).nodes[primary]?.replication;
+  const declared = clusterOf(context.system, cluster).nodes[upstream]?.replication;
   const base = before === "" ? { ...parseConninfo(declared ?? ""), application_name: node } : parseConninfo(before);
-  const aimed = aimedAt(base, replicationAddress(context, cluster, primary));
+  const aimed = aimedAt(base, replicationAddress(context, cluster, upstream));
   await setPrimaryConninfo(context, step, { cluster, node, connection }, aimed);
 }
 

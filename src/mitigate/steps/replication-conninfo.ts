@@ -8,6 +8,7 @@ import type { StepContext } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import { text } from "./parameters.ts";
 import { declaredNode, replicationAddress, sessions } from "./servers.ts";
+import { upstreamFor } from "./upstream.ts";
 
 /**
  * How it replicates from the primary: as declared; else as the primary itself did while it was a standby; else by the
@@ -29,7 +30,8 @@ export async function conninfoOf(context: MitigationContext, step: StepContext, 
   const name = nameAsStandby(node, { primaryConninfo: before, clusterName }, [
     { primaryConninfo: left, clusterName: "" },
   ]);
-  return { ...aimedAt(kept, replicationAddress(context, cluster, primary)), application_name: name };
+  const upstream = await upstreamFor(context, cluster, node, primary);
+  return { ...aimedAt(kept, replicationAddress(context, cluster, upstream)), application_name: name };
 }
 
 function withPassword(base: Conninfo, others: readonly Conninfo[]): Conninfo {
@@ -53,7 +55,9 @@ export async function correctedConninfo(
   reason: FollowReason["kind"] | undefined,
 ): Promise<Conninfo | undefined> {
   const isLogin = reason === "password" || reason === "role" || reason === "tls" || reason === "conninfo";
-  const address = replicationAddress(context, text(step, "cluster"), text(step, "primary"));
+  const cluster = text(step, "cluster");
+  const upstream = await upstreamFor(context, cluster, text(step, "node"), text(step, "primary"));
+  const address = replicationAddress(context, cluster, upstream);
   const own = isLogin || present === "" ? undefined : parseConninfo(present);
   const corrected = own === undefined ? await conninfoOf(context, step, instance) : aimedAt(own, address);
   const isSame = present !== "" && comparable(corrected) === comparable(parseConninfo(present));
