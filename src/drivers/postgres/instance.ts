@@ -1,4 +1,5 @@
 import { BlackstartError } from "../../base/error.ts";
+import type { Conninfo } from "./conninfo.ts";
 import type { WalEnd } from "./history.ts";
 import type { Lsn } from "./lsn.ts";
 
@@ -50,6 +51,12 @@ export interface Instance {
    * answers where it is. Only the server's own account can read it.
    */
   keepPassword(password: string): Promise<string>;
+
+  /**
+   * Logs in to another server from this machine, as the server's own account, through libpq, and answers what the query
+   * does. Throws NOT_POSSIBLE_NOW where there is no psql, HOST_COMMAND_FAILED with libpq's words where it is not let in.
+   */
+  tryLogin(conninfo: Conninfo, query: string): Promise<string>;
 
   /** The value that the next start would use, whichever of its files says it. Empty where it is not set. */
   setting(name: string): Promise<string>;

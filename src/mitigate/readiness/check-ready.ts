@@ -4,6 +4,7 @@ import { gatherFacts } from "../facts.ts";
 import type { MitigationContext } from "../context.ts";
 import { probeHost } from "./host.ts";
 import { type Rehearsed, rehearse } from "./rehearse.ts";
+import { probeWays } from "./ways.ts";
 
 export type Readiness = Readonly<{
   cluster: string;
@@ -24,8 +25,13 @@ export async function checkReady(context: MitigationContext): Promise<readonly R
       const facts = await gatherFacts(context, name);
       const { tried, findings } = rehearse(context.system, facts);
       const hosts = await Promise.all(Object.keys(nodes).map((node) => probeHost(context, facts, node)));
+      const ways = await probeWays(context, facts);
       const seenAt = clock.now();
-      return { cluster: name, tried, findings: [...findings, ...hosts.flat()].map((one) => ({ ...one, seenAt })) };
+      return {
+        cluster: name,
+        tried,
+        findings: [...findings, ...hosts.flat(), ...ways].map((one) => ({ ...one, seenAt })),
+      };
     }),
   );
 }

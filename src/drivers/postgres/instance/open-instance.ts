@@ -13,6 +13,7 @@ import { canRewind, rewind } from "./rewind.ts";
 import { keepPassword, readSetting, writeSettings } from "./settings.ts";
 import { start } from "./start.ts";
 import { stop } from "./stop.ts";
+import { tryLogin } from "./try-login.ts";
 
 /** Where each instance lies: a clone from another one on the same host needs its directory. */
 const places = new WeakMap<Instance, Place>();
@@ -40,6 +41,7 @@ export function openInstance(place: Place): Instance {
     nextStart: () => nextStart(place),
     writeSettings: (settings) => writeSettings(place, settings),
     keepPassword: (password) => keepPassword(place, password),
+    tryLogin: async (conninfo, query) => tryLogin(place, await programs(), conninfo, query),
     setting: async (name) => readSetting(place, await programs(), name),
     lastErrors: () => lastErrors(place),
     async control() {
