@@ -79,7 +79,19 @@ export interface Instance {
    */
   keep(label: string, what: "wal" | "everything", limit?: WorkLimit): Promise<{ directory: string; bytes: number }>;
 
-  /** True where the host has pg_rewind for this version, and the data directory allows it (checksums or wal_log_hints). */
+  /**
+   * Shared memory on the host that killed servers of this directory, or of its predecessors that were moved aside, have
+   * left, and that nobody uses. Files in /dev/shm do not say whose they are: those of the same account are among them.
+   */
+  leftMemory(): Promise<readonly LeftMemory[]>;
+
+  /** Removes those of them that are still used by nobody, and answers which. */
+  removeLeftMemory(which: readonly LeftMemory[]): Promise<readonly LeftMemory[]>;
+
+  /**
+   * True where the host has pg_rewind for this version, and the data directory allows it (checksums or wal_log_hints; a
+   * standby only after it was stopped in order, because to recover it alone would write into the primary's timeline).
+   */
   canRewind(): Promise<boolean>;
 
   /**
@@ -156,6 +168,9 @@ export type RecoveryEnd = Readonly<{
   /** What the server would do when its recovery gets there. */
   effect: "promote" | "stop replaying" | "shut down";
 }>;
+
+/** `segment`: of System V, by its id. `file`: in /dev/shm, by its path. */
+export type LeftMemory = Readonly<{ kind: "segment" | "file"; name: string; bytes: number }>;
 
 export type ControlData = Readonly<{
   systemIdentifier: string;

@@ -322,6 +322,23 @@ describe("rewinding", { skip: rewinding?.skip ?? true }, () => {
       await pg1.rewind(lab.node("pg2").url, { timeoutMs: 30_000 });
     }));
 
+  test("of a standby that was killed is refused, and writes nothing into its primary's timeline; stopped it can be", () =>
+    withInstances(options, async ({ lab, pg1, pg2 }) => {
+      await pg2.kill();
+      await withConnection(lab.node("pg1").url, {}, (connection) => connection.query("select pg_switch_wal()"));
+      const before = await pg2.control();
+      assert.equal(before.clusterState, "in archive recovery");
+      assert.equal(await pg2.canRewind(), false);
+      const source = lab.node("pg1").url;
+      await assert.rejects(pg2.rewind(source, { timeoutMs: 30_000 }), { code: "NOT_POSSIBLE_NOW", why: /timeline/ });
+      assert.deepEqual(await pg2.control(), before);
+      await pg2.start(20_000);
+      await pg2.stop("fast", 20_000);
+      assert.equal(await pg2.canRewind(), true);
+      await pg2.rewind(source, { timeoutMs: 30_000 });
+      assert.equal((await pg1.inspect()).state, "running");
+    }));
+
   test("of a running server is refused", () =>
     withInstances(options, async ({ lab, pg2 }) => {
       await assert.rejects(pg2.rewind(lab.node("pg1").url, { timeoutMs: 30_000 }), { code: "NOT_POSSIBLE_NOW" });

@@ -18,6 +18,13 @@ remove_lock() { before=$lock; lock_of; [ "$lock" != "$before" ] || rm -f "$data/
 lock_of
 read_pid_file 7; segment=$line
 find_servers; find_postmaster
+# Its memory in /dev/shm, which its next start would find by the segment only that is removed here.
+mapped=
+if [ -n "$postmaster" ] && [ "/proc/$postmaster/ns/mnt" -ef /proc/self/ns/mnt ]; then
+  set --
+  for one in $servers; do set -- "$@" "/proc/$one/maps"; done
+  mapped=$(grep -ho '/dev/shm/PostgreSQL\\.[0-9]*' "$@" 2>/dev/null | sort -u)
+fi
 round=0
 while [ -n "$servers" ]; do
   kill -9 $servers 2>/dev/null
@@ -30,6 +37,7 @@ done
 refuse_doubt
 find_segment
 [ "$attached" != 0 ] || { set -- $segment; ipcrm -m "$2"; }
+[ -z "$mapped" ] || rm -f $mapped
 remove_lock
 exit 0
 `;

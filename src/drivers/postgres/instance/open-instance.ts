@@ -11,6 +11,7 @@ import { markStandby, nextStart, unmarkStandby } from "./next-start.ts";
 import type { Place } from "./place.ts";
 import { canRewind, rewind } from "./rewind.ts";
 import { keepPassword, readSetting, writeSettings } from "./settings.ts";
+import { leftMemory, removeLeftMemory } from "./shared-memory.ts";
 import { start } from "./start.ts";
 import { stop } from "./stop.ts";
 import { tryLogin } from "./try-login.ts";
@@ -50,6 +51,8 @@ export function openInstance(place: Place): Instance {
     },
     diskEnd: () => diskEnd(place),
     keep: (label, what, limit) => keep(place, label, what, limit),
+    leftMemory: () => leftMemory(place),
+    removeLeftMemory: (which) => removeLeftMemory(place, which),
     canRewind: async () => canRewind(place, await programs()),
     rewind: async (sourceUrl, limit) => rewind(place, await programs(), sourceUrl, limit),
     async clone({ url, replication, instance: source }, limit) {

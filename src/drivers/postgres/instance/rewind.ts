@@ -89,13 +89,14 @@ const halfRewound = 4;
 export async function canRewind(place: Place, programs: string): Promise<boolean> {
   const { code } = await place.host.run({ script: '[ -x "$1/pg_rewind" ]', args: [programs], timeoutMs: 5000 });
   if (code !== 0) return false;
-  const { checksums, walLogHints } = await control(place);
-  return checksums || walLogHints;
+  const { checksums, walLogHints, clusterState } = await control(place);
+  return (checksums || walLogHints) && clusterState !== killedStandby;
 }
 
 /** See `Instance.rewind`. */
 export async function rewind(place: Place, programs: string, sourceUrl: string, limit: WorkLimit): Promise<void> {
   await assertDown(place);
+  await assertNoStandbyKilled(place);
   const credentials = await settleSource(place, sourceUrl);
   const data = place.dataDirectory;
   const saved = beside(place, "own-files");
@@ -128,6 +129,31 @@ export async function rewind(place: Place, programs: string, sourceUrl: string, 
       ? "It was half rewound and cannot start as it is; that is intended. Rewind it again, or clone it anew."
       : "Nothing was changed. Put right what pg_rewind names, or clone the node anew.";
   throw commandFailed(place, "pg_rewind", result, next);
+}
+
+const killedStandby = "in archive recovery";
+
+/**
+ * pg_rewind takes a server that was shut down, and a standby that was killed would have to be recovered alone, in
+ * single-user mode: that ends its recovery, and writes into the timeline of its primary what the primary never wrote.
+ * The same holds for a base backup that has not been started yet.
+ */
+async function assertNoStandbyKilled(place: Place): Promise<void> {
+  const { clusterState } = await control(place);
+  const { code } = await place.host.run({
+    script: '[ -e "$1/backup_label" ] && ! grep -q "^blackstart" "$1/backup_label"',
+    args: [place.dataDirectory],
+    as: place.dataDirectory,
+    timeoutMs: 5000,
+  });
+  const isUntouchedBackup = code === 0 && !clusterState.startsWith("shut down");
+  if (clusterState !== killedStandby && !isUntouchedBackup) return;
+  throw new BlackstartError("NOT_POSSIBLE_NOW", {
+    what: `${place.node} cannot be rewound.`,
+    why: `It is a standby that was not shut down in order (“${clusterState}”); to recover it alone would write into its primary's timeline.`,
+    next: "Start it as a standby and stop it in order, or clone it anew. Nothing was changed.",
+    details: { node: place.node, clusterState },
+  });
 }
 
 /**
