@@ -7,21 +7,25 @@ import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
+import { parseArgs } from "node:util";
 import { endLeftProcesses, leftFiles } from "./testing/leftovers.mjs";
 import { providePackages } from "./testing/packages.ts";
 import { providePostgresVersions } from "./testing/postgres-versions.mjs";
 
 // Labs are mostly waiting; more than a few at once and their heartbeats starve.
 const concurrency = Math.max(2, Math.min(4, availableParallelism()));
-const names = process.argv.slice(2).filter((word) => word !== "--long");
-const isLong = process.argv.includes("--long");
-const fileTimeoutMs = isLong ? 2_400_000 : 300_000;
+const { values, positionals: names } = parseArgs({
+  allowPositionals: true,
+  options: { long: { type: "boolean" }, name: { type: "string" } },
+});
+const isLong = values.long === true;
 
 const files = filesOf(names);
 if (files.length === 0) {
   process.stderr.write(`error: no test file fits ${names.join(" ")}.\n`);
   process.exit(2);
 }
+const fileTimeoutMs = files.some((file) => file.endsWith(".long.test.ts")) ? 2_400_000 : 300_000;
 process.exitCode = await runAll();
 
 async function runAll() {
@@ -53,7 +57,14 @@ function makeFolder() {
 async function runFiles(signal) {
   const totals = { passed: 0, failed: 0, reasons: [], known: [] };
   const execArgv = ["--disable-warning=ExperimentalWarning"];
-  const stream = run({ files, concurrency, timeout: fileTimeoutMs, signal, execArgv });
+  const stream = run({
+    files,
+    concurrency,
+    timeout: fileTimeoutMs,
+    signal,
+    execArgv,
+    ...(values.name === undefined ? {} : { testNamePatterns: [values.name] }),
+  });
   stream.on("test:summary", ({ counts, file }) => {
     if (file !== undefined) return; // The one without a file sums up the others.
     totals.passed = counts.passed;

@@ -1,14 +1,11 @@
-import { withAnimal } from "../zoo/open.ts";
+import { versionFor, withAnimal } from "../zoo/open.ts";
 import { recipes } from "../zoo/recipes.ts";
 import { processesOf } from "../zoo/server.ts";
 import { passwords, type Zoo } from "../zoo/zoo.ts";
 import type { Animal, AnimalNode } from "./animal.ts";
 
-/**
- * The recipes of the zoo that can be made on this machine. Not those that Blackstart cannot even watch: there is nothing
- * that a fault could add.
- */
-export const recipeNames = recipes.filter(({ skip, tls }) => !skip && !tls).map(({ name }) => name);
+/** The recipes of the zoo that can be made on this machine. */
+export const recipeNames = recipes.filter((recipe) => !recipe.skip && !versionFor(recipe).skip).map(({ name }) => name);
 
 /** One of the zoo's, which nobody bred for this: its network is whole, and stays so. */
 export function fromZoo(name: string): Promise<Animal> {

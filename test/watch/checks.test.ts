@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { appendFile, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { appendFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type Connection, connect, withConnection } from "../../src/drivers/postgres/connection.ts";
@@ -256,34 +257,36 @@ test("indexes: one that a failed CREATE INDEX CONCURRENTLY left behind", async (
 });
 
 test("archiver: failing, too slow, and well again", async () => {
-  const archiveBy = async (command: string) => {
-    await admin.query(`alter system set archive_command = '${command}'`);
-    await admin.query("select pg_reload_conf()");
-  };
+  const { dataDirectory } = lab.node("pg1");
   const segment = async () => {
     await admin.query("create table if not exists archived (id int)");
     await admin.query("insert into archived values (1)");
     await admin.query("select pg_switch_wal()");
   };
+  // The archiver reads its new command when it comes to it: it is given segments until it has run this one.
+  let commands = 0;
+  const archiveBy = async (command: string) => {
+    const mark = `ran-${++commands}`;
+    await admin.query(`alter system set archive_command = 'touch ${mark}; ${command}'`);
+    await admin.query("select pg_reload_conf()");
+    await eventually(async () => {
+      await segment();
+      assert.ok(existsSync(join(dataDirectory, mark)), `the archiver has not run ${command} yet`);
+    });
+  };
   try {
     await archiveBy("false");
-    await segment();
     const failing = await assertIll("warning archive.failing ledger/pg1");
     assert.match(failing.title, /pg1 cannot archive its WAL/);
     await archiveBy("true");
-    await segment();
     await assertWell({ "archive.readySegments": 2 });
-    await archiveBy("sleep 20");
+    await archiveBy("until test -e go-on; do sleep 0.1; done");
     await segment();
     await segment();
     await assertIll("warning archive.waiting ledger/pg1", { "archive.readySegments": 2 });
   } finally {
+    await writeFile(join(dataDirectory, "go-on"), "");
     await archiveBy("true");
-    // The archiver leads a group of its own and waits for its command; neither is ours to wait for.
-    const [own] = await admin.query<{ pid: number }>(
-      "select pid from pg_stat_activity where backend_type = 'archiver'",
-    );
-    if (own !== undefined) process.kill(-own.pid, "SIGTERM");
   }
 });
 

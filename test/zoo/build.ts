@@ -5,9 +5,11 @@ import {
   cpSync,
   existsSync,
   mkdtempSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,6 +25,7 @@ export async function build(zoo: Zoo): Promise<void> {
   const { recipe } = zoo;
   const [primary = "", ...standbys] = zoo.nodes;
   initialize(zoo, primary);
+  if (recipe.disks) moveWal(zoo, primary);
   configure(zoo, primary);
   await recipe.prepare?.(zoo, primary);
   await startServer(zoo.place(primary));
@@ -32,6 +35,9 @@ export async function build(zoo: Zoo): Promise<void> {
     `create role app login password '${passwords.app}'`,
     "create table acknowledged (id bigint primary key, at timestamptz default clock_timestamp())",
     "alter table acknowledged owner to app",
+    ...(recipe.disks
+      ? [`create tablespace fast location '${spaceOf(zoo, primary)}'`, "alter table acknowledged set tablespace fast"]
+      : []),
     ...(recipe.sql ?? []),
   ]);
   // Without pg_basebackup a stopped server's files are copied.
@@ -41,19 +47,20 @@ export async function build(zoo: Zoo): Promise<void> {
     if (isWhole) baseBackup(zoo, name);
     else await copy(zoo, name, primary);
     configure(zoo, name);
+    if (nodesOf(recipe)[name]?.archiveOnly) forgetPrimary(zoo, name);
     await recipe.prepare?.(zoo, name);
     await startServer(zoo.place(name));
   }
   await until("all standbys stream", async () => {
     const sql = "select count(*)::int as n from pg_stat_replication where state = 'streaming'";
     const counts = await Promise.all(zoo.nodes.map((node) => zoo.query(node, sql)));
-    return counts.reduce((sum, [row]) => sum + Number(row?.n), 0) >= standbys.length;
+    return (
+      counts.reduce((sum, [row]) => sum + Number(row?.n), 0) >=
+      standbys.filter((name) => !nodesOf(recipe)[name]?.archiveOnly).length
+    );
   });
   const names = recipe.synchronous ?? "FIRST 1 (pg2)";
-  appendFileSync(
-    join(zoo.place(primary).configuration, "postgresql.conf"),
-    lines({ synchronous_standby_names: names }),
-  );
+  appendSettings(zoo, primary, { synchronous_standby_names: names });
   await runScript(zoo, primary, ["select pg_reload_conf()"]);
   await until("the promise is kept", async () => {
     const [row] = await zoo.query(primary, "select current_setting('synchronous_standby_names') as names");
@@ -78,7 +85,7 @@ function template(place: Place): string {
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   if (place.account !== undefined) chownSync(folder, place.account.uid, place.account.gid);
   const data = join(folder, "data");
-  const options = ["-U", "postgres", "-A", "trust", "--no-sync"];
+  const options = ["-U", "postgres", "-A", "trust", "--no-sync", "--wal-segsize=1"];
   runAs({ ...place, inside: [] }, join(place.binaries, "initdb"), "-D", data, ...options);
   templates.set(place.binaries, data);
   return data;
@@ -103,18 +110,28 @@ function baseBackup(zoo: Zoo, name: string): void {
   if (existsSync(place.data))
     for (const name of readdirSync(place.data)) rmSync(join(place.data, name), { recursive: true });
   const from = conninfoOf(zoo, name);
-  runAs(
-    place,
-    join(place.binaries, "pg_basebackup"),
-    "-D",
-    place.innerData,
-    "-d",
-    from,
-    "-R",
-    "-c",
-    "fast",
-    "--no-sync",
-  );
+  const disks = zoo.recipe.disks
+    ? ["-T", `${spaceOf(zoo, zoo.nodes[0] as string)}=${spaceOf(zoo, name)}`, `--waldir=${walOf(zoo, name)}`]
+    : [];
+  const options = ["-D", place.innerData, "-d", from, "-R", "-c", "fast", "--no-sync", ...disks];
+  runAs(place, join(place.binaries, "pg_basebackup"), ...options);
+}
+
+const spaceOf = (zoo: Zoo, node: string) => ownFolder(zoo, node, "fast-disk");
+const walOf = (zoo: Zoo, node: string) => ownFolder(zoo, node, "wal-disk");
+
+function ownFolder(zoo: Zoo, node: string, name: string): string {
+  const folder = join(zoo.folder, node, name);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  own(zoo.place(node), folder);
+  return folder;
+}
+
+function moveWal(zoo: Zoo, node: string): void {
+  const [from, to] = [join(zoo.place(node).data, "pg_wal"), walOf(zoo, node)];
+  execFileSync("cp", ["-a", `${from}/.`, to]);
+  rmSync(from, { recursive: true });
+  symlinkSync(to, from);
 }
 
 async function copy(zoo: Zoo, name: string, primary: string): Promise<void> {
@@ -126,6 +143,11 @@ async function copy(zoo: Zoo, name: string, primary: string): Promise<void> {
   own(place, join(place.data, "standby.signal"), "");
   const conninfo = conninfoOf(zoo, name);
   appendFileSync(join(place.data, "postgresql.auto.conf"), lines({ primary_conninfo: conninfo }));
+}
+
+function forgetPrimary(zoo: Zoo, name: string): void {
+  const file = join(zoo.place(name).data, "postgresql.auto.conf");
+  own(zoo.place(name), file, readFileSync(file, "utf8").replace(/^primary_conninfo.*$/m, ""));
 }
 
 /** What differs from the file that initdb has left; the last line of a parameter counts. */
@@ -167,13 +189,18 @@ function selfSign(place: Place): void {
   for (const file of ["server.key", "server.crt"]) own(place, join(place.data, file));
 }
 
+/** Into postgresql.conf, of a server that does not run yet. */
+export function appendSettings(zoo: Zoo, node: string, settings: Settings): void {
+  appendFileSync(join(zoo.place(node).configuration, "postgresql.conf"), lines(settings));
+}
+
 /** Writes the file, where there is a text, and gives it to the account of the servers alone. */
 export function own(place: Place, file: string, text?: string): void {
   if (text !== undefined) writeFileSync(file, text, { mode: 0o600 });
   if (place.account !== undefined) chownSync(file, place.account.uid, place.account.gid);
 }
 
-export function lines(settings: Settings): string {
+function lines(settings: Settings): string {
   return Object.entries(settings)
     .map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`)
     .join("");
@@ -189,7 +216,7 @@ async function runScript(zoo: Zoo, node: string, statements: readonly string[]):
   const client = new pg.Client({ host: socketFolder(place), port: place.port, user: "postgres", database: "postgres" });
   await client.connect();
   try {
-    for (const statement of statements) await client.query(statement);
+    for (const statement of ["set default_transaction_read_only = off", ...statements]) await client.query(statement);
   } finally {
     await client.end();
   }

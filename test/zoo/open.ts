@@ -5,23 +5,22 @@ import { serverAccount } from "../../src/lab/account.ts";
 import { findBinaries } from "../../src/lab/binaries.ts";
 import { claimPorts, releasePorts } from "../../src/lab/ports.ts";
 import { withFolder } from "../support/folder.ts";
+import { everyMajor, type PostgresVersion, postgresVersions } from "../support/postgres-versions.ts";
 import { build } from "./build.ts";
+import { type Link, openLink } from "./link.ts";
 import { nodesOf, type Recipe } from "./recipe.ts";
 import { isPostgres, type Place, processesOf, segmentOf, signalAll } from "./server.ts";
 import { systemFileText } from "./system-file.ts";
 import { handleOf, passwords, type Zoo } from "./zoo.ts";
 
-/** The directory of programs that this machine has, whole: with pg_basebackup and pg_rewind. */
-export const debianBinaries = "/usr/lib/postgresql/15/bin";
-
 /**
  * Makes the cluster with PostgreSQL's own tools alone, hands it over while all of it runs, and takes it down again.
- * @param binaries default: Debian's PostgreSQL 15
+ * @param binaries default: those of `versionFor`
  */
 export async function withAnimal<T>(
   recipe: Recipe,
   use: (zoo: Zoo) => Promise<T>,
-  binaries = debianBinaries,
+  binaries = versionFor(recipe).binaries,
 ): Promise<T> {
   return withFolder(async (folder) => {
     chmodSync(folder, 0o755);
@@ -29,6 +28,7 @@ export async function withAnimal<T>(
     const nodes = Object.keys(nodesOf(recipe));
     const ports = await claimPorts(nodes.length, folder);
     const keepers: number[] = [];
+    const links = new Map<string, Link>();
     const places = new Map<string, Place>();
     try {
       for (const [at, name] of nodes.entries())
@@ -48,14 +48,28 @@ export async function withAnimal<T>(
       });
       await build(zoo);
       writeFileSync(zoo.addressFile, `127.0.0.1:${ports[0]}\n`);
-      writeFileSync(zoo.systemFile, systemFileText(zoo));
+      if (recipe.distanceMs !== undefined) await moveAway(recipe.distanceMs, zoo, links);
+      writeFileSync(zoo.systemFile, systemFileText(zoo, links));
       await recipe.arrange?.(zoo);
       return await use(zoo);
     } finally {
+      for (const { close } of links.values()) close();
       clear(folder, [...places.values()], keepers);
       releasePorts(ports, folder);
     }
   });
+}
+
+/** Debian's 15, which is whole; where it does not know what the recipe has, the next one that does. */
+export function versionFor({ since = 13, until = 99 }: Recipe): PostgresVersion {
+  const isKnownTo = (major: number) => since <= major && major <= until;
+  const [debian] = postgresVersions;
+  const other = everyMajor.find(({ major }) => isKnownTo(major));
+  return (isKnownTo(15) ? debian : other) as PostgresVersion;
+}
+
+async function moveAway(distanceMs: number, zoo: Zoo, links: Map<string, Link>): Promise<void> {
+  for (const node of zoo.nodes) links.set(node, await openLink(zoo.place(node).port, distanceMs));
 }
 
 function makePlace(
@@ -71,6 +85,7 @@ function makePlace(
     mkdirSync(path);
     if (account !== undefined) chownSync(path, account.uid, account.gid);
   }
+  if (recipe.mounted) mount(data, account);
   const place = {
     name,
     port,
@@ -79,6 +94,7 @@ function makePlace(
     logFile: join(own, "log", "postgresql.log"),
     binaries,
     account,
+    inFrontOf: nodesOf(recipe)[name]?.inFrontOf ?? [],
     environment: {
       ...process.env,
       HOME: own,
@@ -101,6 +117,12 @@ function makePlace(
   waitForNamespace(keeper.pid as number);
   execFileSync(inside[0] as string, [...inside.slice(1), "mount", "--bind", own, innerPath]);
   return { ...place, inside, innerData: join(innerPath, "data") };
+}
+
+function mount(data: string, account: Place["account"]): void {
+  mkdirSync(data);
+  const owner = account === undefined ? "" : `,uid=${account.uid},gid=${account.gid}`;
+  execFileSync("mount", ["-t", "tmpfs", "-o", `mode=0700,size=400m${owner}`, "tmpfs", data]);
 }
 
 /** The account is `nobody`, as in a lab, or the one that the package makes. */
@@ -138,19 +160,23 @@ function clear(folder: string, places: readonly Place[], keepers: readonly numbe
     }
   }
   signalAll(keepers, "SIGKILL");
+  for (const line of readFileSync("/proc/self/mounts", "utf8").split("\n")) {
+    const at = line.split(" ")[1] ?? "";
+    if (at.startsWith(`${folder}/`)) execFileSync("umount", ["--lazy", at]);
+  }
 }
 
 function serversOf(folder: string): readonly number[] {
   return readdirSync("/proc")
     .map(Number)
-    .filter((pid) => isPostgres(pid) && isBelow(pid, folder));
+    .filter((pid) => Number.isInteger(pid) && isBelow(pid, folder));
 }
 
-/** A server keeps the environment with which it was started; its children stand in its data directory. */
+/** Whatever was started for it keeps that environment; a server's children stand in its data directory. */
 function isBelow(pid: number, folder: string): boolean {
   try {
     if (readFileSync(`/proc/${pid}/environ`, "latin1").split("\0").includes(`BLACKSTART_ZOO=${folder}`)) return true;
-    return readlinkSync(`/proc/${pid}/cwd`).startsWith(`${folder}/`);
+    return isPostgres(pid) && readlinkSync(`/proc/${pid}/cwd`).startsWith(`${folder}/`);
   } catch {
     return false; // It has ended.
   }

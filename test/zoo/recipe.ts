@@ -1,7 +1,10 @@
 import type { Zoo } from "./zoo.ts";
 
-/** What `mitigate` makes of an outage here: it is done, or refused by this rule, or a fault that is known (which kind). */
-export type Expectation = "done" | Readonly<{ refused: string | readonly string[] }> | Readonly<{ todo: string }>;
+/**
+ * What `mitigate` makes of an outage here: it is done; or refused by this rule; or one of both, where it depends on how
+ * far a standby has come. What is done must be done well in any case.
+ */
+export type Expectation = "done" | Readonly<{ refused: string; orDone?: boolean }>;
 
 export type OutageName =
   | "failover"
@@ -20,6 +23,12 @@ export type NodeRecipe = Readonly<{
   settings?: Settings;
   /** Instead of `application_name=<its name>`. */
   conninfo?: string;
+  /** Words in front of `postgres`. */
+  inFrontOf?: readonly string[];
+  /** It has no primary_conninfo: it lives on the archive. */
+  archiveOnly?: boolean;
+  /** It replays late, or not at all, by its owner's wish; what it has received counts. */
+  replaysLate?: boolean;
 }>;
 
 /** A cluster as it is found: what it has that a plain one (`plain` in recipes.ts) has not. */
@@ -29,8 +38,9 @@ export type Recipe = Readonly<{
   about: string;
   /** Why there can be none on this machine. */
   skip?: string | false;
-  /** The least major version. */
+  /** The first and the last major version that know it. */
   since?: number;
+  until?: number;
   /** Debian: made by pg_createcluster, its configuration outside of the data directory, started by pg_ctlcluster. */
   layout?: "debian";
   /** `hostssl` only, with a certificate that nobody signed. */
@@ -39,9 +49,19 @@ export type Recipe = Readonly<{
   passwords?: boolean;
   /** Each data directory lies at the same path, in a mount namespace of its own. */
   containers?: boolean;
+  /** Tablespace and WAL of each node on disks of their own. */
+  disks?: boolean;
+  /** The data directory itself is a mount. */
+  mounted?: boolean;
+  /** So far away is each server from Blackstart. */
+  distanceMs?: number;
   settings?: Settings;
   /** `synchronous_standby_names`; default: `FIRST 1 (pg2)`. */
   synchronous?: string;
+  /** Whose death together makes commits wait; default: pg2. */
+  synchronousNodes?: readonly string[];
+  /** They do not follow even while all is well, and need not afterwards. */
+  strays?: readonly string[];
   /** By name; default: pg1, pg2, pg3, the first being the primary. */
   nodes?: Readonly<Record<string, NodeRecipe>>;
   /** Carried out once on the primary, before there is a standby. */

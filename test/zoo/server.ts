@@ -17,6 +17,8 @@ export type Place = Readonly<{
   account: Account | undefined;
   /** In front of each command: how to get into its container. */
   inside: readonly string[];
+  /** In front of `postgres` alone. */
+  inFrontOf: readonly string[];
   /** The data directory as it is seen from there. */
   innerData: string;
   environment: NodeJS.ProcessEnv;
@@ -28,7 +30,7 @@ export function runAs(place: Place, program: string, ...args: string[]): string 
   return execFileSync(file, rest, { encoding: "utf8", cwd: "/", env: place.environment, stdio: "pipe" });
 }
 
-function becoming(account: Account | undefined): readonly string[] {
+export function becoming(account: Account | undefined): readonly string[] {
   return account === undefined
     ? []
     : ["setpriv", `--reuid=${account.uid}`, `--regid=${account.gid}`, "--clear-groups", "--"];
@@ -42,7 +44,7 @@ export async function startServer(place: Place): Promise<void> {
   const from = readFileSync(place.logFile).length;
   const ownConfiguration =
     place.configuration === place.data ? [] : ["-c", `config_file=${join(place.configuration, "postgresql.conf")}`];
-  const words = [join(place.binaries, "postgres"), "-D", place.innerData, ...ownConfiguration];
+  const words = [...place.inFrontOf, join(place.binaries, "postgres"), "-D", place.innerData, ...ownConfiguration];
   const [file = "", ...args] = [...place.inside, ...becoming(place.account), ...words];
   const child = spawn(file, args, { detached: true, cwd: "/", env: place.environment, stdio: ["ignore", log, log] });
   closeSync(log);

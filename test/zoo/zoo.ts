@@ -54,7 +54,7 @@ export function handleOf(
     user: role,
     database: "postgres",
     connectionTimeoutMillis: 3000,
-    query_timeout: 5000,
+    query_timeout: 10_000,
     ...(facts.recipe.passwords ? { password: passwords[role] } : {}),
     ...(facts.recipe.tls ? { ssl: { rejectUnauthorized: false } } : {}),
   });

@@ -43,7 +43,7 @@ const defaultTimeoutMs = 3000;
 export async function connect(url: string, options: ConnectOptions = {}): Promise<Connection> {
   const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
   const client = new pg.Client({
-    connectionString: url,
+    connectionString: asLibpqReadsIt(url),
     connectionTimeoutMillis: timeoutMs,
     application_name: options.applicationName ?? "blackstart",
     keepAlive: true,
@@ -65,6 +65,15 @@ export async function connect(url: string, options: ConnectOptions = {}): Promis
   };
   clients.set(connection, client);
   return connection;
+}
+
+/**
+ * The driver takes `sslmode=require` for `verify-full`, and so refuses a certificate that nobody signed, with which psql
+ * and every standby connect. Told so, it reads the word as PostgreSQL's own programs do. Pure.
+ */
+export function asLibpqReadsIt(url: string): string {
+  if (!/[?&]sslmode=/.test(url) || /[?&]uselibpqcompat=/.test(url)) return url;
+  return url.replace("?", "?uselibpqcompat=true&");
 }
 
 /** A password must not be found by whoever prints a connection. */

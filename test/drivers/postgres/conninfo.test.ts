@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { asLibpqReadsIt } from "../../../src/drivers/postgres/connection.ts";
 import { addressOf, aimedAt, formatConninfo, parseConninfo } from "../../../src/drivers/postgres/conninfo.ts";
 
 test("keywords, quotes and escapes are understood", () => {
@@ -54,3 +55,14 @@ test("the address of a url", () => {
   assert.deepEqual(addressOf("postgres://blackstart@10.0.0.1/ledger"), { host: "10.0.0.1", port: 5432 });
   assert.deepEqual(addressOf("postgres://u@/d?host=/run/pg&port=5433"), { host: "/run/pg", port: 5433 });
 });
+
+for (const [url, read] of [
+  ["postgres://h/d", "postgres://h/d"],
+  ["postgres://h/d?sslmode=require", "postgres://h/d?uselibpqcompat=true&sslmode=require"],
+  [
+    "postgres://h/d?application_name=a&sslmode=verify-ca",
+    "postgres://h/d?uselibpqcompat=true&application_name=a&sslmode=verify-ca",
+  ],
+  ["postgres://h/d?uselibpqcompat=false&sslmode=require", "postgres://h/d?uselibpqcompat=false&sslmode=require"],
+] as const)
+  test(`the driver reads ${url} as libpq does`, () => assert.equal(asLibpqReadsIt(url), read));

@@ -8,7 +8,7 @@ import { inspect } from "./inspect.ts";
 import { keep } from "./keep.ts";
 import { kill } from "./kill.ts";
 import { markStandby, nextStart, unmarkStandby } from "./next-start.ts";
-import type { Place } from "./place.ts";
+import { type Place, withConfigFile } from "./place.ts";
 import { canRewind, rewind } from "./rewind.ts";
 import { keepPassword, readSetting, writeSettings } from "./settings.ts";
 import { leftMemory, removeLeftMemory } from "./shared-memory.ts";
@@ -29,6 +29,14 @@ export function openInstance(place: Place): Instance {
     });
     return located;
   };
+  let settled: Promise<Place> | undefined;
+  const whole = (): Promise<Place> => {
+    settled ??= withConfigFile(place).catch((error) => {
+      settled = undefined;
+      throw error;
+    });
+    return settled;
+  };
   const instance: Instance = {
     node: place.node,
     dataDirectory: place.dataDirectory,
@@ -36,14 +44,14 @@ export function openInstance(place: Place): Instance {
     kill: () => kill(place),
     stop: (mode, timeoutMs) => stop(place, mode, timeoutMs),
     start: async (timeoutMs, signal) =>
-      start(place, place.start === undefined ? await programs() : "", timeoutMs, signal),
-    markStandby: () => markStandby(place, programs),
+      start(await whole(), place.start === undefined ? await programs() : "", timeoutMs, signal),
+    markStandby: async () => markStandby(await whole(), programs),
     unmarkStandby: () => unmarkStandby(place),
-    nextStart: () => nextStart(place),
+    nextStart: async () => nextStart(await whole()),
     writeSettings: (settings) => writeSettings(place, settings),
     keepPassword: (password) => keepPassword(place, password),
     tryLogin: async (conninfo, query) => tryLogin(place, await programs(), conninfo, query),
-    setting: async (name) => readSetting(place, await programs(), name),
+    setting: async (name) => readSetting(await whole(), await programs(), name),
     lastErrors: () => lastErrors(place),
     async control() {
       const { checksums: _checksums, walLogHints: _walLogHints, ...data } = await control(place);
@@ -54,9 +62,9 @@ export function openInstance(place: Place): Instance {
     leftMemory: () => leftMemory(place),
     removeLeftMemory: (which) => removeLeftMemory(place, which),
     canRewind: async () => canRewind(place, await programs()),
-    rewind: async (sourceUrl, limit) => rewind(place, await programs(), sourceUrl, limit),
+    rewind: async (sourceUrl, limit) => rewind(await whole(), await programs(), sourceUrl, limit),
     async clone({ url, replication, instance: source }, limit) {
-      return clone(place, await programs(), { url, replication, place: places.get(source) }, limit);
+      return clone(await whole(), await programs(), { url, replication, place: places.get(source) }, limit);
     },
   };
   places.set(instance, place);

@@ -15,6 +15,24 @@ export type Place = Readonly<{
   stop: string | undefined;
 }>;
 
+/** The words with which the server was started last, each in double quotes. */
+const startedWith = `
+[ -e "$1/postgresql.conf" ] || sed -n 's/.*"config_file=\\([^"]*\\)".*/\\1/p' "$1/postmaster.opts" 2>/dev/null
+exit 0
+`;
+
+/** A server that was never seen running can still tell where its configuration lies, if that is elsewhere. */
+export async function withConfigFile(place: Place): Promise<Place> {
+  if (place.configFile !== undefined) return place;
+  const { dataDirectory } = place;
+  const { stdout } = await runOrThrow(place, "looking where its configuration lies", {
+    script: startedWith,
+    args: [dataDirectory],
+    timeoutMs: 5000,
+  });
+  return { ...place, configFile: stdout.trim() || undefined };
+}
+
 /** Runs a script that must succeed; its last lines are the reason when it does not. */
 export async function runOrThrow(place: Place, doing: string, command: HostCommand): Promise<HostResult> {
   const result = await place.host.run(command);
