@@ -1,5 +1,5 @@
 import type { Following } from "../drivers/postgres/following.ts";
-import type { ControlData, KnownState } from "../drivers/postgres/instance.ts";
+import type { ControlData, DiskEnd, KnownState } from "../drivers/postgres/instance.ts";
 import type { WalEnd } from "../drivers/postgres/history.ts";
 import type { Lsn } from "../drivers/postgres/lsn.ts";
 import type { NodeObservation } from "../drivers/postgres/observe.ts";
@@ -61,7 +61,7 @@ export type NodeFacts = Readonly<{
    * Of a server that does not answer, where its host can read it: its line of history. The position is that of its last
    * checkpoint.
    */
-  onDisk?: WalEnd;
+  onDisk?: DiskEnd;
   /** The end of its WAL, where that can be read. */
   writtenLsn?: Lsn;
   remembered?: Remembered;

@@ -2,7 +2,7 @@ import { BlackstartError, messageOf } from "../base/error.ts";
 import { delay } from "../base/time.ts";
 import { addressOf } from "../drivers/postgres/conninfo.ts";
 import type { WalEnd } from "../drivers/postgres/history.ts";
-import { type Instance, isDown } from "../drivers/postgres/instance.ts";
+import { type DiskEnd, type Instance, isDown } from "../drivers/postgres/instance.ts";
 import { nameAsStandby, nameBySettings } from "../drivers/postgres/names.ts";
 import { observeNode } from "../drivers/postgres/observe.ts";
 import { reachabilityOf } from "../drivers/postgres/reachability.ts";
@@ -224,7 +224,7 @@ async function askHost(
 }
 
 /** Undefined where it cannot be read: its line of history is what is remembered of it then. */
-async function diskEndOf(instance: Instance): Promise<WalEnd | undefined> {
+async function diskEndOf(instance: Instance): Promise<DiskEnd | undefined> {
   try {
     return await instance.diskEnd();
   } catch (error) {

@@ -2,6 +2,7 @@ import type { JsonObject } from "../base/json.ts";
 import { formatSynchronousNames } from "../drivers/postgres/synchronous-names.ts";
 import type { Step } from "../plan/plan.ts";
 import type { Cluster } from "../system/schema.ts";
+import { type Outage, outageParameter } from "./outage.ts";
 import { type Member, type Promised, promiseUnder } from "./promise.ts";
 
 /** A node's name, or the earlier step that finds it out. */
@@ -9,17 +10,29 @@ export type NodeReference = string | Readonly<{ from: string; field: string }>;
 
 export const electedNode: NodeReference = { from: "elect", field: "node" };
 
+/** What the fence left of the old primary; see `refusedUnlessFenced`. */
+export const fencedControl = { from: "fence", field: "control" } as const;
+
 /** So long may it take to copy or rewind a large database. */
 const longWorkTimeoutMs = 24 * 60 * 60_000;
 
 /** The steps of which the plans are made; the handlers of the same kinds are in `steps/`. */
-/** @param keeps the primary that remains, where there are two; otherwise nobody may take writes when it is carried out */
-export function fenceStep(cluster: string, node: string, keeps?: string): Step {
+/**
+ * @param how.keeps the primary that remains, where there are two; otherwise nobody may take writes when it is carried out
+ * @param how.outage what was seen of the node: had it run since, the plan would be for another outage
+ */
+export function fenceStep(cluster: string, node: string, how: Readonly<{ keeps?: string; outage?: Outage }>): Step {
+  const { keeps, outage } = how;
   return {
     id: "fence",
     kind: "postgres.fence",
     title: `Make sure that ${node} takes no more writes, and cannot come back as a primary`,
-    parameters: { cluster, node, ...(keeps === undefined ? {} : { keeps }) },
+    parameters: {
+      cluster,
+      node,
+      ...(keeps === undefined ? {} : { keeps }),
+      ...(outage === undefined ? {} : { outage: outageParameter(outage) }),
+    },
     destructive: true,
   };
 }
@@ -84,12 +97,12 @@ function promisedParameters(promised: Promised): JsonObject {
   return { count, method, names, members: members.map((one: Member) => ({ ...one })), old };
 }
 
-export function promoteStep(cluster: string, node: NodeReference, old: string): Step {
+export function promoteStep(cluster: string, node: NodeReference, old: string, fenced?: typeof fencedControl): Step {
   return {
     id: "promote",
     kind: "postgres.promote",
     title: typeof node === "string" ? `Promote ${node}` : "Promote the standby that has received most",
-    parameters: { cluster, node, old },
+    parameters: { cluster, node, old, ...(fenced === undefined ? {} : { fenced }) },
     destructive: true,
   };
 }

@@ -2,12 +2,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { addressOf } from "../../src/drivers/postgres/conninfo.ts";
-import { createExecutor } from "../../src/plan/executor.ts";
-import { registryOf } from "../../src/plan/handler.ts";
 import { isRefusal, type Plan } from "../../src/plan/plan.ts";
 import { readPlan } from "../../src/plan/status.ts";
-import { mitigationHandlers } from "../../src/mitigate/handlers.ts";
 import { startSlowLink } from "../support/slow-link.ts";
+import { interruptBefore } from "./interrupt.ts";
 import { assertWhole, on, onlyPrimary, signal, streaming, until } from "./servers.ts";
 import { type World, withSystemFile, withWorld } from "./world.ts";
 
@@ -146,27 +144,6 @@ async function stored(world: World, kind: string, subject: string, options?: { n
 async function twoPrimaries(world: World): Promise<{ promoted: string; plan: Plan }> {
   await on(world, "pg3", (connection) => connection.query("select pg_promote(true)"));
   return { promoted: "pg3", plan: await stored(world, "demote", "ledger", { node: "pg1" }) };
-}
-
-/** Carried out up to here by an executor whose store fails as a dead one's would: nothing of this step is recorded. */
-async function interruptBefore(world: World, plan: Plan, step: string): Promise<void> {
-  const died = new Error("the executor died");
-  const timeline = {
-    ...world.timeline,
-    append: ((stream, version, events, under) => {
-      const intends = events.some(
-        (one) => one.kind === "step.intended" && (one.data as { step: string }).step === step,
-      );
-      if (!intends) return world.timeline.append(stream, version, events, under);
-      const before = events.filter((one) => one.kind === "step.done");
-      return world.timeline.append(stream, version, before, under).then(() => Promise.reject(died));
-    }) as World["timeline"]["append"],
-    read: world.timeline.read.bind(world.timeline),
-    lease: world.timeline.lease.bind(world.timeline),
-    leaseState: world.timeline.leaseState.bind(world.timeline),
-  };
-  const handlers = registryOf(...mitigationHandlers({ system: world.system, fleet: world.fleet, timeline }));
-  await assert.rejects(createExecutor({ timeline, handlers }).run(plan.id, "person:test", "person"), died);
 }
 
 function electedBy(events: Awaited<ReturnType<World["events"]>>): string {

@@ -71,7 +71,7 @@ export interface Instance {
    * Its line of history by its files: the timeline of pg_control and where that comes from. The position is the last
    * checkpoint's; as a rule there is more. Works on a server that is down.
    */
-  diskEnd(): Promise<WalEnd>;
+  diskEnd(): Promise<DiskEnd>;
 
   /**
    * Keeps the write-ahead log (and, as `everything` says, the whole data directory) beside the data directory and
@@ -110,6 +110,9 @@ export interface Instance {
     limit: WorkLimit,
   ): Promise<{ movedAside?: string }>;
 }
+
+/** @property control stands for the contents of pg_control, which each start and each checkpoint change */
+export type DiskEnd = WalEnd & Readonly<{ control: string; clusterState: string }>;
 
 /** For what takes as long as the data is large. Aborted, its programs on the host are ended, and it throws the reason. */
 export type WorkLimit = Readonly<{ timeoutMs: number; signal?: AbortSignal }>;

@@ -113,7 +113,7 @@ function draft(cluster: Cluster, facts: ClusterFacts, stale: AnsweringNode, kept
       ],
     },
     steps: [
-      steps.fenceStep(facts.cluster, stale.node, kept.node),
+      steps.fenceStep(facts.cluster, stale.node, { keeps: kept.node }),
       ...back,
       ...steps.promiseSteps(facts.cluster, kept.node, promised),
       steps.verifyPromiseStep(facts.cluster, kept.node, promised, [

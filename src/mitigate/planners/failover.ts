@@ -5,6 +5,7 @@ import { leftOutTexts } from "../line-words.ts";
 import type { Lines } from "../lines.ts";
 import { type LossVerdict, lossVerdict, promiseOf, sessionStatement } from "../loss.ts";
 import { lastPrimaryOf, type StandbyHolder } from "../old-primary.ts";
+import { outageOf } from "../outage.ts";
 import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
 import { isMeant, type Promised, promisedAfter } from "../promise.ts";
 import * as steps from "../step-list.ts";
@@ -86,7 +87,7 @@ function toAvoidLoss(verdict: LossVerdict, primary: NodeFacts): string {
 }
 
 function draft(decided: Decided): PlanDraft {
-  const { cluster, facts, old, lines, verdict, risk } = decided;
+  const { cluster, facts, old, lines, choice, verdict, risk } = decided;
   const candidates = candidatesOf(decided);
   const standbys = [...candidates, ...decided.following];
   const names = standbys.map((one) => one.node);
@@ -110,10 +111,10 @@ function draft(decided: Decided): PlanDraft {
       ],
     },
     steps: [
-      steps.fenceStep(facts.cluster, old.node),
+      steps.fenceStep(facts.cluster, old.node, choice.evenIfStarting ? {} : { outage: outageOf(old) }),
       electStep(decided, candidates),
       ...steps.promiseSteps(facts.cluster, steps.electedNode, promised, names),
-      steps.promoteStep(facts.cluster, steps.electedNode, old.node),
+      steps.promoteStep(facts.cluster, steps.electedNode, old.node, steps.fencedControl),
       ...(names.length > 1 ? [steps.followStep(facts.cluster, steps.electedNode, names)] : []),
       ...steps.clientSteps(facts.cluster, cluster, steps.electedNode),
       steps.verifyWriteStep(facts.cluster, cluster, steps.electedNode, available, true),
@@ -170,6 +171,7 @@ function electStep({ facts, old, lines, choice, complete }: Decided, candidates:
     parameters: {
       cluster: facts.cluster,
       old: old.node,
+      fenced: steps.fencedControl,
       candidates: names,
       ...(choice.node === undefined ? {} : { chosen: choice.node }),
       needs: needsOf(facts, old, lines, choice, complete),

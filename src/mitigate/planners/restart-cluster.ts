@@ -3,6 +3,7 @@ import type { ControlData } from "../../drivers/postgres/instance.ts";
 import type { Refusal } from "../../plan/plan.ts";
 import type { Cluster } from "../../system/schema.ts";
 import type { ClusterFacts, NodeFacts } from "../cluster-facts.ts";
+import { outageOf } from "../outage.ts";
 import { type PlanDraft, refuse } from "../planning.ts";
 import { promisedAfter } from "../promise.ts";
 import * as steps from "../step-list.ts";
@@ -55,7 +56,10 @@ export function planRestartCluster(cluster: Cluster, facts: ClusterFacts): PlanD
       ],
     },
     steps: [
-      ...stale.map((one) => ({ ...steps.fenceStep(facts.cluster, one.node), id: `fence-${one.node}` })),
+      ...stale.map((one) => ({
+        ...steps.fenceStep(facts.cluster, one.node, { outage: outageOf(one) }),
+        id: `fence-${one.node}`,
+      })),
       startStep(facts.cluster, primary.node, "primary"),
       ...standbys.map((one) => ({ ...startStep(facts.cluster, one.node, "standby"), onFailure: "continue" as const })),
       steps.verifyWriteStep(facts.cluster, cluster, primary.node, promised.count),

@@ -9,6 +9,7 @@ import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
 import { type Candidate, elect, type Election, type Needs } from "../election.ts";
+import { refusedUnlessFenced } from "./fenced.ts";
 import { stepFailed, text, texts } from "./parameters.ts";
 import { setPrimaryConninfo } from "./primary-conninfo.ts";
 import { sessions } from "./servers.ts";
@@ -36,7 +37,11 @@ export function electHandler(context: MitigationContext): StepHandler {
     check: async () => ({ state: "ready" }),
     async do(step) {
       const nodes = texts(step, "candidates");
-      const asked = await Promise.all(nodes.map((node) => settled(context, step, node)));
+      const [fenced, ...asked] = await Promise.all([
+        refusedUnlessFenced(context, step),
+        ...nodes.map((node) => settled(context, step, node)),
+      ]);
+      if (fenced?.state === "refused") throw stepFailed("Nothing was promoted.", fenced.why, fenced.next);
       const candidates = asked.filter((one): one is Candidate => !("problem" in one));
       const problems = asked.filter((one) => "problem" in one);
       const election = elect(candidates, needsOf(step), step.parameters.chosen as string | undefined);

@@ -7,6 +7,7 @@ import { tcpProbe } from "../../drivers/service/tcp.ts";
 import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.ts";
 import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
+import { changedSincePlanned, remainsOf } from "./fenced.ts";
 import { stepFailed, text } from "./parameters.ts";
 import { type NodeWrites, otherWriters, refusedIfUnknown, whoWrites } from "./roles.ts";
 import { declaredNode, endServer } from "./servers.ts";
@@ -28,12 +29,15 @@ export function fenceHandler(context: MitigationContext): StepHandler {
       // A supervisor may be about to start it again: its stop command has to be given in any case.
       const supervised = declaredNode(context, text(step, "cluster"), text(step, "node")).stop !== undefined;
       if (seen !== undefined && isFenced(seen.state) && !supervised)
-        return { state: "done", outcome: { how: "seen-dead" } };
+        return { state: "done", outcome: { how: "seen-dead", control: await remainsOf(seen.instance) } };
       return { state: "ready" };
     },
     async do(step) {
       const seen = await look(context, step);
-      return seen === undefined ? cutOff(context, step) : end(context, step, seen.instance, seen.state);
+      if (seen !== undefined) return end(context, step, seen.instance, seen.state);
+      const changed = await changedSincePlanned(context, step, undefined);
+      if (changed !== undefined) throw leftAlone(step, changed);
+      return cutOff(context, step);
     },
     async verify(step, outcome) {
       if (outcome.how === "cut-off") {
@@ -129,7 +133,10 @@ const listenMs = 1000;
 
 const stopTimeoutMs = 5000;
 
-/** Marked first: whatever starts it from then on starts a standby, and only what runs already has to be ended. */
+/**
+ * Marked first: whatever starts it from then on starts a standby, and only what runs already has to be ended. Between the
+ * mark and the end it is seen once more that this is the outage the plan was made for; if not, the mark is taken back.
+ */
 async function end(
   context: MitigationContext,
   step: StepContext,
@@ -145,10 +152,37 @@ async function end(
       return unmarked(context, step, instance, error);
     }
   }
+  // Of two primaries the one that is to go takes writes: that is why.
+  const changed = step.parameters.keeps === undefined ? await changedSincePlanned(context, step, instance) : undefined;
+  if (changed !== undefined) throw leftAlone(step, changed, await markLeft(instance, first));
   const supervised = declaredNode(context, cluster, node).stop !== undefined;
-  if (first.pids.length === 0 && !supervised) return { how: "seen-dead", was: first.state };
-  await endServer(context, step, { cluster, node, instance }, { mode: "kill", timeoutMs: stopTimeoutMs });
-  return { how: first.pids.length === 0 ? "seen-dead" : "killed", was: first.state };
+  const isDead = first.pids.length === 0;
+  if (!isDead || supervised)
+    await endServer(context, step, { cluster, node, instance }, { mode: "kill", timeoutMs: stopTimeoutMs });
+  return { how: isDead ? "seen-dead" : "killed", was: first.state, control: await remainsOf(instance) };
+}
+
+/** Why the mark is there still, if it is. One that was there before this step is not ours to take. */
+async function markLeft(instance: Instance, before: KnownState): Promise<string | undefined> {
+  if (before.standbySignal || before.state === "no-data") return undefined;
+  try {
+    await instance.unmarkStandby();
+    return undefined;
+  } catch (error) {
+    return error instanceof BlackstartError ? whatAndWhy(error) : messageOf(error);
+  }
+}
+
+function leftAlone(step: StepContext, why: string, markLeftWhy?: string): Error {
+  const node = text(step, "node");
+  const next = "See `blackstart status`, and make a new plan if one is needed still.";
+  return stepFailed(
+    `${node} was left alone; nothing was promoted.`,
+    why,
+    markLeftWhy === undefined
+      ? next
+      : `Its standby.signal could not be taken back (${markLeftWhy}): remove it, or it starts as a standby next time. ${next}`,
+  );
 }
 
 /** On a disk that takes no writes any more. Whoever mends it would start a second primary: only the fence command helps. */
@@ -187,7 +221,7 @@ async function cutOff(context: MitigationContext, step: StepContext): Promise<Js
   const command = { script, args: [node], timeoutMs: fenceTimeoutMs, signal };
   const { code, stderr } = await context.fleet.host("local:").run(command);
   if (code !== 0) throw notFenced(step, `The fence command ended with ${code}: ${stderr.trim().slice(0, 300)}`);
-  return { how: "cut-off" };
+  return { how: "cut-off", control: "" };
 }
 
 function notFenced(step: StepContext, why: string): Error {

@@ -3,6 +3,7 @@ import { pollUntil } from "../../base/time.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
+import { refusedUnlessFenced } from "./fenced.ts";
 import { stepFailed, text } from "./parameters.ts";
 import { fencedBy, otherWriters, refusedIfUnknown, whileNobodyElsePromotes, whoWrites } from "./roles.ts";
 import { isStandby, sessions } from "./servers.ts";
@@ -22,7 +23,10 @@ export function promoteHandler(context: MitigationContext): StepHandler {
     kind: "postgres.promote",
     async check(step) {
       const node = text(step, "node");
-      const { taking, unknown } = await othersOf(context, step);
+      const [{ taking, unknown }, unfenced] = await Promise.all([
+        othersOf(context, step),
+        refusedUnlessFenced(context, step),
+      ]);
       if (taking.length > 0)
         return {
           state: "refused",
@@ -32,7 +36,8 @@ export function promoteHandler(context: MitigationContext): StepHandler {
       const refused = refusedIfUnknown(unknown, `${node} could be a second primary`);
       if (refused !== undefined) return refused;
       const standby = await on(step, isStandby);
-      return standby ? { state: "ready" } : { state: "done", outcome: await on(step, timelineOf) };
+      if (standby) return unfenced ?? { state: "ready" };
+      return { state: "done", outcome: await on(step, timelineOf) };
     },
     do: (step) =>
       whileNobodyElsePromotes(context, step, () => on(step, (connection) => promote(context, step, connection))),

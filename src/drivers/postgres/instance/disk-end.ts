@@ -1,4 +1,5 @@
-import type { WalEnd } from "../history.ts";
+import { createHash } from "node:crypto";
+import type { DiskEnd } from "../instance.ts";
 import { parseHistory } from "../history.ts";
 import { parsedControl } from "./control.ts";
 import { type Place, runOrThrow } from "./place.ts";
@@ -14,7 +15,7 @@ file=$1/pg_wal/$(printf '%08X' $timeline).history
 `;
 
 /** See `Instance.diskEnd`. */
-export async function diskEnd(place: Place): Promise<WalEnd> {
+export async function diskEnd(place: Place): Promise<DiskEnd> {
   const { stdout } = await runOrThrow(place, "reading pg_control and its timeline's history", {
     script,
     args: [place.dataDirectory],
@@ -22,7 +23,14 @@ export async function diskEnd(place: Place): Promise<WalEnd> {
     timeoutMs: 5000,
   });
   const [hex = "", history = ""] = stdout.split("history\n");
-  const { timelineId, checkpointLsn } = parsedControl(place, hex);
+  const { timelineId, checkpointLsn, clusterState } = parsedControl(place, hex);
   const ancestors = history.trim() === "" ? undefined : parseHistory(history);
-  return { timelineId, lsn: checkpointLsn, ancestors: timelineId === 1 ? [] : ancestors };
+  const digest = createHash("sha256").update(hex).digest("hex").slice(0, 16);
+  return {
+    timelineId,
+    lsn: checkpointLsn,
+    ancestors: timelineId === 1 ? [] : ancestors,
+    control: digest,
+    clusterState,
+  };
 }

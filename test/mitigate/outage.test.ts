@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createFleet, type Fleet } from "../../src/drivers/fleet.ts";
+import type { Instance } from "../../src/drivers/postgres/instance.ts";
+import { mitigationHandlers } from "../../src/mitigate/handlers.ts";
+import { type Outage, otherOutage, ranSince } from "../../src/mitigate/outage.ts";
+import { rememberedOf } from "../../src/mitigate/facts.ts";
+import { createExecutor, type PlanResult } from "../../src/plan/executor.ts";
+import { registryOf } from "../../src/plan/handler.ts";
+import { isRefusal, type Plan } from "../../src/plan/plan.ts";
+import { interruptBefore } from "./interrupt.ts";
+import { onlyPrimary, on, signal } from "./servers.ts";
+import { type World, withWorld } from "./world.ts";
+
+/* A plan holds for the outage that it was made for: not for a primary that is back, and not for the next outage. */
+
+const down: Outage = {
+  state: "down",
+  pid: null,
+  control: "a",
+  synchronousStandbyNames: "pg2",
+  synchronousCommit: "on",
+  seenAt: 1,
+};
+const runs: Outage = { ...down, state: "runs", pid: 7 };
+const unseen: Outage = {
+  state: null,
+  pid: null,
+  control: null,
+  synchronousStandbyNames: null,
+  synchronousCommit: null,
+  seenAt: 1,
+};
+
+const cases: readonly (readonly [name: string, planned: Outage, now: Outage, expected: RegExp | undefined])[] = [
+  ["nothing changed", down, down, undefined],
+  ["a hung server went on writing", runs, { ...runs, control: "b" }, undefined],
+  ["a hung server died meanwhile", runs, { ...down, control: "b" }, undefined],
+  ["a dead server runs", down, runs, /runs again/],
+  ["a dead server ran, and is dead", down, { ...down, control: "b" }, /ran since/],
+  ["a hung server was started anew", runs, { ...runs, pid: 8 }, /was started/],
+  ["what its postmaster left was ended, and it was started", { ...runs, pid: null }, runs, /was started/],
+  ["what its postmaster left is there", { ...runs, pid: null }, { ...runs, pid: null }, undefined],
+  ["its promise was changed", down, { ...down, synchronousStandbyNames: "" }, /commits wait/],
+  ["it no longer waits", runs, { ...runs, synchronousCommit: "off" }, /commits wait/],
+  ["its files cannot be read now", down, { ...down, control: null, synchronousStandbyNames: null }, undefined],
+  ["its host does not answer, now as then", unseen, unseen, undefined],
+  ["its host did not answer, and it was seen at work", unseen, { ...unseen, seenAt: 2 }, /seen at work/],
+  ["its host did, and what the watch saw is older news", down, { ...down, seenAt: 2 }, undefined],
+];
+
+for (const [name, planned, now, expected] of cases)
+  test(`outage: ${name}`, () => {
+    const why = otherOutage(planned, now);
+    if (expected === undefined) assert.equal(why, undefined);
+    else assert.match(why ?? "", expected);
+  });
+
+for (const [name, now, ran] of [
+  ["lies there as it was", { control: "a", clusterState: "in production", standbySignal: true }, false],
+  ["runs as a standby", { control: "b", clusterState: "in archive recovery", standbySignal: true }, false],
+  ["was stopped as a standby", { control: "b", clusterState: "shut down in recovery", standbySignal: true }, false],
+  ["has lost its mark", { control: "a", clusterState: "in production", standbySignal: false }, true],
+  ["was a primary, and marked again", { control: "b", clusterState: "shut down", standbySignal: true }, true],
+] as const)
+  test(`a fenced server that ${name} ${ran ? "may have taken" : "took no"} writes`, () => {
+    assert.equal(ranSince("a", now) !== undefined, ran);
+  });
+
+test("the primary comes back while it is being fenced: it is left alone, and goes on", async () => {
+  await withWorld({}, async (world) => {
+    const plan = await planned(world);
+    const { result, started } = await runWith(world, plan, "markStandby", async (instance) => {
+      await instance.start(10_000);
+      await acknowledge(world);
+    });
+    assert.equal(result.outcome, "stopped", "a healthy primary was shot");
+    assert.match(result.state, /pg1 is back and takes writes/);
+    assert.equal(await onlyPrimary(world), "pg1");
+    const state = await started.inspect();
+    assert.deepEqual([state.state, state.standbySignal], ["running", false]);
+    await acknowledge(world);
+  });
+});
+
+test("the primary came back and died again while it was being fenced: nothing is promoted on the first verdict", async () => {
+  await withWorld({ standbys: ["asynchronous"] }, async (world) => {
+    const plan = await planned(world);
+    const { result, started } = await runWith(world, plan, "markStandby", async (instance) => {
+      await signal(world, "pg2", "SIGSTOP");
+      await instance.start(10_000);
+      await acknowledge(world);
+      await signal(world, "pg1", "SIGKILL");
+      await signal(world, "pg2", "SIGCONT");
+    });
+    assert.equal(result.outcome, "stopped", "an acknowledged write is lost");
+    assert.match(result.state, /pg1 is not as it was .*ran since/);
+    assert.equal((await started.inspect()).standbySignal, false);
+    const refused = await world.plan("failover", "ledger");
+    assert.ok(isRefusal(refused), "what it acknowledged meanwhile would be lost");
+  });
+});
+
+test("a plan of one outage is not carried out in the next", async () => {
+  await withWorld({}, async (world) => {
+    const plan = await planned(world);
+    const instance = await instanceOf(world.fleet);
+    await instance.start(10_000);
+    await acknowledge(world);
+    await signal(world, "pg1", "SIGKILL");
+    const result = await world.executor.run(plan.id, "person:test", "person");
+    assert.equal(result.outcome, "stopped");
+    assert.match(result.state, /pg1 is not as it was when this plan was made/);
+    assert.equal((await instance.inspect()).standbySignal, false);
+  });
+});
+
+test("a plan that was interrupted after its fence is not resumed in the next outage", async () => {
+  await withWorld({}, async (world) => {
+    const plan = await planned(world);
+    const instance = await instanceOf(world.fleet);
+    await interruptBefore(world, plan, "elect");
+    await instance.unmarkStandby();
+    await instance.start(10_000);
+    await on(world, "pg1", (connection) => connection.query("alter system set synchronous_standby_names = ''"));
+    await on(world, "pg1", (connection) => connection.query("select pg_reload_conf()"));
+    await acknowledge(world);
+    await signal(world, "pg1", "SIGKILL");
+    const result = await world.executor.run(plan.id, "person:test");
+    assert.equal(result.outcome, "stopped", "an acknowledged write is lost");
+    assert.match(result.state, /pg1 was fenced by this plan, and may have taken writes since/);
+  });
+});
+
+/** For the primary that was just killed. */
+async function planned(world: World): Promise<Plan> {
+  await signal(world, "pg1", "SIGKILL");
+  const plan = await world.plan("failover", "ledger");
+  if (isRefusal(plan)) assert.fail(`refused (${plan.rule}): ${plan.missing}`);
+  await world.executor.store(plan, "person:test");
+  return plan;
+}
+
+async function acknowledge(world: World): Promise<void> {
+  await on(world, "pg1", (connection) => connection.query("create table if not exists acknowledged (at timestamptz)"));
+  await on(world, "pg1", (connection) => connection.query("insert into acknowledged values (now())"));
+}
+
+async function instanceOf(fleet: Fleet): Promise<Instance> {
+  const instance = await fleet.instance("ledger", "pg1");
+  assert.ok(instance);
+  return instance;
+}
+
+/** Carries the plan out; right before this is done to pg1, that happens. */
+async function runWith(
+  { system, timeline }: World,
+  plan: Plan,
+  before: "markStandby",
+  happens: (instance: Instance) => Promise<void>,
+): Promise<{ result: PlanResult; started: Instance }> {
+  const real = createFleet(system, async (cluster, node) => (await rememberedOf(timeline, cluster)).get(node));
+  const started = await instanceOf(real);
+  const interrupted: Instance = {
+    ...started,
+    async [before]() {
+      await happens(started);
+      await started[before]();
+    },
+  };
+  const fleet: Fleet = {
+    ...real,
+    instance: async (cluster, node) => (node === "pg1" ? interrupted : real.instance(cluster, node)),
+  };
+  try {
+    const handlers = registryOf(...mitigationHandlers({ system, fleet, timeline }));
+    const result = await createExecutor({ timeline, handlers }).run(plan.id, "person:test", "person");
+    return { result, started };
+  } finally {
+    await real.close();
+  }
+}
