@@ -28,7 +28,8 @@ async function answerOf(node: NodeRecord): Promise<Answer> {
     const [row] = await connection.query<{ standby: boolean }>("select pg_is_in_recovery() as standby");
     if (row?.standby !== false) return "standby";
     const standbys = await connection.query<{ name: string; synchronous: boolean }>(
-      "select application_name as name, sync_state in ('sync', 'quorum') as synchronous from pg_stat_replication",
+      // One that cannot follow connects again and again, and never gets further than the start.
+      "select application_name as name, sync_state in ('sync', 'quorum') as synchronous from pg_stat_replication where state in ('catchup', 'streaming')",
     );
     return standbys.map(({ name, synchronous }) => [name, synchronous] as const);
   }).catch((): Answer => "silent"); // It starts, ends or hangs: that it does not answer is the answer.

@@ -3,8 +3,12 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import type { Instance } from "../../src/drivers/postgres/instance.ts";
+import { mitigationHandlers } from "../../src/mitigate/handlers.ts";
+import { createExecutor } from "../../src/plan/executor.ts";
+import { registryOf } from "../../src/plan/handler.ts";
 import { isRefusal } from "../../src/plan/plan.ts";
 import { runChecks } from "../../src/watch/check.ts";
+import { startWatcher } from "../../src/watch/watcher.ts";
 import { on, onlyPrimary, signal, until } from "./servers.ts";
 import { type World, withWorld } from "./world.ts";
 
@@ -14,6 +18,13 @@ test("a diverged node that says that it streams is found, and is brought back", 
   await withWorld({}, async (world) => {
     await diverge(world);
     assert.deepEqual(await replicationFindings(world), ["replication.diverged ledger/pg1"]);
+    const watcher = startWatcher({ system: world.system, report: () => undefined });
+    try {
+      const isSeen = async () => watcher.findings().some(({ code }) => code === "replication.diverged");
+      await until("the watch sees it as well", isSeen);
+    } finally {
+      await watcher.close();
+    }
     const result = await world.act("rejoin", "ledger/pg1");
     assert.equal(result.outcome, "done", result.state);
     await untilItHasAll(world, "pg1", "pg2");
@@ -68,20 +79,57 @@ test("a standby whose WAL is gone is cloned, and nothing is kept of what everybo
   });
 });
 
-test("a standby of nobody is found, and led to the primary while it serves", async () => {
-  await withWorld({}, async (world) => {
-    await on(world, "pg3", async (connection) => {
-      await connection.query("alter system set primary_conninfo = ''");
-      await connection.query("select pg_reload_conf()");
+const astray = [
+  ["a standby of nobody", "", "follows-nobody"],
+  [
+    "a standby led to where nothing listens",
+    "host=127.0.0.1 port=1 user=replicator application_name=pg3",
+    "not-streaming",
+  ],
+] as const;
+
+for (const [what, conninfo, code] of astray)
+  test(`${what} is found, and led to the primary while it serves`, async () => {
+    await withWorld({}, async (world) => {
+      await on(world, "pg3", async (connection) => {
+        await connection.query(`alter system set primary_conninfo = '${conninfo}'`);
+        await connection.query("select pg_reload_conf()");
+      });
+      await until(
+        "it is found",
+        async () => (await replicationFindings(world)).join() === `replication.${code} ledger/pg3`,
+      );
+      const result = await world.act("rejoin", "ledger/pg3");
+      assert.equal(result.outcome, "done", result.state);
+      assert.equal(await howOf(world, result.planId, "rejoin-pg3"), "aimed");
+      await untilItHasAll(world, "pg3", "pg1");
     });
-    await until(
-      "it is found",
-      async () => (await replicationFindings(world)).join() === "replication.follows-nobody ledger/pg3",
-    );
-    const result = await world.act("rejoin", "ledger/pg3");
-    assert.equal(result.outcome, "done", result.state);
-    assert.equal(await howOf(world, result.planId, "rejoin-pg3"), "aimed");
-    await untilItHasAll(world, "pg3", "pg1");
+  });
+
+test("a server that was stopped for a clone that fails runs again, as before", async () => {
+  await withWorld({}, async (world) => {
+    await diverge(world);
+    // Neither way is there: as on a host without pg_rewind, and without room.
+    const fleet: World["fleet"] = {
+      ...world.fleet,
+      async instance(cluster, node) {
+        const instance = await world.fleet.instance(cluster, node);
+        const clone = () => Promise.reject(new Error("there is no room for a copy"));
+        return instance && { ...instance, canRewind: async () => false, clone };
+      },
+    };
+    const executor = createExecutor({
+      timeline: world.timeline,
+      handlers: registryOf(...mitigationHandlers({ ...world, fleet })),
+    });
+    const plan = await world.plan("rejoin", "ledger/pg1");
+    if (isRefusal(plan)) assert.fail(`refused (${plan.rule}): ${plan.missing}`);
+    await executor.store(plan, "person:test");
+    const result = await executor.run(plan.id, "person:test", "person");
+    assert.equal(result.outcome, "stopped");
+    const failed = (await world.events(plan.id)).find((one) => one.kind === "step.failed");
+    assert.match(JSON.stringify(failed?.data), /It runs, as before.*no room for a copy/);
+    await on(world, "pg1", (connection) => connection.query("select 1"));
   });
 });
 

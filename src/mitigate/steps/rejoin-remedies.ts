@@ -63,10 +63,15 @@ export async function keepOwn(rejoining: Rejoining): Promise<string> {
   return (await tellingMeanwhile(step, `${text(step, "node")}: keeping ${what}`, copy)).directory;
 }
 
-/** A server that was stopped for a remedy that did not work runs again as it did before. */
-export async function runAgain({ context, step, instance }: Rejoining): Promise<void> {
+/**
+ * A server that was stopped for a remedy that did not work runs again as it did before. One that has diverged knows the
+ * primary's timeline by now, and refuses to start for it: it stays on its own.
+ * @param diverged it holds WAL that the primary never wrote
+ */
+export async function runAgain({ context, step, instance }: Rejoining, diverged: boolean): Promise<void> {
   if ((await knownState(instance)).pids.length > 0) return;
   await step.assertHeld();
+  if (diverged) await instance.writeSettings({ recovery_target_timeline: "current" });
   await startServer(context, placeOf(step, instance), startTimeoutMs, step.signal);
 }
 

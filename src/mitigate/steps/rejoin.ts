@@ -113,7 +113,7 @@ async function left(
   const next = whatIsLeft(now, names);
   if (!served) return stepFailed(`${names.node} is not back as a standby.`, why, next);
   try {
-    await runAgain(rejoining);
+    await runAgain(rejoining, now.history === "diverged");
     return stepFailed(`${names.node} does not follow ${names.primary}. It runs, as before.`, why, next);
   } catch (error) {
     const again = `${why} It was stopped for that, and does not start again: ${reasonOf(error)}.`;

@@ -72,7 +72,7 @@ export function isExhausted(condition: NodeCondition): boolean {
 
 /** Sees a node that we cannot reach alive through a standby that has heard from it since. */
 export function aliveFor(view: ClusterView, lost: NodeFacts): NodeFacts | undefined {
-  if (lost.lastGood === undefined) return view.standbys.find((one) => one.pulse?.receiver?.status === "streaming");
+  if (lost.lastGood === undefined) return view.standbys.find(({ pulse }) => pulse?.receiver?.heard === true);
   // Later than the last heartbeat it could have answered, with something to spare.
   const silentSinceMs = Math.max(lost.since.ms, lost.lastGood.ms + view.heartbeatMs * 0.5);
   return view.standbys.find((one) => {
