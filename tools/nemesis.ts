@@ -23,14 +23,24 @@ if ([trials, seed, jobs].some((number) => !Number.isInteger(number) || number < 
 }
 const keep = values.keep ?? mkdtempSync(join(tmpdir(), "blackstart-nemesis-kept-"));
 process.stdout.write(`${trials} trials from seed ${seed}, ${jobs} at a time\n`);
+const stop = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+  process.on(signal, () => {
+    if (!stop.signal.aborted) process.stderr.write("No other trial is begun; those that run are ended in order.\n");
+    stop.abort();
+  });
+let ended = 0;
 const outcomes = await nemesis({
   trials,
   seed,
   jobs,
   keep,
+  signal: stop.signal,
   // In memory, where that is possible: half of a trial are the files of its cluster.
   ...(existsSync("/dev/shm") ? { folder: "/dev/shm" } : {}),
   ended: (outcome) => {
+    ended += 1;
+    if (ended % 25 === 0) process.stderr.write(`${ended} trials have ended\n`);
     const log = trials === 1 ? (outcome.result?.log ?? []) : [];
     for (const line of [...log, ...failureLines(outcome)]) process.stdout.write(`${line}\n`);
   },

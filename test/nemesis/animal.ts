@@ -128,8 +128,8 @@ function nodeOf(name: string, ports: Ports, folder: string, binaries: Binaries):
       port: ports.server,
       user: "blackstart",
       database: "postgres",
-      connectionTimeoutMillis: 1000,
-      query_timeout: 1000,
+      connectionTimeoutMillis: 3000,
+      query_timeout: 3000,
     },
     processes,
     postmaster() {

@@ -50,7 +50,11 @@ export async function startClients(animal: Animal): Promise<Clients> {
 }
 
 async function prepare({ nodes }: Animal): Promise<void> {
-  const client = new pg.Client((nodes[0] as AnimalNode).login);
+  const client = new pg.Client({
+    ...(nodes[0] as AnimalNode).login,
+    connectionTimeoutMillis: 30_000,
+    query_timeout: 30_000,
+  });
   await client.connect();
   await client.query("create table nemesis (id bigint primary key)");
   await client.end();
@@ -73,7 +77,9 @@ async function writer({ animal, level, firstId, ended, signal }: Writing): Promi
       await pause(20, signal);
       continue;
     }
-    const session = await open({ ...node.login, port: node.clientPort }, level).catch(() => undefined);
+    const session = await open({ ...node.login, port: node.clientPort, connectionTimeoutMillis: 1000 }, level).catch(
+      () => undefined,
+    );
     while (session !== undefined && !signal.aborted) {
       const write = await session.write(++id, { node: node.name, level, by: "client" });
       ended(write);

@@ -1,8 +1,8 @@
-import { rmSync } from "node:fs";
+import { readlinkSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
 import { killTogether, send } from "../../src/lab/signals.ts";
-import { readlinkSync } from "node:fs";
+
 import type { Animal, AnimalNode } from "./animal.ts";
 import { nodeAt } from "./clients.ts";
 import type { LineState } from "./links.ts";
@@ -63,6 +63,33 @@ const injections: Readonly<Record<FaultKind, Injection>> = {
     rmSync(join(old.dataDirectory, "standby.signal"), { force: true });
     await old.start();
     return { words: `a person started ${old.name} as a primary` };
+  },
+  // As its supervisor does it: with what lies in its data directory.
+  "start-again": async ({ animal }, node) => {
+    const isDown = (one: AnimalNode) => one.processes().length === 0;
+    const down = [node, ...animal.nodes].find(isDown);
+    await down?.start();
+    return down && { words: `${down.name} was started again as it is` };
+  },
+  "lag-standby": async ({ animal }, node) => {
+    const primary = nodeAt(animal);
+    if (primary === undefined) return undefined;
+    const sql = "select pid, application_name as name from pg_stat_replication order by 2";
+    const senders = await rowsOf(primary, sql);
+    const sender = senders.find(({ name }) => name === node.name) ?? senders.at(-1);
+    return suspended(sender === undefined ? [] : [Number(sender.pid)], `the walsender for ${sender?.name}`);
+  },
+  "pause-replay": async ({ animal }, node) => {
+    const standby = nodeAt(animal) === node ? animal.nodes.find((one) => one !== node) : node;
+    const done =
+      standby && (await asked(standby, `replay is paused on ${standby.name}`, ["select pg_wal_replay_pause()"]));
+    return (
+      done && {
+        ...done,
+        // Where it was promoted meanwhile, there is nothing to resume.
+        takeBack: () => void asked(standby as AnimalNode, "", ["select pg_wal_replay_resume()"]),
+      }
+    );
   },
   "edit-synchronous": ({ animal }, _, { dice }) => {
     const primary = nodeAt(animal);
@@ -153,14 +180,20 @@ function isServer(pid: number): boolean {
 }
 
 async function asked(node: AnimalNode, words: string, statements: readonly string[]): Promise<Done | undefined> {
+  try {
+    for (const statement of statements) await rowsOf(node, statement);
+    return { words };
+  } catch {
+    return undefined; // It does not answer, or is no standby any more.
+  }
+}
+
+async function rowsOf(node: AnimalNode, sql: string): Promise<readonly Record<string, unknown>[]> {
   const client = new pg.Client(node.login);
   client.on("error", () => undefined); // The statement tells it.
   try {
     await client.connect();
-    for (const statement of statements) await client.query(statement);
-    return { words };
-  } catch {
-    return undefined; // It does not answer, or is no standby any more.
+    return (await client.query(sql)).rows;
   } finally {
     (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
   }

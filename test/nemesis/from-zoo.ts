@@ -41,7 +41,7 @@ function animalOf(zoo: Zoo, down: () => Promise<void>): Animal {
 
 function nodeOf(zoo: Zoo, name: string): AnimalNode {
   const place = zoo.place(name);
-  const login = { ...zoo.login(place.port, "blackstart"), connectionTimeoutMillis: 1000, query_timeout: 1000 };
+  const login = { ...zoo.login(place.port, "blackstart"), connectionTimeoutMillis: 3000, query_timeout: 3000 };
   return {
     name,
     dataDirectory: place.data,

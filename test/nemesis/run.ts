@@ -16,6 +16,8 @@ export type RunOptions = Readonly<{
   /** Where the folders of those that failed stay. */
   keep: string;
   ended?(outcome: Outcome): void;
+  /** Aborted: no other trial is begun; those that run come to their end and are taken down. */
+  signal?: AbortSignal;
 }>;
 
 /** `broken`: the trial itself could not be carried out; it says nothing about the product. */
@@ -35,7 +37,7 @@ export async function nemesis(options: RunOptions): Promise<readonly Outcome[]> 
   const spares = createSpares(folder);
   let next = 0;
   const job = async () => {
-    while (next < options.trials) {
+    while (next < options.trials && options.signal?.aborted !== true) {
       const outcome = await one(options.seed + next++, folder, spares, options.keep);
       outcomes.push(outcome);
       options.ended?.(outcome);

@@ -66,6 +66,9 @@ const faultKinds = [
   [1, "resume-old-plan"],
   [1, "step-clock"],
   [2, "switchover"],
+  [4, "start-again"],
+  [2, "lag-standby"],
+  [1, "pause-replay"],
 ] as const;
 /** What makes a plan necessary: without one, no step is ever intended. */
 const outages = [
@@ -122,7 +125,13 @@ export function scheduleOf(seed: number, { majors, recipes }: Choice): Schedule 
   const later = Array.from({ length: count - 1 }, () => faultOf(random, animal, random.chance(0.6)));
   const isPlanned = later.some(({ when }) => "step" in when);
   const first = faultOf(random, animal, false);
-  const faults = [isPlanned ? { ...first, kind: random.pick(outages), target: "primary" as const } : first, ...later];
+  // A standby that lags is of interest only once the primary is gone.
+  const faults = [
+    isPlanned && !["lag-standby", "pause-replay"].includes(first.kind)
+      ? { ...first, kind: random.pick(outages), target: "primary" as const }
+      : first,
+    ...later,
+  ];
   return { seed, animal, policy, faults, restMs: random.between(200, 2500) };
 }
 

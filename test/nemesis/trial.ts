@@ -278,7 +278,7 @@ function mustSurvive(writes: readonly Write[], { faults }: Schedule, told: reado
 async function lostWrites(animal: Animal, { writers }: Truth, must: readonly Write[]): Promise<readonly Write[]> {
   const primary = animal.nodes.find(({ name }) => name === writers[0]);
   if (primary === undefined || writers.length > 1) return [];
-  const client = new pg.Client({ ...primary.login, query_timeout: 10_000 });
+  const client = new pg.Client({ ...primary.login, connectionTimeoutMillis: 30_000, query_timeout: 30_000 });
   client.on("error", () => undefined); // The query tells it.
   await client.connect();
   try {
