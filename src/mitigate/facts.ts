@@ -1,33 +1,24 @@
 import { BlackstartError, messageOf } from "../base/error.ts";
 import { delay } from "../base/time.ts";
 import { addressOf } from "../drivers/postgres/conninfo.ts";
-import type { WalEnd } from "../drivers/postgres/history.ts";
 import { type DiskEnd, type Instance, isDown } from "../drivers/postgres/instance.ts";
 import { nameAsStandby, nameBySettings } from "../drivers/postgres/names.ts";
-import { observeNode } from "../drivers/postgres/observe.ts";
-import { reachabilityOf } from "../drivers/postgres/reachability.ts";
-import { askWalEnd } from "../drivers/postgres/wal-end.ts";
 import type { ObservationEvent } from "../timeline/observation.ts";
 import { readPromises } from "../timeline/promise-record.ts";
 import { readAll } from "../timeline/read-all.ts";
 import type { Timeline } from "../timeline/timeline.ts";
 import { clusterOf } from "../system/names.ts";
 import { readClientsAddress } from "../drivers/clients/address-file.ts";
+import { askDatabase } from "./ask-database.ts";
 import type { ClusterFacts, NodeFacts, Reach, Remembered } from "./cluster-facts.ts";
-import { type CommitSetting, commitSettingsQuery } from "./commit-level.ts";
 import type { MitigationContext } from "./context.ts";
 import { withFollowing } from "./following.ts";
 import { configuredSynchronous, writtenUpTo } from "./dead-server.ts";
 import { lossVerdict } from "./loss.ts";
 import { lastPrimaryOf } from "./old-primary.ts";
-import { clientsLoginAt } from "./readiness/clients-login.ts";
-import { limitsOf } from "./readiness/limits.ts";
-import { rightsOf } from "./readiness/rights.ts";
-import { sessionsOf } from "./sessions.ts";
 
 /** Longer than any healthy answer; a person waits for it, and so do clients. */
 const hostTimeoutMs = 5000;
-const askLimits = { timeoutMs: 1000, queryTimeoutMs: 3000 } as const;
 
 /**
  * Asks everything that a planner needs, of all nodes at once. Changes nothing.
@@ -93,7 +84,7 @@ async function factsOf(
 ): Promise<NodeFacts> {
   const url = clusterOf(context.system, cluster).nodes[node]?.url ?? "";
   const address = addressOf(url);
-  const asked = askDatabase(context, cluster, node);
+  const asked = askDatabase(context, cluster, node, memory.remembered?.role !== "primary");
   const [database, host] = await Promise.all([
     asked,
     hosts === "all" || !(await answersSoon(asked)) ? askHost(context, cluster, node, memory.remembered) : {},
@@ -138,65 +129,6 @@ function named(one: NodeFacts, all: readonly NodeFacts[]): NodeFacts {
       ? nameAsStandby(one.node, observation.settings, others)
       : (observation?.receiver?.name ?? (observation && nameBySettings(observation.settings)) ?? remembered?.name);
   return name === undefined ? one : { ...one, applicationName: name };
-}
-
-/** admin_shutdown, crash_shutdown. */
-const goneMeanwhile: ReadonlySet<string | undefined> = new Set(["57P01", "57P02"]);
-
-type Answer = Pick<
-  NodeFacts,
-  "reach" | "problem" | "observation" | "rights" | "commitSettings" | "limits" | "walEnd" | "clientsLogin"
->;
-
-async function askDatabase(context: MitigationContext, cluster: string, node: string, isFirst = true): Promise<Answer> {
-  try {
-    const declared = clusterOf(context.system, cluster);
-    const [asked, walEnd, clientsLogin] = await Promise.all([
-      sessionsOf(context.fleet).useNew(cluster, node, async (connection) => {
-        const observation = await observeNode(connection);
-        const rights = await rightsOf(connection, observation.version);
-        const commitSettings = await connection.query<CommitSetting>(commitSettingsQuery);
-        return { observation, rights, commitSettings, limits: await limitsOf(connection) };
-      }),
-      walEndOf(context, cluster, node),
-      clientsLoginAt(declared, declared.nodes[node]?.url ?? ""),
-    ]);
-    const answer = { ...asked, ...(clientsLogin === undefined ? {} : { clientsLogin }) };
-    if (walEnd === undefined) return { reach: "answers", ...answer };
-    // A standby's control file falls behind when it follows to a new timeline; its walsender knows better.
-    const observation = { ...answer.observation, timelineId: walEnd.timelineId };
-    return { reach: "answers", ...answer, observation, walEnd };
-  } catch (error) {
-    // It went away while it was asked: only the next answer says whether it is gone or restarts.
-    if (isFirst && goneMeanwhile.has(reachabilityOf(error).sqlstate)) return askDatabase(context, cluster, node, false);
-    return { reach: reachOf(error), problem: messageOf(error) };
-  }
-}
-
-/** Undefined where it cannot be told: what needs it is refused then. */
-async function walEndOf(context: MitigationContext, cluster: string, node: string): Promise<WalEnd | undefined> {
-  try {
-    return await askWalEnd((options) => context.fleet.connect(cluster, node, options), askLimits);
-  } catch (error) {
-    if (error instanceof BlackstartError) return undefined;
-    throw error;
-  }
-}
-
-/** What is not `closed` may run, whatever it is that we see of it. */
-function reachOf(error: unknown): Reach {
-  const { kind } = reachabilityOf(error);
-  switch (kind) {
-    case "starting":
-    case "closed":
-      return kind;
-    case "refused":
-      return "denied";
-    case "broken":
-    case "silent":
-    case "unreachable":
-      return "silent";
-  }
 }
 
 async function askHost(

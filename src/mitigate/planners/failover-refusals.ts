@@ -74,8 +74,8 @@ export function refuseCandidates(facts: ClusterFacts, choice: Choice): Refusal |
   if (standbys.length === 0)
     return refuse(
       "candidate",
-      `No standby of ${facts.cluster} answers: there is none to promote.`,
-      "Start what can be started: `blackstart mitigate restart`.",
+      `No standby of ${facts.cluster} answers, and only one that does can be promoted: ${facts.nodes.map((one) => one.problem ?? `${one.node} is a primary`).join("; ")}.`,
+      "Start what is down: `blackstart mitigate restart`. Ask again once one answers.",
     );
   for (const standby of standbys) {
     const old = refuseOld(standby.observation.version, standby.node);
