@@ -155,7 +155,8 @@ function oldPrimaryAnswers(facts: ClusterFacts): boolean {
 /** The primary may be a server that the file does not declare: then to promote one of these makes a second. */
 function mayFollowStranger(facts: ClusterFacts, standby: AnsweringNode): boolean {
   const { receiver, settings } = standby.observation;
-  const follows = receiver?.status === "streaming";
+  // A receiver says that it streams before it has connected; one of which we may not see more counts as one that does.
+  const follows = receiver !== null && receiver.heard !== false;
   if (upstreamOf(facts, standby) !== undefined || (settings.primaryConninfo === "" && !follows)) return false;
   return follows || !facts.nodes.some((one) => one.remembered?.role === "primary");
 }

@@ -104,6 +104,11 @@ const cases: readonly [what: string, kind: Following["kind"], looks: Case][] = [
   ["another receiver, and no look at the primary", "not-connected", { primary: null, second: { receiver: another } }],
 
   ["it is ahead of the primary on its own line", "diverged", { first: { lsn: "0/5008", replayedLsn: "0/5008" } }],
+  [
+    "it is ahead of the primary on its own line, by the histories",
+    "diverged",
+    { first: { end: { ...end(2, "0/4000"), lsn: "0/5001" } } },
+  ],
   ["it holds WAL from beyond the fork", "diverged", { first: { timelineId: 1, receiver: old } }],
   [
     "a branch of the same number, which was promoted at another place",
