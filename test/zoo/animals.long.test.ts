@@ -5,7 +5,7 @@ import { recipes } from "./recipes.ts";
 
 /* What nothing is wrong with is not called critical, whoever made it. */
 describe("the zoo, on a quiet day", { concurrency: 2 }, () => {
-  for (const recipe of recipes) {
+  for (const recipe of recipes.filter(({ isTroubled, strays }) => !isTroubled && strays === undefined)) {
     test(`${recipe.name}: ${recipe.about}`, { skip: recipe.skip || versionFor(recipe).skip }, () =>
       withAnimal(recipe, async (zoo) => {
         await zoo.query("pg1", "insert into acknowledged values (1)", "app");

@@ -60,6 +60,8 @@ export type Recipe = Readonly<{
   synchronous?: string;
   /** Whose death together makes commits wait; default: pg2. */
   synchronousNodes?: readonly string[];
+  /** Something in it would do harm one day: `check` may well call it critical. */
+  isTroubled?: boolean;
   /** They do not follow even while all is well, and need not afterwards. */
   strays?: readonly string[];
   /** By name; default: pg1, pg2, pg3, the first being the primary. */

@@ -44,6 +44,7 @@ export const environments: readonly Recipe[] = [
   {
     name: "stranger",
     about: "Somebody's pg_receivewal streams under the name of a node.",
+    isTroubled: true,
     async arrange(zoo) {
       const place = zoo.place("pg3");
       const folder = join(zoo.folder, "pg3", "run", "received");
