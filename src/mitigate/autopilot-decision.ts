@@ -11,6 +11,7 @@ const urgency = [
   "move-clients",
   "restart",
   "degrade-synchronous",
+  "unfence",
   "rejoin",
   "restore-synchronous",
 ];
@@ -72,6 +73,7 @@ export function planTitle(plan: Plan): string {
     restart: "Restart",
     "degrade-synchronous": "Let commits go on without the missing standby",
     "restore-synchronous": "Wait for the standbys again",
+    unfence: "Take the fence back",
     rejoin: "Bring back as a standby",
   };
   return `${words[plan.kind] ?? plan.kind}: ${plan.subject.name}`;

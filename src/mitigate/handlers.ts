@@ -12,6 +12,7 @@ import { rejoinHandler } from "./steps/rejoin.ts";
 import { restartServiceHandler } from "./steps/restart-service.ts";
 import { setSynchronousHandler } from "./steps/set-synchronous.ts";
 import { startHandler, stopHandler } from "./steps/stop-start.ts";
+import { unmarkHandler } from "./steps/unmark.ts";
 import { verifyPromiseHandler } from "./steps/verify-promise.ts";
 import { verifyWriteHandler } from "./steps/verify-write.ts";
 
@@ -34,6 +35,7 @@ export function mitigationHandlers(context: MitigationContext): readonly StepHan
     startHandler(context),
     verifyPromiseHandler(context),
     restartServiceHandler(context),
+    unmarkHandler(context),
     dropSlotHandler(context),
     removeCopyHandler(context),
   ];

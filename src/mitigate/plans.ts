@@ -20,6 +20,7 @@ import { planRestart } from "./planners/restart.ts";
 import { planRestoreSynchronous } from "./planners/restore-synchronous.ts";
 import { planServiceRestart } from "./planners/service-restart.ts";
 import { planSwitchover } from "./planners/switchover.ts";
+import { planUnfence } from "./planners/unfence.ts";
 import { type Choice, choiceOf, type PlanDraft } from "./planning.ts";
 import { readied } from "./readiness/ready.ts";
 
@@ -34,6 +35,7 @@ const planners: Readonly<Record<string, Planner>> = {
   "restore-synchronous": planRestoreSynchronous,
   demote: planDemote,
   "move-clients": planMoveClients,
+  unfence: planUnfence,
 };
 
 export const mitigationKinds: readonly string[] = [...Object.keys(planners), "clean-up"];

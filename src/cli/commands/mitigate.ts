@@ -58,6 +58,13 @@ export function addMitigate(program: Command, act: Act): void {
     "restore-synchronous",
   );
   acting(
+    verb("unfence", "take a fence back that promoted nobody: the node is the primary again").argument(
+      "[node]",
+      "which node; without it: the choices",
+    ),
+    "unfence",
+  );
+  acting(
     verb("move-clients", "the clients are led elsewhere: point them to the primary").argument(
       "[cluster]",
       "which cluster (default: the only one)",

@@ -13,6 +13,7 @@ export function remedyCommand({ kind, subject, options }: PlanRequest): string |
       return `blackstart mitigate ${kind} ${clusterOf(subject.name)}`;
     case "restart":
     case "rejoin":
+    case "unfence":
     case "clean-up":
     case "demote": {
       const target = node === undefined ? subject.name : `${clusterOf(subject.name)}/${node}`;

@@ -115,3 +115,8 @@ function streamsHere(view: ClusterView, sender: NodeFacts, one: NodeFacts): bool
   const lasts = one.aimedSince !== undefined && view.now.ms - one.aimedSince.ms >= 2 * view.heartbeatMs;
   return isElsewhere && lasts ? false : null;
 }
+
+/** A manager keeps copies of the slots on its standbys, and moves them on. */
+export function isManaged(view: ClusterView): boolean {
+  return view.cluster.manager !== "none";
+}

@@ -4,6 +4,9 @@ import {
   readsFileSettings,
   recoveryActionInFiles,
 } from "../../drivers/postgres/recovery-settings.ts";
+import { nodeRef, request } from "../assess/roles.ts";
+import { type ClusterView, isManaged } from "../assess/view.ts";
+import type { NodeFacts } from "../facts.ts";
 import type { HealthCheck, Judgement, Row } from "./health-check.ts";
 import { textIn } from "./health-check.ts";
 
@@ -34,7 +37,8 @@ export const recovery: HealthCheck = {
       case when ${readsFileSettings} then ${asText(`select ${endsRecoveryInFiles} as found`)} else '[]' end as files,
       case when has_function_privilege('pg_catalog.pg_stat_file(text,boolean)', 'execute')
         then ${asText("select coalesce((pg_stat_file('standby.signal', true)).size, -1) as found")} else '' end as signal`,
-  judge: (rows, { one }) => rows.flatMap((row) => [...endsByItself(one.node, row), ...markedAsStandby(one.node, row)]),
+  judge: (rows, { one, view }) =>
+    rows.flatMap((row) => [...endsByItself(one.node, row), ...markedAsStandby(one, view, row)]),
 };
 
 /** The one column `found` of the query's one row. */
@@ -64,15 +68,16 @@ function endsByItself(node: string, row: Row): readonly Judgement[] {
   ];
 }
 
-function markedAsStandby(node: string, row: Row): readonly Judgement[] {
+function markedAsStandby(one: NodeFacts, view: ClusterView, row: Row): readonly Judgement[] {
   const size = textIn(row, "signal");
   if (row.standby === true || size === "" || size === "-1") return [];
   return [
     {
       code: "recovery.marked-as-standby",
       severity: "warning",
-      title: `${node} is the primary and has a standby.signal: at its next start it comes up as a standby.`,
+      title: `${one.node} is the primary and has a standby.signal: at its next start it comes up as a standby.`,
       evidence: [{ label: "file", value: "standby.signal in its data directory" }],
+      ...(isManaged(view) ? {} : { remedy: request("unfence", nodeRef(one)) }),
     },
   ];
 }

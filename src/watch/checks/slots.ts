@@ -1,5 +1,5 @@
 import { nodeRef, request } from "../assess/roles.ts";
-import type { ClusterView } from "../assess/view.ts";
+import { type ClusterView, isManaged } from "../assess/view.ts";
 import { bytesText } from "../assess/words.ts";
 import { type HealthCheck, type Judgement, numberIn, type Row, textIn } from "./health-check.ts";
 
@@ -58,11 +58,6 @@ export const slots: HealthCheck = {
 
 function isUnused(row: Row): boolean {
   return row.active === false && textIn(row, "status") !== "lost";
-}
-
-/** A manager keeps copies of the slots on its standbys, and moves them on. */
-function isManaged(view: ClusterView): boolean {
-  return view.cluster.manager !== "none";
 }
 
 function inactive(unused: readonly Row[], node: string): readonly Judgement[] {

@@ -1,0 +1,127 @@
+import type { Refusal, Step } from "../../plan/plan.ts";
+import type { System } from "../../system/schema.ts";
+import { type ClusterFacts, type NodeFacts, nodeFacts, primariesOf } from "../cluster-facts.ts";
+import { hasAncestor, lineOf } from "../old-primary.ts";
+import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
+import { promisedAfter } from "../promise.ts";
+import * as steps from "../step-list.ts";
+import { startStep } from "./restart.ts";
+
+const startDowntimeSeconds = 5;
+
+/**
+ * A fence is taken back: the node loses its standby.signal, and is the primary again. For a plan that stopped after its
+ * fence and promoted nobody, and for a living primary that carries the mark of a fence that was never finished.
+ */
+export function planUnfence(system: System, facts: ClusterFacts, choice: Choice): PlanDraft | Refusal {
+  const cluster = declaredCluster(system, facts.cluster);
+  const managed = refuseManaged(cluster, facts.cluster);
+  if (managed) return managed;
+  const node = choice.node === undefined ? undefined : nodeFacts(facts, choice.node);
+  if (node === undefined)
+    return refuse(
+      "which",
+      "Which node is to be unfenced?",
+      `Name one of ${facts.nodes.map((one) => one.node).join(", ")}.`,
+    );
+  const refusal = refuseNode(node) ?? refuseOthers(facts, node);
+  if (refusal !== undefined) return refusal;
+  const { node: name } = node;
+  const lives = node.observation !== undefined;
+  return {
+    kind: "unfence",
+    urgent: true,
+    subject: { kind: "node", name: `${facts.cluster}/${name}` },
+    because: [
+      lives
+        ? `${name} is the primary, and has a standby.signal: at its next start it would come up as a standby.`
+        : `${name} was the primary, is down, and is marked as a standby; no other node takes writes.`,
+    ],
+    risk: {
+      lossBytes: 0,
+      lossSeconds: 0,
+      downtimeSeconds: lives ? 0 : startDowntimeSeconds,
+      statements: lives ? [] : ["After a crash it replays its WAL first; how long that takes depends on max_wal_size."],
+    },
+    steps: [
+      unmarkStep(facts.cluster, name),
+      ...(lives
+        ? []
+        : [
+            startStep(facts.cluster, name, "primary"),
+            ...steps.clientSteps(facts.cluster, cluster, name),
+            steps.verifyWriteStep(facts.cluster, cluster, name, promisedAfter(cluster, facts, node).count),
+          ]),
+    ],
+  };
+}
+
+function unmarkStep(cluster: string, node: string): Step {
+  return {
+    id: "unmark",
+    kind: "host.unmark",
+    title: `Take the standby.signal of ${node} away`,
+    parameters: { cluster, node },
+    destructive: true,
+  };
+}
+
+function refuseNode({ node, instance, hostProblem, observation }: NodeFacts): Refusal | undefined {
+  if (instance === undefined)
+    return refuse(
+      "host",
+      `${node} cannot be unfenced from here: ${hostProblem ?? "no host is declared"}.`,
+      `Declare \`host:\` for ${node}, see that its machine is up, and ask again.`,
+    );
+  if (observation?.role === "standby")
+    return refuse(
+      "already",
+      `${node} runs as a standby.`,
+      "To make it the primary: `blackstart mitigate switchover --to`, or `failover`.",
+    );
+  if (instance.standbySignal) return undefined;
+  return refuse(
+    "already",
+    `${node} is not marked as a standby.`,
+    `If it is down: \`blackstart mitigate restart\` for ${node}.`,
+  );
+}
+
+/** Nobody may have taken over since, and nobody may be about to. */
+function refuseOthers(facts: ClusterFacts, node: NodeFacts): Refusal | undefined {
+  const others = facts.nodes.filter((one) => one.node !== node.node);
+  const primary = primariesOf(facts).find((one) => one.node !== node.node);
+  if (primary !== undefined)
+    return refuse(
+      "one-primary",
+      `${primary.node} takes writes; ${node.node} would be a second primary.`,
+      `Bring ${node.node} back as a standby: \`blackstart mitigate rejoin\`.`,
+    );
+  if (node.observation !== undefined) return undefined;
+  const unseen = others.find((one) => one.observation === undefined && one.instance?.pids.length !== 0);
+  if (unseen !== undefined)
+    return refuse(
+      "others-unknown",
+      `${unseen.node} does not answer (${unseen.problem ?? unseen.reach}), and its host does not see it down: it may take writes.`,
+      `Reach ${unseen.node}, or declare \`host:\` for it; then ask again.`,
+    );
+  const line = lineOf(node);
+  if (line === undefined)
+    return refuse(
+      "history",
+      `On which line of history ${node.node} is cannot be read.`,
+      `See its log and its pg_control.`,
+    );
+  const ends = others.map((one) => ({ node: one.node, end: lineOf(one) }));
+  const later = ends.find(
+    ({ end }) => end === undefined || !(end.timelineId === line.timelineId || hasAncestor(line, end.timelineId)),
+  );
+  if (later === undefined) return undefined;
+  return refuse(
+    "history",
+    later.end === undefined
+      ? `On which line of history ${later.node} is cannot be told: it may have been promoted since.`
+      : `${later.node} is on timeline ${later.end.timelineId}, which ${node.node} (timeline ${line.timelineId}) does not know: it was promoted since.`,
+    `Fail over to what was written last: \`blackstart mitigate failover\`; then bring ${node.node} back.`,
+  );
+}
