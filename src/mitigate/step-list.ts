@@ -2,6 +2,7 @@ import type { JsonObject } from "../base/json.ts";
 import { formatSynchronousNames } from "../drivers/postgres/synchronous-names.ts";
 import type { Step } from "../plan/plan.ts";
 import type { Cluster } from "../system/schema.ts";
+import type { AnsweringNode } from "./cluster-facts.ts";
 import { type Outage, outageParameter } from "./outage.ts";
 import { type Member, type Promised, promiseUnder } from "./promise.ts";
 
@@ -38,16 +39,18 @@ export function fenceStep(cluster: string, node: string, how: Readonly<{ keeps?:
 }
 
 /**
- * The promise is kept, where there is one.
+ * The promise is kept, where there is one. Where there is none, a setting that a standby has left over from another time
+ * must not make the writes hang once it is the primary.
  * @param among before the promotion: of these, those that answer then; without: as it is meant, once they stream
  */
 export function promiseSteps(
   cluster: string,
   node: NodeReference,
   promised: Promised,
-  among?: readonly string[],
+  among?: readonly AnsweringNode[],
 ): readonly Step[] {
-  if (promised.count < 1) return [];
+  const isLeftOver = among?.some((one) => one.observation.settings.synchronousStandbyNames !== "") ?? false;
+  if (promised.count < 1 && !isLeftOver) return [];
   return [
     among === undefined
       ? {
@@ -56,7 +59,10 @@ export function promiseSteps(
           onFailure: "continue",
         }
       : {
-          ...setSynchronousStep("set-synchronous", cluster, node, promised, { when: "before-promotion", among }),
+          ...setSynchronousStep("set-synchronous", cluster, node, promised, {
+            when: "before-promotion",
+            among: among.map((one) => one.node),
+          }),
           title: "Let the new primary wait for the remaining standbys from its first write on",
         },
   ];

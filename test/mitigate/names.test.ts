@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { mitigationHandlers } from "../../src/mitigate/handlers.ts";
 import { isRefusal } from "../../src/plan/plan.ts";
 import { on, onlyPrimary, signal, until } from "./servers.ts";
 import { remember, type World, withWorld } from "./world.ts";
@@ -102,6 +103,39 @@ test("a promise that was given up is remembered, and raised again once its stand
     await writes(world, "pg1");
     const again = await world.plan("restore-synchronous", "ledger");
     assert.equal(isRefusal(again) && again.rule, "already");
+  });
+});
+
+test("a plan that was killed after it had set the promise looks again when it is resumed", async () => {
+  await withWorld({}, async (world) => {
+    await signal(world, "pg2", "SIGSTOP");
+    const handler = mitigationHandlers(world).find(({ kind }) => kind === "postgres.set-synchronous");
+    const parameters = {
+      cluster: "ledger",
+      node: "pg1",
+      when: "as-meant",
+      count: 1,
+      method: "first",
+      names: ["pg1"],
+      members: [
+        { node: "pg1", name: "pg1" },
+        { node: "pg2", name: "pg2" },
+      ],
+      // Before, pg2 was the primary: that commits wait for it now, this plan has set.
+      old: "pg2",
+    };
+    const step = {
+      planId: "p",
+      stepId: "as-meant",
+      parameters,
+      signal: new AbortController().signal,
+      assertHeld: async () => undefined,
+      progress: () => undefined,
+    };
+    assert.equal((await handler?.check(step))?.state, "done");
+    await assert.rejects(async () => handler?.verify(step, { setting: "FIRST 1 (pg2)" }), /Too few of the standbys/);
+    assert.equal(await synchronousNames(world, "pg1"), "");
+    await writes(world, "pg1");
   });
 });
 

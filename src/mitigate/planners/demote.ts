@@ -1,7 +1,7 @@
 import type { Refusal } from "../../plan/plan.ts";
 import type { Cluster, System } from "../../system/schema.ts";
 import { olderLine } from "../../drivers/postgres/history.ts";
-import { type AnsweringNode, type ClusterFacts, endOf, primariesOf } from "../cluster-facts.ts";
+import { type AnsweringNode, type ClusterFacts, endOf, primariesOf, standbysOf, upstreamOf } from "../cluster-facts.ts";
 import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
 import { promisedAfter } from "../promise.ts";
 import * as steps from "../step-list.ts";
@@ -88,9 +88,9 @@ function timelineText({ node, observation }: AnsweringNode): string {
 
 function draft(cluster: Cluster, facts: ClusterFacts, stale: AnsweringNode, kept: AnsweringNode): PlanDraft {
   const promised = promisedAfter(cluster, facts, kept);
-  const streaming = kept.observation.standbys
-    .map((one) => facts.nodes.find((node) => node.applicationName === one.applicationName)?.node)
-    .filter((one) => one !== undefined);
+  const streaming = standbysOf(facts)
+    .filter((one) => one.observation.receiver !== null && upstreamOf(facts, one)?.node === kept.node)
+    .map((one) => one.node);
   const back =
     stale.instance === undefined
       ? []

@@ -122,7 +122,7 @@ function draft(
           needs: needsAmong(lines, choice),
         },
       },
-      ...steps.promiseSteps(name, steps.electedNode, promised, names),
+      ...steps.promiseSteps(name, steps.electedNode, promised, [...candidates, ...following]),
       steps.promoteStep(name, steps.electedNode, furthest.node),
       ...(names.length > 1 ? [steps.followStep(name, steps.electedNode, names)] : []),
       ...steps.clientSteps(name, cluster, steps.electedNode),

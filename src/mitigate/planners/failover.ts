@@ -113,7 +113,7 @@ function draft(decided: Decided): PlanDraft {
     steps: [
       steps.fenceStep(facts.cluster, old.node, choice.evenIfStarting ? {} : { outage: outageOf(old) }),
       electStep(decided, candidates),
-      ...steps.promiseSteps(facts.cluster, steps.electedNode, promised, names),
+      ...steps.promiseSteps(facts.cluster, steps.electedNode, promised, standbys),
       steps.promoteStep(facts.cluster, steps.electedNode, old.node, steps.fencedControl),
       ...(names.length > 1 ? [steps.followStep(facts.cluster, steps.electedNode, names)] : []),
       ...steps.clientSteps(facts.cluster, cluster, steps.electedNode),

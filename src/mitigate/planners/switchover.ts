@@ -121,15 +121,7 @@ function draft(cluster: Cluster, facts: ClusterFacts, primary: AnsweringNode, ta
         ...steps.clientStatements(cluster),
       ],
     },
-    steps: stepsOf(
-      cluster,
-      facts.cluster,
-      primary.node,
-      target.node,
-      others.map((one) => one.node),
-      promised,
-      available,
-    ),
+    steps: stepsOf(cluster, facts.cluster, primary.node, target, others, promised, available),
   };
 }
 
@@ -137,11 +129,13 @@ function stepsOf(
   cluster: Cluster,
   name: string,
   primary: string,
-  target: string,
-  others: readonly string[],
+  promoted: AnsweringNode,
+  following: readonly AnsweringNode[],
   promised: Promised,
   available: number,
 ): readonly Step[] {
+  const target = promoted.node;
+  const others = following.map((one) => one.node);
   return [
     {
       id: "checkpoint",
@@ -149,7 +143,7 @@ function stepsOf(
       title: `Write a checkpoint on ${primary}, so that it stops quickly`,
       parameters: { cluster: name, node: primary },
     },
-    ...steps.promiseSteps(name, target, promised, others),
+    ...steps.promiseSteps(name, target, promised, [promoted, ...following]),
     {
       id: "hand-over",
       kind: "postgres.hand-over",

@@ -88,8 +88,7 @@ async function askNode(fleet: Fleet, node: string, declared: Node): Promise<Aske
 }
 
 function seenOf({ node, url, server }: AskedNode) {
-  const clusterName = server?.settings?.find(({ name }) => name === "cluster_name")?.setting ?? undefined;
-  return { node, url, clusterName, observation: server?.observation };
+  return { node, url, observation: server?.observation };
 }
 
 /** They are the same on all nodes: the primary is asked, else whoever answers. */

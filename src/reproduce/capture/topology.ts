@@ -1,4 +1,4 @@
-import { parseConninfo } from "../../drivers/postgres/conninfo.ts";
+import { type Claimant, nameBySettings, nodesBehind } from "../../drivers/postgres/names.ts";
 import type { NodeObservation } from "../../drivers/postgres/observe.ts";
 import { hostAndPort } from "../../system/address.ts";
 import type { CapturedServer, Role } from "./schema.ts";
@@ -7,7 +7,6 @@ import type { CapturedServer, Role } from "./schema.ts";
 export type Seen = Readonly<{
   node: string;
   url: string;
-  clusterName: string | undefined;
   observation: NodeObservation | undefined;
 }>;
 
@@ -18,8 +17,12 @@ export function topologyOf(seen: readonly Seen[]): ReadonlyMap<string, Place> {
   const streams = new Map<string, { from: string; syncState: string }>();
   const standbys = new Map<string, { node: string; state: string; syncState: string }[]>();
   for (const sender of seen) {
-    const list = (sender.observation?.standbys ?? []).map(({ applicationName, clientAddress, state, syncState }) => {
-      const node = standbyNamed(seen, sender.node, applicationName, clientAddress);
+    const rows = sender.observation?.standbys ?? [];
+    const behind = nodesBehind(rows, claimants(seen, sender));
+    const list = rows.map(({ applicationName, state, syncState }, at) => {
+      // Of several that share a name and an address each is one.
+      const earlier = behind.slice(0, at).filter(([first]) => first === behind[at]?.[0]).length;
+      const node = behind[at]?.[earlier];
       if (node !== undefined) streams.set(node, { from: sender.node, syncState });
       return { node: node ?? applicationName, state, syncState };
     });
@@ -49,30 +52,16 @@ function roleOf(observation: NodeObservation | undefined, syncState: string | un
   return syncState === "sync" || syncState === "quorum" ? "synchronous" : "asynchronous";
 }
 
-/** By the name under which it streams; else by its address, where only one node has it. */
-function standbyNamed(
-  seen: readonly Seen[],
-  sender: string,
-  applicationName: string,
-  clientAddress: string | null,
-): string | undefined {
-  const others = seen.filter(({ node }) => node !== sender);
-  const named =
-    others.find((one) => streamName(one) === applicationName) ?? others.find(({ node }) => node === applicationName);
-  if (named !== undefined) return named.node;
-  const there = others.filter(({ url }) => hostAndPort(url)?.host === clientAddress);
-  return there.length === 1 ? there[0]?.node : undefined;
-}
-
-/** primary_conninfo's application_name, else cluster_name (walreceiver.c). */
-function streamName({ observation, clusterName }: Seen): string | undefined {
-  if (observation?.role !== "standby") return undefined;
-  try {
-    const own = parseConninfo(observation.settings.primaryConninfo).application_name;
-    return own ?? (clusterName === "" ? undefined : clusterName);
-  } catch {
-    return clusterName; // Not for us to see: then the other name is all there is.
-  }
+function claimants(seen: readonly Seen[], sender: Seen): readonly Claimant[] {
+  return seen
+    .filter((one) => one !== sender)
+    .map(({ node, url, observation }) => ({
+      node,
+      host: hostAndPort(url)?.host ?? null,
+      name: (observation && (observation.receiver?.name ?? nameBySettings(observation.settings) ?? null)) ?? null,
+      slot: observation?.receiver?.slotName ?? null,
+      streamsHere: observation?.role === "primary" ? false : null,
+    }));
 }
 
 function senderOf(seen: readonly Seen[], observation: NodeObservation | undefined): string | undefined {
