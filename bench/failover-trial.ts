@@ -4,7 +4,7 @@ import { createLab } from "../src/lab/create.ts";
 import { send } from "../src/lab/signals.ts";
 import type { Lab } from "../src/lab/lab.ts";
 import { startAutopilot } from "../src/mitigate/autopilot.ts";
-import { rememberedOf } from "../src/mitigate/facts.ts";
+import { rememberedOf } from "../src/mitigate/memory.ts";
 import { mitigationHandlers } from "../src/mitigate/handlers.ts";
 import { createExecutor } from "../src/plan/executor.ts";
 import { registryOf } from "../src/plan/handler.ts";

@@ -1,5 +1,5 @@
 import { createFleet, type Fleet } from "../drivers/fleet.ts";
-import { rememberedOf } from "../mitigate/facts.ts";
+import { rememberedOf } from "../mitigate/memory.ts";
 import type { System } from "../system/schema.ts";
 import type { Timeline } from "../timeline/timeline.ts";
 

@@ -64,6 +64,8 @@ export type NodeFacts = Readonly<{
   onDisk?: DiskEnd;
   /** The end of its WAL, where that can be read. */
   writtenLsn?: Lsn;
+  /** The primary that does not answer us, and from which this standby has had a message since it was asked. */
+  hears?: string;
   remembered?: Remembered;
   /** When it was last seen as a primary. */
   asPrimary?: Remembered;

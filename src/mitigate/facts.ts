@@ -1,21 +1,21 @@
 import { BlackstartError, messageOf } from "../base/error.ts";
-import { delay } from "../base/time.ts";
+import { delay, systemClock } from "../base/time.ts";
 import { addressOf } from "../drivers/postgres/conninfo.ts";
 import { type DiskEnd, type Instance, isDown } from "../drivers/postgres/instance.ts";
 import { nameAsStandby, nameBySettings } from "../drivers/postgres/names.ts";
 import type { ObservationEvent } from "../timeline/observation.ts";
 import { readPromises } from "../timeline/promise-record.ts";
-import { readAll } from "../timeline/read-all.ts";
-import type { Timeline } from "../timeline/timeline.ts";
 import { clusterOf } from "../system/names.ts";
 import { readClientsAddress } from "../drivers/clients/address-file.ts";
 import { askDatabase } from "./ask-database.ts";
-import type { ClusterFacts, NodeFacts, Reach, Remembered } from "./cluster-facts.ts";
+import type { ClusterFacts, NodeFacts, Reach } from "./cluster-facts.ts";
 import type { MitigationContext } from "./context.ts";
 import { withFollowing } from "./following.ts";
 import { configuredSynchronous, writtenUpTo } from "./dead-server.ts";
 import { lossVerdict } from "./loss.ts";
+import { type Memory, memoriesOf } from "./memory.ts";
 import { lastPrimaryOf } from "./old-primary.ts";
+import { withWitnesses } from "./witnesses.ts";
 
 /** Longer than any healthy answer; a person waits for it, and so do clients. */
 const hostTimeoutMs = 5000;
@@ -31,6 +31,8 @@ export async function gatherFacts(
   hosts: "all" | "silent" = "all",
 ): Promise<ClusterFacts> {
   const cluster = clusterOf(context.system, clusterName);
+  const clock = context.clock ?? systemClock;
+  const beganMs = clock.monotonicMs();
   const memories = await memoriesOf(context.timeline, clusterName);
   const lowered = (await readPromises(context.timeline, [clusterName])).get(clusterName);
   const [clientsAddress, ...nodes] = await Promise.all([
@@ -44,35 +46,12 @@ export async function gatherFacts(
     ...(lowered === undefined ? {} : { lowered }),
     ...(clientsAddress === undefined ? {} : { clientsAddress }),
   };
-  return withFollowing(context, await withDeadServers(context, facts));
-}
-
-/** The last observation of each node. */
-export async function rememberedOf(timeline: Timeline, cluster: string): Promise<ReadonlyMap<string, Remembered>> {
-  return byNode(await observations(timeline, cluster));
-}
-
-async function observations(timeline: Timeline, cluster: string): Promise<readonly Remembered[]> {
-  const events = await readAll(timeline, { stream: `cluster/${cluster}` });
-  return events
-    .filter((event) => event.kind === "node.observed")
-    .map(({ data, position }) => ({ ...(data as unknown as ObservationEvent["data"]), position }));
-}
-
-/** The last one of each. */
-function byNode(all: readonly Remembered[]): ReadonlyMap<string, Remembered> {
-  return new Map(all.map((data) => [data.node, data]));
-}
-
-type Memory = Pick<NodeFacts, "remembered" | "asPrimary">;
-
-async function memoriesOf(timeline: Timeline, cluster: string): Promise<(node: string) => Memory> {
-  const all = await observations(timeline, cluster);
-  const [last, lastAsPrimary] = [byNode(all), byNode(all.filter(({ role }) => role === "primary"))];
-  return (node) => {
-    const [remembered, asPrimary] = [last.get(node), lastAsPrimary.get(node)];
-    return { ...(remembered && { remembered }), ...(asPrimary && { asPrimary }) };
-  };
+  const known = await withWitnesses(
+    context,
+    await withDeadServers(context, facts),
+    () => clock.monotonicMs() - beganMs,
+  );
+  return withFollowing(context, known);
 }
 
 async function factsOf(

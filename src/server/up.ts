@@ -3,7 +3,7 @@ import { BlackstartError, messageOf } from "../base/error.ts";
 import { type Clock, delay, systemClock } from "../base/time.ts";
 import { createFleet } from "../drivers/fleet.ts";
 import { startAutopilot } from "../mitigate/autopilot.ts";
-import { rememberedOf } from "../mitigate/facts.ts";
+import { rememberedOf } from "../mitigate/memory.ts";
 import { mitigationHandlers } from "../mitigate/handlers.ts";
 import { makeMitigationPlan } from "../mitigate/plans.ts";
 import { createExecutor } from "../plan/executor.ts";

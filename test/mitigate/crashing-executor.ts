@@ -1,7 +1,7 @@
 import { createExecutor } from "../../src/plan/executor.ts";
 import { registryOf, type StepHandler } from "../../src/plan/handler.ts";
 import { createFleet } from "../../src/drivers/fleet.ts";
-import { rememberedOf } from "../../src/mitigate/facts.ts";
+import { rememberedOf } from "../../src/mitigate/memory.ts";
 import { mitigationHandlers } from "../../src/mitigate/handlers.ts";
 import { readPlan } from "../../src/plan/status.ts";
 import { loadSystem } from "../../src/system/load.ts";

@@ -50,6 +50,7 @@ export function observation(role: "primary" | "standby", change: Partial<NodeObs
             applicationName: name,
             clientAddress: "127.0.0.1",
             slotName: null,
+            lastMessageAgeMs: null,
             state: "streaming",
             syncState: name === "pg2" ? "sync" : "async",
             sentLsn: null,
@@ -75,6 +76,7 @@ export function receiver(
     senderPort: 1,
     slotName: null,
     name: null,
+    lastMessageAgeMs: null,
     ...change,
   };
 }

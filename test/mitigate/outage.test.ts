@@ -4,7 +4,7 @@ import { createFleet, type Fleet } from "../../src/drivers/fleet.ts";
 import type { Instance } from "../../src/drivers/postgres/instance.ts";
 import { mitigationHandlers } from "../../src/mitigate/handlers.ts";
 import { type Outage, otherOutage, ranSince } from "../../src/mitigate/outage.ts";
-import { rememberedOf } from "../../src/mitigate/facts.ts";
+import { rememberedOf } from "../../src/mitigate/memory.ts";
 import { createExecutor, type PlanResult } from "../../src/plan/executor.ts";
 import { registryOf } from "../../src/plan/handler.ts";
 import { isRefusal, type Plan } from "../../src/plan/plan.ts";

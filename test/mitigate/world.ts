@@ -5,7 +5,7 @@ import { connect, withConnection } from "../../src/drivers/postgres/connection.t
 import { observeNode } from "../../src/drivers/postgres/observe.ts";
 import { askWalEnd } from "../../src/drivers/postgres/wal-end.ts";
 import type { Lab, LabOptions } from "../../src/lab/lab.ts";
-import { rememberedOf } from "../../src/mitigate/facts.ts";
+import { rememberedOf } from "../../src/mitigate/memory.ts";
 import { mitigationHandlers } from "../../src/mitigate/handlers.ts";
 import { makeMitigationPlan } from "../../src/mitigate/plans.ts";
 import { createExecutor, type Executor, type PlanResult } from "../../src/plan/executor.ts";

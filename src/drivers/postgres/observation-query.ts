@@ -36,7 +36,8 @@ select json_build_object(${lookFields},
     'flushLsn', flush_lsn,
     'replayLsn', replay_lsn) order by application_name, pid), '[]') from pg_stat_replication),
   'receiver', case when w.pid is not null
-    then json_build_object(${receiverFields}, 'slotName', w.slot_name, 'name', w.conninfo) end
+    then json_build_object(${receiverFields}, 'lastMessageAgeMs', extract(epoch from clock_timestamp() - w.last_msg_receipt_time) * 1000,
+    'slotName', w.slot_name, 'name', w.conninfo) end
 ) as observation
 from role
 left join pg_stat_wal_receiver w on true

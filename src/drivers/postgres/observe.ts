@@ -52,6 +52,8 @@ export type NodeObservation = Readonly<{
           slotName: string | null;
           /** The name that it gives its sender; null where it may not be seen. */
           name: string | null;
+          /** How long ago the last message came, by the standby's clock; null: not for us to see. */
+          lastMessageAgeMs: number | null;
         }>)
     | null;
 }>;

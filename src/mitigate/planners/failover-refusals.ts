@@ -49,6 +49,13 @@ export function refusePrimary(
       `${primary.node} is alive, but would not let us in: ${primary.problem ?? ""}`,
       "Mend the access (password, pg_hba.conf, max_connections), or stop the server yourself, then ask again.",
     );
+  const witnesses = facts.nodes.filter((one) => one.hears === primary.node).map((one) => one.node);
+  if (witnesses.length > 0)
+    return refuse(
+      "primary-heard",
+      `${primary.node} does not answer us, but ${witnesses.join(" and ")} has heard from it since it was asked: it is alive, and only the way from here to it is cut.`,
+      `Mend the network between this machine and ${primary.node}. If it has to be replaced all the same, stop it on its own machine first.`,
+    );
   if (primary.reach === "starting" && !choice.evenIfStarting)
     return refuse(
       "primary-starting",

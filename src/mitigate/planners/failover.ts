@@ -8,6 +8,7 @@ import { lastPrimaryOf, type StandbyHolder } from "../old-primary.ts";
 import { outageOf } from "../outage.ts";
 import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
 import { isMeant, type Promised, promisedAfter } from "../promise.ts";
+import { refuseStart } from "../start-safety.ts";
 import * as steps from "../step-list.ts";
 import { planAmongStandbys } from "./failover-among-standbys.ts";
 import { delayStatements, eligible, onlyFollowing, refuseBarred, refuseNobody } from "./eligible.ts";
@@ -49,7 +50,7 @@ export function planFailover(system: System, facts: ClusterFacts, asked: Choice)
     return refuse(
       "acknowledged-writes",
       `${verdict.why} ${risk.statements.join(" ")}`.trim(),
-      toAvoidLoss(verdict, old),
+      toAvoidLoss(facts, verdict, old),
       "--accept-loss",
     );
   const following = onlyFollowing(all, lines);
@@ -80,10 +81,18 @@ type Decided = Readonly<{
   risk: Risk;
 }>;
 
-function toAvoidLoss(verdict: LossVerdict, primary: NodeFacts): string {
-  if (verdict.kind === "possible" && verdict.missing.length > 0)
-    return `Bring ${verdict.missing.join(", ")} back, or start ${primary.node} again (\`blackstart mitigate restart\`), so that nothing can be lost.`;
-  return `Start ${primary.node} again (\`blackstart mitigate restart\`), if it can be started: then nothing is lost.`;
+function toAvoidLoss(facts: ClusterFacts, verdict: LossVerdict, primary: NodeFacts): string {
+  // Recommended only where it would not be refused.
+  const start =
+    refuseStart(facts, primary) === undefined
+      ? `start ${primary.node} again (\`blackstart mitigate restart\`)`
+      : undefined;
+  const missing = verdict.kind === "possible" ? verdict.missing.join(", ") : "";
+  const ways = [...(missing === "" ? [] : [`bring ${missing} back`]), ...(start === undefined ? [] : [start])];
+  if (ways.length === 0)
+    return `Reach ${primary.node} and the nodes that do not answer, and see which of them can be started.`;
+  const text = ways.join(", or ");
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}, so that nothing can be lost.`;
 }
 
 function draft(decided: Decided): PlanDraft {

@@ -1,11 +1,13 @@
-import { lsnAhead } from "../../drivers/postgres/lsn.ts";
+import { olderLine } from "../../drivers/postgres/history.ts";
 import type { ControlData } from "../../drivers/postgres/instance.ts";
 import type { Refusal } from "../../plan/plan.ts";
 import type { Cluster } from "../../system/schema.ts";
 import type { ClusterFacts, NodeFacts } from "../cluster-facts.ts";
 import { outageOf } from "../outage.ts";
+import { lineOf } from "../old-primary.ts";
 import { type PlanDraft, refuse } from "../planning.ts";
 import { promisedAfter } from "../promise.ts";
+import { refuseStart } from "../start-safety.ts";
 import * as steps from "../step-list.ts";
 import { startStep } from "./restart.ts";
 import { needsPersonFor } from "./serving.ts";
@@ -78,7 +80,7 @@ export function planRestartCluster(cluster: Cluster, facts: ClusterFacts): PlanD
   };
 }
 
-/** The node that is no standby and whose pg_control is furthest, provided that no standby has gone further. */
+/** Of the nodes that are no standbys, the one whose line went on from those of the others; see `refuseStart` for the rest. */
 function lastPrimaryByControl(facts: ClusterFacts): Startable | Refusal {
   const startable = facts.nodes.filter(
     (one): one is Startable => one.control !== undefined && one.instance !== undefined,
@@ -90,41 +92,25 @@ function lastPrimaryByControl(facts: ClusterFacts): Startable | Refusal {
       `No host of ${facts.cluster} can be asked what its server holds: ${unseen.map((one) => `${one.node}: ${one.hostProblem ?? "no data directory"}`).join("; ")}.`,
       "Declare `host:` for the nodes, see that their machines are up, and ask again.",
     );
-  const best = startable.filter((one) => one.instance?.standbySignal === false).sort(furtherFirst);
-  const primary = best[0];
-  const newest = Math.max(...startable.map((one) => one.control.timelineId));
-  if (primary === undefined)
+  const primaries = startable.filter((one) => one.instance?.standbySignal === false);
+  if (primaries.length === 0)
     return refuse(
       "last-primary",
       `All servers that can be seen are standbys (${startable.map((one) => one.node).join(", ")}); none may be promoted blindly.`,
-      "Bring the host of the last primary back. If it is lost: start the standbys, then `blackstart mitigate failover`, which compares what they hold.",
+      "Bring the host of the old primary back. If it is lost: start the standbys, then `blackstart mitigate failover`, which compares what they hold.",
     );
-  if (primary.control.timelineId < newest)
-    return refuse(
-      "last-primary",
-      `${primary.node} is no standby, but on timeline ${primary.control.timelineId}; another node is on timeline ${newest}. It is a stale primary.`,
-      `Start the node on timeline ${newest} first, and see what it holds.`,
-    );
-  if (best.length > 1 && best[1]?.control.timelineId === newest)
+  const last = primaries.find((one) => primaries.every((other) => other === one || wasOnceThat(other, one)));
+  if (last === undefined)
     return refuse(
       "one-primary",
-      `${best.map((one) => one.node).join(" and ")} both were primaries on timeline ${newest}.`,
+      `${primaries.map((one) => `${one.node} (timeline ${one.control.timelineId})`).join(" and ")} both were primaries, and neither left the timeline of the other.`,
       "Find out which of them the clients used last, and put `standby.signal` into the data directory of the other.",
     );
-  const forgotten = unseen.find(
-    (one) =>
-      (one.remembered?.timelineId ?? 0) > newest ||
-      (one.remembered?.role === "primary" && (one.remembered.timelineId ?? 0) >= newest),
-  );
-  if (forgotten !== undefined && forgotten.node !== primary.node)
-    return refuse(
-      "last-primary",
-      `${forgotten.node} was the primary when it was last seen, and its host cannot be asked: ${forgotten.hostProblem ?? "no host"}.`,
-      `Bring the host of ${forgotten.node} back, and ask again.`,
-    );
-  return primary;
+  return refuseStart(facts, last) ?? last;
 }
 
-function furtherFirst(a: Startable, b: Startable): number {
-  return b.control.timelineId - a.control.timelineId || lsnAhead(b.control.checkpointLsn, a.control.checkpointLsn);
+/** Whether the last one was promoted from the timeline of the other. */
+function wasOnceThat(other: NodeFacts, last: NodeFacts): boolean {
+  const [older, newer] = [lineOf(other), lineOf(last)];
+  return older !== undefined && newer !== undefined && olderLine(older, newer) === older;
 }

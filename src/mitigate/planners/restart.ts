@@ -5,6 +5,7 @@ import { promiseOf } from "../loss.ts";
 import { lastPrimaryOf } from "../old-primary.ts";
 import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
 import { isMeant, promisedAfter } from "../promise.ts";
+import { refuseStart } from "../start-safety.ts";
 import * as steps from "../step-list.ts";
 import { planRestartCluster } from "./restart-cluster.ts";
 import { needsPersonFor } from "./serving.ts";
@@ -34,14 +35,14 @@ export function planRestart(system: System, facts: ClusterFacts, choice: Choice)
   const wasPrimary =
     node.observation?.role === "primary" || (node.observation === undefined && !node.instance.standbySignal);
   const other = primaries.find((one) => one.node !== node.node);
-  if (wasPrimary && other !== undefined)
+  if (wasPrimary && other !== undefined && node.observation !== undefined)
     return refuse(
       "one-primary",
-      `${other.node} is the primary; ${node.node} would come up as a second one.`,
-      node.observation === undefined
-        ? `Bring it back as a standby: \`blackstart mitigate rejoin ${facts.cluster}/${node.node}\`.`
-        : "Stop the stale one: `blackstart mitigate demote`.",
+      `${other.node} is the primary as well; ${node.node} would come up as a second one.`,
+      "Stop the stale one: `blackstart mitigate demote`.",
     );
+  const unsafe = wasPrimary && node.observation === undefined ? refuseStart(facts, node) : undefined;
+  if (unsafe !== undefined) return unsafe;
   return draft(cluster, facts, node, wasPrimary ? "primary" : "standby");
 }
 
@@ -79,7 +80,7 @@ function draft(cluster: Cluster, facts: ClusterFacts, node: NodeFacts, role: "pr
     },
     steps: [
       stopStep(facts.cluster, node),
-      startStep(facts.cluster, node.node, role),
+      startStep(facts.cluster, node.node, role, node.observation !== undefined),
       ...(role === "primary" ? [steps.verifyWriteStep(facts.cluster, cluster, node.node, promised.count)] : []),
     ],
   };
@@ -105,11 +106,12 @@ function stopStep(cluster: string, node: NodeFacts): Step {
   };
 }
 
-export function startStep(cluster: string, node: string, role: "primary" | "standby"): Step {
+/** @param wasAtWork it was the primary when the plan was made: nobody else has to be asked whether it is stale */
+export function startStep(cluster: string, node: string, role: "primary" | "standby", wasAtWork = false): Step {
   return {
     id: `start-${node}`,
     kind: "postgres.start",
     title: `Start ${node}, and see that it is a ${role}`,
-    parameters: { cluster, node, role },
+    parameters: { cluster, node, role, ...(wasAtWork ? { wasAtWork } : {}) },
   };
 }

@@ -3,7 +3,7 @@ import { delay } from "../../base/time.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
 import { reachabilityOf } from "../../drivers/postgres/reachability.ts";
 import type { MitigationContext } from "../context.ts";
-import { rememberedOf } from "../facts.ts";
+import { rememberedOf } from "../memory.ts";
 import { type NodeSeen, type WritesVerdict, writesOf } from "../who-writes.ts";
 import { isStandby, sessions } from "./servers.ts";
 

@@ -5,7 +5,7 @@ import type { CheckResult, StepContext } from "../../plan/handler.ts";
 import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
 import { configuredSynchronous } from "../dead-server.ts";
-import { rememberedOf } from "../facts.ts";
+import { rememberedOf } from "../memory.ts";
 import { type Outage, otherOutage, outageOf, ranSince } from "../outage.ts";
 import { askWrites } from "./ask-writes.ts";
 import { text } from "./parameters.ts";

@@ -3,8 +3,10 @@ import { pollUntil } from "../../base/time.ts";
 import { knownState } from "../../drivers/postgres/instance.ts";
 import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
+import { nodeFacts } from "../cluster-facts.ts";
+import { gatherFacts } from "../facts.ts";
+import { refuseStart } from "../start-safety.ts";
 import { stepFailed, text } from "./parameters.ts";
-import { otherWriters, refusedIfUnknown, whoWrites } from "./roles.ts";
 import { endServer, isStandby, neededInstance, sessions, startServer } from "./servers.ts";
 
 const stopTimeoutMs = 30_000;
@@ -122,14 +124,12 @@ async function roleOf(
 
 const ready: CheckResult = { state: "ready" };
 
-/** A primary is started only where no other node can be one. */
+/** A primary is started only where no other node can be one, or was one after it. */
 async function refusedBeside(context: MitigationContext, step: StepContext): Promise<CheckResult | undefined> {
   const node = text(step, "node");
-  const { taking, unknown } = otherWriters(await whoWrites(context, text(step, "cluster"), node), node);
-  if (taking.length === 0) return refusedIfUnknown(unknown, `${node} could be a second primary`);
-  return {
-    state: "refused",
-    why: `${taking.join(" and ")} takes writes; ${node} would be a second primary.`,
-    next: `Bring ${node} back as a standby: \`blackstart mitigate rejoin\`.`,
-  };
+  const facts = await gatherFacts(context, text(step, "cluster"), "silent");
+  const itself = nodeFacts(facts, node);
+  if (itself === undefined) return undefined;
+  const refusal = refuseStart(facts, itself, step.parameters.wasAtWork === true ? "passes" : "refused");
+  return refusal && { state: "refused", why: refusal.missing, next: refusal.provide };
 }

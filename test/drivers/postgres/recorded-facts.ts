@@ -91,6 +91,7 @@ export function standby(some: Some & { name?: string; from?: string; conninfo?: 
             senderHost: host,
             senderPort: Number(port),
             slotName: null,
+            lastMessageAgeMs: null,
             name: null,
           },
   };

@@ -11,7 +11,7 @@ import { cacheEndpoints, type Endpoint, serviceEndpoints } from "../../../watch/
 import type { NodeStatus } from "../../../watch/status.ts";
 import { startWatcher } from "../../../watch/watcher.ts";
 import type { CommandContext } from "../../context.ts";
-import { rememberedOf } from "../../../mitigate/facts.ts";
+import { rememberedOf } from "../../../mitigate/memory.ts";
 
 /** Everything that is on the screen. */
 export type StatusLook = Readonly<{

@@ -1,0 +1,87 @@
+import { olderLine } from "../drivers/postgres/history.ts";
+import { isDown } from "../drivers/postgres/instance.ts";
+import type { Refusal } from "../plan/plan.ts";
+import { type AnsweringNode, type ClusterFacts, type NodeFacts, upstreamOf } from "./cluster-facts.ts";
+import { hasAncestor, lastPrimaryOf, lineOf } from "./old-primary.ts";
+import { refuse } from "./planning.ts";
+
+/*
+ * Whether a server that is down may be started as a primary. It is a second one where another lives that only we cannot
+ * see, and a stale one where another was promoted after it. Who cannot be asked may be either.
+ */
+
+/**
+ * Pure.
+ * @param unknown whether a node that cannot be asked is in the way. Not where the server was the primary until a moment ago
+ */
+export function refuseStart(
+  facts: ClusterFacts,
+  node: NodeFacts,
+  unknown: "refused" | "passes" = "refused",
+): Refusal | undefined {
+  for (const other of facts.nodes.filter((one) => one.node !== node.node)) {
+    const refusal = other.observation === undefined ? whileSilent(other, node) : whileAnswering(facts, other, node);
+    if (refusal !== undefined && !(unknown === "passes" && refusal.rule === "unknown")) return refusal;
+    const stale = refuseStale(facts, other, node);
+    if (stale !== undefined && !(unknown === "passes" && stale.rule === "unknown")) return stale;
+  }
+  return undefined;
+}
+
+function whileAnswering(facts: ClusterFacts, other: NodeFacts, node: NodeFacts): Refusal | undefined {
+  const { observation } = other as AnsweringNode;
+  if (observation.role === "primary")
+    return refuse(
+      "one-primary",
+      `${other.node} is the primary; ${node.node} would come up as a second one.`,
+      `Bring it back as a standby: \`blackstart mitigate rejoin ${facts.cluster}/${node.node}\`.`,
+    );
+  const { receiver } = observation;
+  if (receiver === null || receiver.status !== "streaming" || receiver.heard === false) return undefined;
+  const upstream = upstreamOf(facts, other as AnsweringNode);
+  // What a standby that answers sends on, another one sent it: that one is asked as well.
+  if (upstream?.node === node.node || upstream?.observation !== undefined) return undefined;
+  const from = upstream?.node ?? `${receiver.senderHost}:${receiver.senderPort}`;
+  return refuse(
+    "primary-alive",
+    `${other.node} streams from ${from}: a primary lives there, though we cannot reach it. ${node.node} would be a second one.`,
+    `See that ${from} can be reached from here, then bring ${node.node} back as a standby: \`blackstart mitigate rejoin ${facts.cluster}/${node.node}\`.`,
+  );
+}
+
+/** Unreachable is not down, and no answer is not a “no”. */
+function whileSilent(other: NodeFacts, node: NodeFacts): Refusal | undefined {
+  const { instance } = other;
+  if (instance !== undefined && (isDown(instance) || instance.standbySignal)) return undefined;
+  const seen =
+    instance === undefined
+      ? `its host cannot be asked (${other.hostProblem ?? "no `host:` is declared"})`
+      : "its host sees it running, and not as a standby";
+  return refuse(
+    "unknown",
+    `${other.node} does not answer, and ${seen}: it may be the primary, or have been after ${node.node}.`,
+    `Reach ${other.node} or its host first. If you are certain that it is down and was never promoted after ${node.node}, start ${node.node} by hand on its machine.`,
+  );
+}
+
+/** Another line that went on from this server's own was written after it. */
+function refuseStale(facts: ClusterFacts, other: NodeFacts, node: NodeFacts): Refusal | undefined {
+  const [own, its] = [lineOf(node), lineOf(other)];
+  if (own === undefined || its === undefined) {
+    const which = own === undefined ? node.node : other.node;
+    return refuse(
+      "unknown",
+      `On which timeline ${which} was cannot be told, so neither whether ${node.node} is stale.`,
+      `Let Blackstart read it: \`host:\` and \`data:\` of ${which}.`,
+    );
+  }
+  if (own.timelineId === its.timelineId || olderLine({ ...own }, its) === its || hasAncestor(own, its.timelineId))
+    return undefined;
+  // A branch that somebody left beside a primary that was seen to go on.
+  if (node.remembered?.role === "primary" && lastPrimaryOf(facts) === node) return undefined;
+  return refuse(
+    "stale",
+    `${other.node} is on timeline ${its.timelineId}, which ${hasAncestor(its, own.timelineId) ? "went on from" : "is not"} the timeline of ${node.node} (${own.timelineId}): another node was the primary after ${node.node}.`,
+    `Start the node that was the primary last; then bring ${node.node} back as a standby: \`blackstart mitigate rejoin ${facts.cluster}/${node.node}\`.`,
+  );
+}

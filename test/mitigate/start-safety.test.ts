@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { ClusterFacts, NodeFacts } from "../../src/mitigate/cluster-facts.ts";
+import { planRestart } from "../../src/mitigate/planners/restart.ts";
+import { isRefusal } from "../../src/plan/plan.ts";
+import { alive, ancestorsOf, dead, facts, noChoice, receiver, system } from "./fixtures.ts";
+import { on, onlyPrimary, signal } from "./servers.ts";
+import { withSystemFile, withWorld } from "./world.ts";
+
+/* A server is started as a primary only where no other can be one, or was one after it. */
+
+/** Down, and its files say that it was on this timeline. */
+function down(node: string, timelineId: number, more: Partial<NodeFacts> = {}): NodeFacts {
+  const onDisk = {
+    timelineId,
+    lsn: "0/3000000",
+    ancestors: ancestorsOf(timelineId),
+    control: "a",
+    clusterState: "in production",
+  };
+  const control = {
+    systemIdentifier: "1",
+    timelineId,
+    clusterState: "in production",
+    checkpointLsn: "0/3000000",
+    redoLsn: "0/3000000",
+    version: 150_000,
+  };
+  return dead(node, { onDisk, control, ...more });
+}
+
+const standbyMark = { instance: { state: "down", pids: [], standbySignal: true } } as const;
+const { instance: _, ...hostless } = dead("pg3", { hostProblem: "no route" });
+const streamsFrom = (senderPort: number) => ({
+  receiver: receiver({ senderPort }),
+  settings: { ...alive("pg3", "standby").observation!.settings, primaryConninfo: `host=127.0.0.1 port=${senderPort}` },
+});
+const quiet = { receiver: null };
+
+const cases: readonly (readonly [name: string, seen: ClusterFacts, expected: string])[] = [
+  ["its standbys wait for it", facts(down("pg1", 1), alive("pg2", "standby", quiet)), "starts pg1"],
+  ["it is hung, and they stream from it", facts(down("pg1", 1), alive("pg2", "standby", streamsFrom(1))), "starts pg1"],
+  ["another takes writes", facts(down("pg1", 1), alive("pg2", "primary", { timelineId: 2 })), "one-primary"],
+  [
+    "a standby streams from a node that we cannot reach",
+    facts(
+      down("pg1", 1),
+      { ...hostless, node: "pg2", address: "127.0.0.1:2" },
+      alive("pg3", "standby", streamsFrom(2)),
+    ),
+    "unknown",
+  ],
+  [
+    "a standby streams from a server that is not declared",
+    facts(down("pg1", 1), alive("pg3", "standby", streamsFrom(9))),
+    "primary-alive",
+  ],
+  [
+    "a cascade: what it streams from is a standby that waits for this one",
+    facts(down("pg1", 1), alive("pg2", "standby", quiet), alive("pg3", "standby", streamsFrom(2))),
+    "starts pg1",
+  ],
+  [
+    "a standby is on a later timeline",
+    facts(down("pg1", 1), alive("pg2", "standby", { ...quiet, timelineId: 2 })),
+    "stale",
+  ],
+  [
+    "a dead standby is on a later timeline",
+    facts(down("pg1", 1), alive("pg2", "standby", quiet), down("pg3", 2, standbyMark)),
+    "stale",
+  ],
+  [
+    "a dead standby is on its timeline",
+    facts(down("pg1", 2), alive("pg2", "standby", { ...quiet, timelineId: 2 }), down("pg3", 2, standbyMark)),
+    "starts pg1",
+  ],
+  [
+    "a standby was left behind on the timeline before",
+    facts(down("pg1", 2), alive("pg2", "standby", quiet)),
+    "starts pg1",
+  ],
+  ["a node whose host does not answer", facts(down("pg1", 1), alive("pg2", "standby", quiet), hostless), "unknown"],
+  [
+    "a node that its host sees running",
+    facts(
+      down("pg1", 1),
+      alive("pg2", "standby", quiet),
+      dead("pg3", { reach: "silent", instance: { state: "running", pids: [1], standbySignal: false } }),
+    ),
+    "unknown",
+  ],
+  [
+    "nobody knows on which timeline a dead node was",
+    facts(down("pg1", 1), alive("pg2", "standby", quiet), dead("pg3", standbyMark)),
+    "unknown",
+  ],
+  [
+    "all are down: the one that was promoted last",
+    facts(down("pg1", 1), down("pg2", 2), down("pg3", 2, standbyMark)),
+    "starts pg2",
+  ],
+  ["all are down: neither left the other's timeline", facts(down("pg1", 2), down("pg2", 2)), "one-primary"],
+  ["all are down: a standby was promoted after", facts(down("pg1", 1), down("pg2", 2, standbyMark)), "stale"],
+  ["all are down: one host does not answer", facts(down("pg1", 1), down("pg2", 1, standbyMark), hostless), "unknown"],
+  ["all are down: only standbys are seen", facts(down("pg1", 1, standbyMark), hostless), "last-primary"],
+];
+
+for (const [name, seen, expected] of cases)
+  test(`start of pg1: ${name}: ${expected}`, () => {
+    const made = planRestart(system(), seen, { ...noChoice, node: "pg1" });
+    const step = isRefusal(made)
+      ? undefined
+      : made.steps.find(({ kind, parameters }) => kind === "postgres.start" && parameters.role === "primary");
+    assert.equal(isRefusal(made) ? made.rule : `starts ${step?.parameters.node}`, expected);
+  });
+
+test("a primary that runs is restarted whoever cannot be asked: it is no other primary than a moment ago", () => {
+  const made = planRestart(system(), facts(alive("pg1", "primary"), hostless), { ...noChoice, node: "pg1" });
+  assert.equal(isRefusal(made), false);
+});
+
+test("a stale primary is not started beside a living one that is out of our reach", async () => {
+  await withWorld({}, async (world) => {
+    // Promoted by mistake and killed: it would come up as a primary.
+    await on(world, "pg2", (connection) => connection.query("select pg_promote(true)"));
+    await signal(world, "pg2", "SIGKILL");
+    const port = world.lab.node("pg1").port;
+    // Nothing answers there, and no host is declared: as behind a cut network.
+    const cut = (text: string) =>
+      text.replace(new RegExp(`(pg1:[\\s\\S]*?):${port}/([\\s\\S]*?)host: \\S+`), "$1:1/$2");
+    await withSystemFile(world, cut, async (away) => {
+      assert.equal(away.system.clusters.ledger?.nodes.pg1?.host, undefined);
+      const refused = await away.plan("restart", "ledger/pg2");
+      assert.ok(isRefusal(refused), "a second primary would be started");
+      const failover = await away.plan("failover", "ledger");
+      assert.ok(isRefusal(failover), "a healthy primary would be replaced");
+      assert.doesNotMatch(`${failover.missing} ${failover.provide}`, /mitigate restart/);
+    });
+    assert.equal(await onlyPrimary(world), "pg1");
+  });
+});
