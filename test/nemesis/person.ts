@@ -1,5 +1,6 @@
 import type { Ended, Line } from "../cli/command-line.ts";
-import type { Product } from "./product.ts";
+import { nodeAt } from "./clients.ts";
+import type { Stage } from "./faults.ts";
 
 /**
  * A person who does what Blackstart says, and nothing else: `status` names the next command, a finding its remedy, a
@@ -18,7 +19,7 @@ export type Action = Readonly<{ command: string; exitCode: number | null; said: 
 
 const triesMax = 3;
 
-export function person(product: Product, say: (text: string) => void): Person {
+export function person({ product, animal, say }: Stage): Person {
   const done: Action[] = [];
   const tries = new Map<string, number>();
   let acceptedLossMs = 0;
@@ -36,30 +37,47 @@ export function person(product: Product, say: (text: string) => void): Person {
       acceptedLossMs = performance.now();
     return command;
   };
+  /**
+   * A finding that leaves the choice to a person names the commands in its evidence. This person knows what the clients use,
+   * and that whatever else takes writes was promoted by mistake.
+   */
+  const choicesIn = (ended: Ended) => {
+    const used = nodeAt(animal)?.name;
+    const commands = findingsIn(ended).flatMap(({ evidence }) => commandsIn(JSON.stringify(evidence)));
+    return commands.filter((command) => !(command.includes(" demote ") && command.endsWith(`/${used}`)));
+  };
+  const untried = (commands: readonly string[]) =>
+    commands
+      .map(carriedOut)
+      .filter((command) => command !== undefined)
+      .find((command) => (tries.get(command) ?? 0) < triesMax);
   return {
     done,
     get acceptedLossMs() {
       return acceptedLossMs;
     },
     async act() {
-      const status = await product.run("status");
-      const check = await product.run("check");
       const last = done.at(-1);
-      const wanted = [
-        ...(last === undefined || last.exitCode === 0 ? [] : commandsIn(last.said)),
-        status.result?.next ?? "",
-        ...[...status.records, ...check.records].flatMap(({ finding }) => remedyOf(finding)),
-      ];
-      const commands = wanted.map(carriedOut).filter((command) => command !== undefined);
-      const next = commands.find((command) => (tries.get(command) ?? 0) < triesMax);
+      const saidLast = last === undefined || last.exitCode === 0 ? [] : commandsIn(last.said);
+      const status = await product.run("status");
+      const next = untried([...saidLast, status.result?.next ?? "", ...remediesIn(status), ...choicesIn(status)]);
       if (next !== undefined) return act(next);
-      const codes = check.records.flatMap(({ finding }) =>
-        finding && finding.severity !== "info" ? finding.code : [],
-      );
+      const check = await product.run("check");
+      const more = untried([...remediesIn(check), ...choicesIn(check)]);
+      if (more !== undefined) return act(more);
+      const codes = findingsIn(check).flatMap(({ code, severity }) => (severity === "info" ? [] : code));
       say(`person: status says ${status.result?.next ?? "nothing"}; check says ${codes.join(", ") || "nothing"}`);
       return undefined;
     },
   };
+}
+
+function findingsIn({ records }: Ended): readonly Line[] {
+  return records.flatMap(({ finding }) => finding ?? []);
+}
+
+function remediesIn(ended: Ended): readonly string[] {
+  return findingsIn(ended).flatMap(remedyOf);
 }
 
 /** As `src/cli/output/remedy.ts` says them; written anew here, for that file may be what is wrong. */

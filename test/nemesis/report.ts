@@ -1,5 +1,6 @@
 import { wilsonInterval } from "../../src/reproduce/statistics/interval.ts";
 import type { Outcome } from "./run.ts";
+import type { Result } from "./trial.ts";
 
 /** One line for each thing that must not be, with the seed that shows it. */
 export function failureLines({ seed, result, broken, folder }: Outcome): readonly string[] {
@@ -12,7 +13,9 @@ export function report(outcomes: readonly Outcome[]): readonly string[] {
   const failed = results.filter(({ verdict }) => verdict.failures.length > 0);
   const sum = (of: (result: (typeof results)[number]) => number) => results.reduce((all, one) => all + of(one), 0);
   const [, bound] = wilsonInterval(failed.length, results.length);
-  const single = results.filter(({ injected }) => injected.length === 1).map(({ gapMs }) => gapMs);
+  const single = results.filter(({ injected }) => injected.length === 1);
+  const alone = single.filter(({ actions }) => actions.length === 0);
+  const gaps = (of: typeof results) => quantilesText(of.map(({ gapMs }) => gapMs));
   const took = results.map(({ tookMs }) => tookMs);
   return [
     "",
@@ -25,11 +28,22 @@ export function report(outcomes: readonly Outcome[]): readonly string[] {
     `hangs                  ${sum(({ verdict }) => verdict.hangs)}`,
     `false claims           ${sum(({ verdict }) => verdict.falseClaims)}`,
     `needed a person        ${sum(({ actions }) => (actions.length > 0 ? 1 : 0))}`,
-    `longest client gap     ${quantilesText(single)} under single faults`,
+    `longest client gap     ${gaps(alone)} under single faults that needed nobody (${alone.length})`,
+    `                       ${gaps(single)} under all single faults (${single.length})`,
+    ...gapsByKind(single),
     `a trial took           ${quantilesText(took)}`,
     `failed                 ${failed.length}, at most ${(bound * 100).toFixed(2)} % of such trials (95 %)`,
     ...(failed.length === 0 ? [] : [`seeds that failed      ${failed.map(({ schedule }) => schedule.seed).join(" ")}`]),
   ];
+}
+
+/** The kinds under which a client waited longest. */
+function gapsByKind(results: readonly Result[]): readonly string[] {
+  const byKind = Map.groupBy(results, ({ injected }) => injected[0] ?? "");
+  return [...byKind]
+    .map(([kind, of]) => ({ kind, gaps: of.map(({ gapMs }) => gapMs).sort((a, b) => a - b) }))
+    .sort((a, b) => (b.gaps.at(-1) ?? 0) - (a.gaps.at(-1) ?? 0))
+    .map(({ kind, gaps }) => `  ${kind.padEnd(21)}${quantilesText(gaps)}`);
 }
 
 function kindsText(kinds: readonly string[]): string {

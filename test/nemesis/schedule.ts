@@ -61,9 +61,9 @@ const faultKinds = [
   [2, "isolate"],
   [1, "terminate-backends"],
   [2, "promote-by-hand"],
-  [1, "start-as-primary"],
-  [1, "edit-synchronous"],
-  [1, "resume-old-plan"],
+  [2, "start-as-primary"],
+  [2, "edit-synchronous"],
+  [2, "resume-old-plan"],
   [1, "step-clock"],
   [2, "switchover"],
   [4, "start-again"],
@@ -118,9 +118,9 @@ export function scheduleOf(seed: number, { majors, recipes }: Choice): Schedule 
     rejoin: random.chance(0.5) ? "auto" : "propose",
   } as const;
   const count = random.weighted([
-    [5, 1],
-    [3, 2],
-    [1, 3],
+    [4, 1],
+    [4, 2],
+    [2, 3],
   ]);
   const later = Array.from({ length: count - 1 }, () => faultOf(random, animal, random.chance(0.6)));
   const isPlanned = later.some(({ when }) => "step" in when);

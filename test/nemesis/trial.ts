@@ -76,7 +76,7 @@ export async function trial(schedule: Schedule, options: TrialOptions): Promise<
     const { injected, timesMs } = await carryOut(schedule, stage);
     const healedMs = performance.now();
     say("healed");
-    const someone = person(product, say);
+    const someone = person(stage);
     const truth = await comeToRest(stage, clients, someone, { healedMs, slowness });
     const restMs = performance.now() - healedMs;
     say(isWhole(truth) ? "whole" : `not whole: ${missingOf(truth)}`);
