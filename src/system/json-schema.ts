@@ -11,6 +11,7 @@ export type JsonSchema = {
   type?: string;
   default?: unknown;
   enum?: readonly unknown[];
+  const?: unknown;
   pattern?: string;
   format?: string;
   properties?: Record<string, JsonSchema>;

@@ -76,7 +76,7 @@ const given: Readonly<Record<string, unknown>> = {
 };
 
 function textsIn(schema: JsonSchema, path: readonly string[] = []): readonly string[] {
-  if (schema.enum !== undefined || schema.format === "duration-text") return [];
+  if (schema.enum !== undefined || schema.const !== undefined || schema.format === "duration-text") return [];
   return [
     ...(schema.type === "string" ? [path.join(".")] : []),
     ...Object.entries(schema.properties ?? {}).flatMap(([key, one]) => textsIn(one, [...path, key])),

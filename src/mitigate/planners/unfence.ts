@@ -77,7 +77,7 @@ function refuseNode({ node, instance, hostProblem, observation }: NodeFacts): Re
     return refuse(
       "already",
       `${node} runs as a standby.`,
-      "To make it the primary: `blackstart mitigate switchover --to`, or `failover`.",
+      `To make it the primary: \`blackstart mitigate switchover --to ${node}\`.`,
     );
   if (instance.standbySignal) return undefined;
   return refuse(
