@@ -18,15 +18,18 @@ export type Contained = Readonly<{
   path: string;
   binaries: string;
   flags: readonly string[];
+  /** Options of a mount of an overlay, in place of a bind mount. */
+  overlay?: string;
 }>;
 
 /** Runs a stopped server as a container would, and ends what is left of it. */
 export async function inNamespace<T>(
-  { dataDirectory, path, binaries, flags }: Contained,
+  { dataDirectory, path, binaries, flags, overlay }: Contained,
   use: () => Promise<T>,
 ): Promise<T> {
   mkdirSync(path, { recursive: true });
-  const script = `mount --bind "$1" "$2" && exec setpriv --reuid 65534 --regid 65534 --clear-groups "$3/postgres" -D "$2"`;
+  const mount = overlay === undefined ? 'mount --bind "$1" "$2"' : `mount -t overlay -o '${overlay}' overlay "$2"`;
+  const script = `${mount} && exec setpriv --reuid 65534 --regid 65534 --clear-groups "$3/postgres" -D "$2"`;
   const child = spawn("unshare", [...flags, "sh", "-c", script, "sh", dataDirectory, path, binaries], {
     stdio: "ignore",
   });
@@ -39,8 +42,15 @@ export async function inNamespace<T>(
     assert.ok(await pollUntil(isReady, { everyMs: 10, timeoutMs: 15_000 }), "it accepts no connections after 15 s");
     return await use();
   } finally {
-    await openInstance({ host: localHost(), node: "contained", dataDirectory, ...place }).kill();
     await end(child);
+    const contained = openInstance({ host: localHost(), node: "contained", dataDirectory, ...place });
+    // Its children end after it; until then it may be in doubt whether they have.
+    const isGone = () =>
+      contained.kill().then(
+        () => true,
+        () => undefined,
+      );
+    assert.ok(await pollUntil(isGone, { everyMs: 10, timeoutMs: 15_000 }), "it does not end");
   }
 }
 

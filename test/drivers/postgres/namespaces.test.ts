@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { pollUntil } from "../../../src/base/time.ts";
+import type { Host } from "../../../src/drivers/host/host.ts";
 import { localHost } from "../../../src/drivers/host/local.ts";
 import { type Instance, knownState } from "../../../src/drivers/postgres/instance.ts";
 import { openInstance } from "../../../src/drivers/postgres/instance/open-instance.ts";
@@ -76,6 +77,8 @@ describe("a server in other namespaces", { skip: version === undefined ? "no Pos
   test("whose directory was removed is seen and ended by its name, in our own namespace", () =>
     withStopped(async ({ pg1 }) => {
       await pg1.start(10_000);
+      // Halted, lest it ends by itself.
+      for (const pid of (await knownState(pg1)).pids) process.kill(pid, "SIGSTOP");
       rmSync(pg1.dataDirectory, { recursive: true, force: true });
       assert.ok((await knownState(pg1)).pids.length > 0);
       await pg1.kill();
@@ -97,6 +100,72 @@ function inside(lab: Lab, flags: readonly string[], { dataDirectory }: Instance,
   return inNamespace({ dataDirectory, path: join(lab.directory, "inner"), binaries, flags }, use);
 }
 
+/* Looked at from where its processes cannot be seen: what cannot be told is unknown, and nothing may be done to it. */
+describe("a server that runs out of sight", { skip: version === undefined ? "no PostgreSQL" : noNamespaces }, () => {
+  const sights: readonly [title: string, flags: readonly string[], why: RegExp][] = [
+    [
+      "in a namespace of pids, with the same System V memory",
+      ["-m", "-p", "-f", "--mount-proc"],
+      /attached to its shared memory/,
+    ],
+    [
+      "in a container that has the directory as a volume",
+      ["-m", "-i", "-p", "-f", "--mount-proc"],
+      /outside of this container/,
+    ],
+  ];
+  for (const [title, flags, why] of sights)
+    test(`${title}: is unknown, and is neither killed, stopped, started nor copied over`, () =>
+      withStopped(async ({ lab, pg1 }) => {
+        await pg1.start(10_000);
+        const inside = instanceAt(pg1.dataDirectory, hostIn(flags, pg1.dataDirectory));
+        const state = await inside.inspect();
+        assert.equal(state.state, "unknown");
+        assert.match(state.state === "unknown" ? state.why : "", why);
+        await assert.rejects(inside.kill(), { code: "HOST_COMMAND_FAILED", why });
+        await assert.rejects(inside.stop("fast", 5000), { code: "HOST_COMMAND_FAILED", why });
+        await assert.rejects(inside.start(5000), { code: "HOST_COMMAND_FAILED", why });
+        const source = { url: lab.node("pg1").url, replication: "", instance: pg1 };
+        await assert.rejects(inside.clone(source, { timeoutMs: 5000 }), { code: "NOT_POSSIBLE_NOW", why });
+        assert.equal((await pg1.inspect()).state, "running");
+        await pg1.stop("fast", 10_000);
+        // It has taken its lock file away: no doubt is left.
+        assert.equal((await inside.inspect()).state, "down");
+      }));
+
+  test("in the upper layer of an overlay is unknown by its lock file, which is the same one", () =>
+    withStopped(async ({ lab, pg1 }) => {
+      const [lower, work] = ["lower", "work"].map((name) => join(lab.directory, name));
+      for (const folder of [lower, work]) mkdirSync(folder as string);
+      const options = `lowerdir=${lower},upperdir=${pg1.dataDirectory},workdir=${work}`;
+      const mount = {
+        dataDirectory: pg1.dataDirectory,
+        path: join(lab.directory, "merged"),
+        binaries,
+        flags: ["-m", "-i"],
+      };
+      await inNamespace({ ...mount, overlay: options }, async () => {
+        const state = await pg1.inspect();
+        assert.equal(state.state, "unknown");
+        assert.match(state.state === "unknown" ? state.why : "", /same lock file/);
+      });
+    }));
+});
+
+/** This machine, seen from namespaces of one's own, where the directory is a mount. */
+function hostIn(flags: readonly string[], directory: string): Host {
+  const inner = `mount --bind "$1" "$1" && script=$2 && shift 2 && exec sh -c "$script" sh "$@"`;
+  return {
+    reference: "local:",
+    run: ({ as: _as, ...command }) =>
+      localHost().run({
+        ...command,
+        script: `exec unshare ${flags.join(" ")} sh -c '${inner}' sh "$@"`,
+        args: [directory, command.script, ...(command.args ?? [])],
+      }),
+  };
+}
+
 type Stopped = Readonly<{ lab: Lab; pg1: Instance }>;
 
 async function withStopped(use: (stopped: Stopped) => Promise<void>): Promise<void> {
@@ -107,9 +176,9 @@ async function withStopped(use: (stopped: Stopped) => Promise<void>): Promise<vo
   });
 }
 
-function instanceAt(dataDirectory: string): Instance {
+function instanceAt(dataDirectory: string, host: Host = localHost()): Instance {
   const place = { configFile: undefined, binaries, start: undefined, stop: undefined };
-  return openInstance({ host: localHost(), node: "pg1", dataDirectory, ...place });
+  return openInstance({ host, node: "pg1", dataDirectory, ...place });
 }
 
 /** A copy of pg1's stopped server, with a port that is free while pg1 is down. */
