@@ -75,7 +75,8 @@ export interface Instance {
 
   /**
    * Keeps the write-ahead log (and, as `everything` says, the whole data directory) beside the data directory and
-   * answers where. Keeping twice under the same label changes nothing.
+   * answers where. Keeping twice under the same label changes nothing,
+   * and what an earlier copy holds to its last byte is not kept again: it answers where that is.
    */
   keep(label: string, what: "wal" | "everything", limit?: WorkLimit): Promise<{ directory: string; bytes: number }>;
 

@@ -136,6 +136,16 @@ for (const { title, binaries, skip } of postgresVersions) {
         assert.equal(statSync(kept.directory).mtimeMs, before);
         const all = await pg1.keep("failover-x", "everything");
         assert.ok(existsSync(join(all.directory, "base")) && existsSync(join(all.directory, "PG_VERSION")));
+        // Another plan, and the same state: it is there already. What was written since is not.
+        assert.deepEqual(await pg1.keep("failover-y", "everything"), all);
+        assert.deepEqual(await pg1.keep("failover-y", "wal"), all);
+        await pg1.start(10_000);
+        await withConnection(lab.node("pg1").url, {}, (connection) => connection.query("create table t (i int)"));
+        await pg1.kill();
+        assert.equal(
+          (await pg1.keep("failover-y", "everything")).directory,
+          all.directory.replace("failover-x", "failover-y"),
+        );
       }));
   });
 }

@@ -17,6 +17,20 @@ ${longWork}
 ${leftoversFunctions}
 end_leftovers
 if [ -d "$kept" ]; then du -sk "$kept"; exit; fi
+# What a copy alone may hold: the cluster, the checkpoint from which it recovers (pg_control: system identifier; checkpoint,
+# redo, timeline), and the WAL up to its end, which lies in the segment that was written last.
+state_of() {
+  segments=$(ls -t "$1/pg_wal" | grep -E '^[0-9A-F]{24}$')
+  { head -c 8 "$1/global/pg_control"; tail -c +33 "$1/global/pg_control" | head -c 20; echo "$segments" | LC_ALL=C sort
+    cat "$1/pg_wal/$(echo "$segments" | head -n 1)"; } 2>/dev/null | cksum
+}
+# Tried again and again, a rejoin would fill the disk with one state.
+state=$(state_of "$data")
+for old in "$data".kept-everything-* "$data".kept-"$what"-*; do
+  case $old in *.part) continue ;; esac
+  [ -d "$old/pg_wal" ] && [ "$(state_of "$old")" = "$state" ] || continue
+  du -sk "$old"; exit
+done
 part=$kept.part
 # Also what was stopped half-way for another plan: there might be no room for both.
 rm -rf "$data".kept-*.part
@@ -63,7 +77,8 @@ export async function keep(
   if (!/^[\w][\w.-]{0,100}$/.test(label)) throw new Error(`“${label}” cannot be part of a file's name`);
   const directory = beside(place, `kept-${what}-${label}`);
   const result = await place.host.run({ script, args: [place.dataDirectory, directory, what], ...limit });
-  if (result.code === 0) return { directory, bytes: Number.parseInt(result.stdout, 10) * 1024 };
+  const [kibibytes = "", kept = directory] = result.stdout.trimEnd().split("\t");
+  if (result.code === 0) return { directory: kept, bytes: Number(kibibytes) * 1024 };
   if (result.code !== noRoom) throw commandFailed(place, `keeping ${what}`, result);
   throw new BlackstartError("NOT_POSSIBLE_NOW", {
     what: `There is no room to keep ${what === "wal" ? "the write-ahead log" : "the data directory"} of ${place.node}.`,
