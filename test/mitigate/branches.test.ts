@@ -38,6 +38,50 @@ test("the dead branch is named: refused, with what would be lost", async () => {
   });
 });
 
+for (const watched of [true, false])
+  test(`everybody is a standby after two fences, and the second promotion was ${watched ? "seen" : "not seen"}: there is a way to a primary`, async () => {
+    await withWorld({}, async (world) => {
+      await on(world, "pg1", (connection) => connection.query("create table t(i int)"));
+      await until("pg2 has it", () => has(world, "pg2"));
+      await until("pg3 has it", () => has(world, "pg3"));
+      await on(world, "pg2", (connection) => connection.query("select pg_promote(true)"));
+      if (watched) await remember(world, ["pg2"]);
+      // On each side something that the other has not.
+      for (const node of ["pg1", "pg2"])
+        await on(world, node, async (connection) => {
+          await connection.query("set synchronous_commit = local");
+          await connection.query("insert into t select generate_series(1, 1000)");
+        });
+      for (const node of ["pg1", "pg2"]) {
+        await signal(world, node, "SIGKILL");
+        const instance = await world.fleet.instance("ledger", node);
+        assert.ok(instance);
+        await instance.markStandby();
+        await instance.start(10_000);
+      }
+      if (watched) await remember(world, ["pg1", "pg2", "pg3"]);
+      const plan = await world.plan("failover", "ledger");
+      if (watched) {
+        assert.ok(!isRefusal(plan), isRefusal(plan) ? plan.missing : "");
+        assert.match(plan.because.join(" "), /pg1 is on another branch \(timeline 1\)/);
+        assert.match(plan.needsPerson ?? "", /pg1/);
+      } else {
+        assert.ok(isRefusal(plan), "what pg2 alone has would be given up without a word");
+        assert.match(plan.missing, /pg2 holds \d+ bytes/);
+        assert.equal(plan.accept, "--accept-loss");
+      }
+      const result = await world.act("failover", "ledger", watched ? {} : { node: "pg2", acceptLoss: true });
+      assert.notEqual(result.outcome, "stopped", result.state);
+      assert.equal(await onlyPrimary(world), "pg2");
+      assert.equal(await rowsOf(world, "pg2"), 1000);
+    });
+  });
+
+async function has(world: World, node: string): Promise<boolean> {
+  const rows = await on(world, node, (connection) => connection.query("select 1 from pg_class where relname = 't'"));
+  return rows.length > 0;
+}
+
 /** Promoted, then stopped and started as a standby of pg1, which it can never follow again. */
 async function leaveBranch(world: World, node: string): Promise<void> {
   await on(world, "pg1", (connection) => connection.query("create table t(i int)"));
