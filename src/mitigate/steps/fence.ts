@@ -7,7 +7,7 @@ import { tcpProbe } from "../../drivers/service/tcp.ts";
 import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.ts";
 import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
-import { changedSincePlanned, remainsOf } from "./fenced.ts";
+import { changedSincePlanned, notedFenced, remainsOf } from "./fenced.ts";
 import { stepFailed, text } from "./parameters.ts";
 import { type NodeWrites, otherWriters, refusedIfUnknown, whoWrites } from "./roles.ts";
 import { declaredNode, endServer } from "./servers.ts";
@@ -47,7 +47,7 @@ export function fenceHandler(context: MitigationContext): StepHandler {
         throw notFenced(step, "The fence command ended with 0, and yet it takes writes.");
       }
       const seen = await look(context, step);
-      if (seen !== undefined && isFenced(seen.state)) return;
+      if (seen !== undefined && isFenced(seen.state)) return notedFenced(step);
       throw notFenced(
         step,
         seen === undefined
@@ -153,7 +153,10 @@ async function end(
     }
   }
   // Of two primaries the one that is to go takes writes: that is why.
-  const changed = step.parameters.keeps === undefined ? await changedSincePlanned(context, step, instance) : undefined;
+  const changed =
+    step.parameters.keeps === undefined
+      ? await changedSincePlanned(context, step, { instance, state: first })
+      : undefined;
   if (changed !== undefined) throw leftAlone(step, changed, await markLeft(instance, first));
   const supervised = declaredNode(context, cluster, node).stop !== undefined;
   const isDead = first.pids.length === 0;

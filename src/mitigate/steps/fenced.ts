@@ -1,6 +1,5 @@
 import { BlackstartError, messageOf } from "../../base/error.ts";
-import type { Instance } from "../../drivers/postgres/instance.ts";
-import { knownState } from "../../drivers/postgres/instance.ts";
+import { type Instance, isDown, type KnownState, knownState } from "../../drivers/postgres/instance.ts";
 import type { CheckResult, StepContext } from "../../plan/handler.ts";
 import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
@@ -12,39 +11,63 @@ import { text } from "./parameters.ts";
 
 /* Whether the old primary is still what it was when the plan was made, and when it was fenced. */
 
-/** Why the plan is not for what is seen now: the node takes writes, or another outage began. Undefined: it is. */
+/**
+ * Why the plan is not for what is seen now: the node takes writes, or another outage began. Undefined: it is.
+ * @param seen how it was before it was marked; undefined where its host cannot say
+ */
 export async function changedSincePlanned(
   context: MitigationContext,
   step: StepContext,
-  instance: Instance | undefined,
+  seen: Readonly<{ instance: Instance; state: KnownState }> | undefined,
 ): Promise<string | undefined> {
   const [cluster, node] = [text(step, "cluster"), text(step, "node")];
   const planned = step.parameters.outage as Outage | undefined;
   const [{ writes }, now] = await Promise.all([
     askWrites(context, { cluster, node, fenced: true }),
-    planned === undefined ? undefined : outageNow(context, cluster, node, instance),
+    planned === undefined ? undefined : outageNow(context, { cluster, node }, seen),
   ]);
   if (writes === "takes") return `${node} is back and takes writes.`;
   const other = planned === undefined || now === undefined ? undefined : otherOutage(planned, now);
   return other === undefined ? undefined : `${node} is not as it was when this plan was made: ${other}.`;
 }
 
+/**
+ * Of a server that is down, pg_control tells alone: a start since would have changed it, and without one it ran with what
+ * was read of its settings before. Clients wait for each question.
+ */
 async function outageNow(
   context: MitigationContext,
-  cluster: string,
-  node: string,
-  instance: Instance | undefined,
+  { cluster, node }: Readonly<{ cluster: string; node: string }>,
+  seen: Readonly<{ instance: Instance; state: KnownState }> | undefined,
 ): Promise<Outage> {
   const remembered = (await rememberedOf(context.timeline, cluster)).get(node);
   const memory = remembered === undefined ? {} : { remembered };
-  if (instance === undefined) return outageOf(memory);
+  if (seen === undefined) return outageOf(memory);
+  const { instance, state } = seen;
+  if (isDown(state)) {
+    const onDisk = await readable(instance.diskEnd());
+    return outageOf({ instance: state, ...memory, ...(onDisk && { onDisk }) });
+  }
   const host = context.fleet.host(clusterOf(context.system, cluster).nodes[node]?.host ?? "local:");
-  const [state, onDisk, configured] = await Promise.all([
+  const [now, configured] = await Promise.all([
     knownState(instance),
-    readable(instance.diskEnd()),
     configuredSynchronous(host, instance.dataDirectory, remembered?.configFile),
   ]);
-  return outageOf({ instance: state, ...memory, ...(onDisk && { onDisk }), ...(configured && { configured }) });
+  return outageOf({ instance: now, ...memory, ...(configured && { configured }) });
+}
+
+/** The plans whose fence was looked at in this process, and when. */
+const fencedAtMs = new Map<string, number>();
+/** So long nothing is asked again between the steps that follow at once; a plan that is resumed asks. */
+const fencedForMs = 3000;
+
+export function notedFenced({ planId }: StepContext): void {
+  fencedAtMs.clear();
+  fencedAtMs.set(planId, performance.now());
+}
+
+function wasJustFenced({ planId }: StepContext): boolean {
+  return performance.now() - (fencedAtMs.get(planId) ?? Number.NEGATIVE_INFINITY) < fencedForMs;
 }
 
 /** What an outcome records of the fenced server, for later steps; empty where it cannot be read. */
@@ -68,7 +91,7 @@ export async function refusedUnlessFenced(
   step: StepContext,
 ): Promise<CheckResult | undefined> {
   const { old, fenced } = step.parameters;
-  if (typeof old !== "string" || typeof fenced !== "string" || fenced === "") return undefined;
+  if (typeof old !== "string" || typeof fenced !== "string" || fenced === "" || wasJustFenced(step)) return undefined;
   const why = await ranSinceFenced(context, text(step, "cluster"), old, fenced);
   if (why === undefined) return undefined;
   return {
