@@ -35,7 +35,7 @@ export function promiseOf(primary: NodeFacts): SynchronousPromise | undefined {
  * What it said when it was last seen, and what its files say now: they may have been changed since. What cannot be
  * understood is left out: PostgreSQL took it, and what was promised is not known.
  */
-function promisesOf(primary: NodeFacts): readonly SynchronousPromise[] {
+export function promisesOf(primary: NodeFacts): readonly SynchronousPromise[] {
   const remembered = primary.remembered?.role === "primary" ? primary.remembered.synchronousStandbyNames : undefined;
   const settings = [
     primary.observation?.settings.synchronousStandbyNames ?? remembered,

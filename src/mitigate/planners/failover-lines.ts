@@ -1,10 +1,12 @@
 import type { JsonObject } from "../../base/json.ts";
 import { compareWalEnds } from "../../drivers/postgres/history.ts";
+import { lsnAhead } from "../../drivers/postgres/lsn.ts";
+import type { SynchronousNames } from "../../drivers/postgres/synchronous-names.ts";
 import type { Refusal } from "../../plan/plan.ts";
 import { type ClusterFacts, type NodeFacts, receivedLsn } from "../cluster-facts.ts";
 import { apartText, branchText } from "../line-words.ts";
 import type { Lines } from "../lines.ts";
-import { type LossVerdict, promiseOf, unreachableMembers } from "../loss.ts";
+import { type LossVerdict, promisesOf, type SynchronousPromise, unreachableMembers } from "../loss.ts";
 import { linesAfter, linesOf, type StandbyHolder } from "../old-primary.ts";
 import { type Choice, refuse } from "../planning.ts";
 import { isMeant } from "../promise.ts";
@@ -80,17 +82,31 @@ export function bytesLacking({ onLine }: Lines<StandbyHolder>, choice: Choice): 
   return compared.kind === "same-line" ? Math.max(0, compared.aheadBytes) : 0;
 }
 
-/** Those that have every acknowledged write, even where another has received more: the primary waited for all of them. */
-export function completeOf(verdict: LossVerdict, lines: Lines<StandbyHolder>, old: NodeFacts): readonly string[] {
-  const names = promiseOf(old)?.names;
-  if (verdict.kind !== "none" || names === undefined || names.names.includes("*")) return [];
-  if (names.count < names.names.length) return [];
-  return lines.onLine.filter((one) => isMeant(names, one.facts)).map((one) => one.node);
+/**
+ * Those that have every acknowledged write, even where another has received more: the primary waited for all that bear the
+ * names, by each of its settings.
+ */
+export function completeOf(
+  verdict: LossVerdict,
+  facts: ClusterFacts,
+  old: NodeFacts,
+  lines: Lines<StandbyHolder>,
+): readonly string[] {
+  const promises = promisesOf(old);
+  if (verdict.kind !== "none" || promises.length === 0) return [];
+  const waitedForAll = ({ names }: SynchronousPromise) => {
+    if (names === undefined || names.names.includes("*")) return false;
+    const answering = [...lines.onLine, ...lines.branches.map((one) => one.holder)];
+    const bearers = answering.filter((one) => isMeant(names, one.facts)).length;
+    return bearers + unreachableMembers(names, facts, old, lines).length <= names.count;
+  };
+  if (!promises.every(waitedForAll)) return [];
+  return lines.onLine.filter((one) => promises.every(({ names }) => isMeant(names, one.facts))).map((one) => one.node);
 }
 
 /**
  * What has to hold still at the moment of the election, so that nothing acknowledged is lost, or no more than what was
- * stated and accepted.
+ * stated and accepted. Where what is remembered of the primary and what its files say differ, by both.
  */
 export function needsOf(
   facts: ClusterFacts,
@@ -99,17 +115,33 @@ export function needsOf(
   choice: Choice,
   complete: readonly string[],
 ): JsonObject {
-  const names = promiseOf(old)?.names;
   const { received, ...rest } = needsAmong(lines, choice);
   const common = { ...rest, ...(complete.length === 0 ? {} : { complete }) };
-  const unreachable = names === undefined ? [] : unreachableMembers(names, facts, old, lines);
-  if (names === undefined || unreachable.length >= names.count)
+  const needs = promisesOf(old).map(({ names }) =>
+    names === undefined ? undefined : membersNeeded(names, facts, old, lines),
+  );
+  const known = needs.filter((one) => one !== undefined);
+  if (known.length === 0 || known.length < needs.length)
     return { ...common, ...(received === undefined ? {} : { received }) };
-  const of = lines.onLine.filter((one) => isMeant(names, one.facts)).map((one) => one.node);
-  // What a member on another branch acknowledged lies before the fork.
-  const [fork] = lines.branches.filter((one) => isMeant(names, one.holder.facts)).map((one) => one.fork.endLsn);
-  const missingMax = names.count - 1 - unreachable.length;
-  return { ...common, of, missingMax, ...(fork === undefined ? {} : { received: fork }) };
+  const [fork] = known.flatMap((one) => one.forks).toSorted((a, b) => lsnAhead(b, a));
+  return {
+    ...common,
+    of: [...new Set(known.flatMap((one) => one.of))],
+    missingMax: Math.min(...known.map((one) => one.missingMax)),
+    ...(fork === undefined ? {} : { received: fork }),
+  };
+}
+
+/** Undefined where too few of them answer to hold every acknowledged write. */
+function membersNeeded(names: SynchronousNames, facts: ClusterFacts, old: NodeFacts, lines: Lines<StandbyHolder>) {
+  const missingMax = names.count - 1 - unreachableMembers(names, facts, old, lines).length;
+  if (missingMax < 0) return undefined;
+  return {
+    of: lines.onLine.filter((one) => isMeant(names, one.facts)).map((one) => one.node),
+    missingMax,
+    // What a member on another branch acknowledged lies before the fork.
+    forks: lines.branches.filter((one) => isMeant(names, one.holder.facts)).map((one) => one.fork.endLsn),
+  };
 }
 
 /** The line, and that somebody still holds all of it that one held when the plan was made. */
