@@ -11,14 +11,7 @@ import {
 } from "../cluster-facts.ts";
 import { leftOutTexts } from "../line-words.ts";
 import type { Lines } from "../lines.ts";
-import {
-  hasAncestor,
-  latest,
-  lineWrittenLast,
-  linesAfter,
-  rememberedLine,
-  type StandbyHolder,
-} from "../old-primary.ts";
+import { hasAncestor, latest, lineOf, lineWrittenLast, linesAfter, type StandbyHolder } from "../old-primary.ts";
 import { type Choice, type PlanDraft, refuse } from "../planning.ts";
 import { promisedAfter } from "../promise.ts";
 import * as steps from "../step-list.ts";
@@ -146,8 +139,7 @@ function oldPrimaryAnswers(facts: ClusterFacts): boolean {
   if (last?.observation?.role !== "standby" || !facts.nodes.every((one) => one.remembered !== undefined)) return false;
   const { timelineId } = endOf(last as AnsweringNode);
   return facts.nodes.every((one) => {
-    const line =
-      one.observation === undefined ? one.remembered && rememberedLine(one.remembered) : endOf(one as AnsweringNode);
+    const line = lineOf(one);
     return line !== undefined && !hasAncestor(line, timelineId);
   });
 }
