@@ -46,7 +46,7 @@ export function elect(candidates: readonly Candidate[], needs: Needs, chosen?: s
   if (lines.apart.length > 0) return nobody(apartText(lines.apart));
   const furthest = onLine.find((one) => one.promoted) ?? onLine[0];
   if (furthest === undefined) return nobody("No candidate that answers holds what the old primary wrote.");
-  const need = unmetNeed(onLine, needs);
+  const need = unmetNeed(onLine, needs) ?? (furthest.promoted ? undefined : promotedSince(onLine, needs));
   if (need !== undefined) return nobody(need);
   // Promoted already, before an interruption: nobody may be promoted beside it.
   if (chosen === undefined || furthest.promoted) return { kind: "elected", candidate: furthest, leftOut };
@@ -59,6 +59,13 @@ export function elect(candidates: readonly Candidate[], needs: Needs, chosen?: s
   return nobody(
     `${chosen}, which was chosen, lacks ${lacks} bytes that ${furthest.node} has received; acknowledged writes may be among them.`,
   );
+}
+
+/** The plan knows nothing of the primary that this one followed, or was, in between. */
+function promotedSince(onLine: readonly (Candidate & { end: WalEnd })[], { line }: Needs): string | undefined {
+  const later = onLine.find(({ end }) => end.ancestors?.some((one) => one.timelineId === line?.timelineId));
+  if (later === undefined) return undefined;
+  return `${later.node} is on timeline ${later.end.timelineId}: somebody was promoted since this plan was made, and may have acknowledged writes.`;
 }
 
 /** Why the election would not be safe now, although it was when the plan was made; undefined when it is. */

@@ -31,6 +31,11 @@ export function outageOf({ instance, onDisk, configured, remembered }: OutageFac
   };
 }
 
+/** The same of a server that starts again and again by itself: neither its process nor its pg_control tells outages apart. */
+export function outageWhileStarting(node: OutageFacts): Outage {
+  return { ...outageOf(node), state: null, pid: null, control: null };
+}
+
 type OutageFacts = Pick<NodeFacts, "instance" | "onDisk" | "configured" | "remembered">;
 
 /** Why what is seen now is not the outage that the plan was made for; undefined: nothing says so. Pure. */
@@ -44,8 +49,8 @@ export function otherOutage(planned: Outage, now: Outage): string | undefined {
     return "it ran since this plan was made (its pg_control is another)";
   if (differs("synchronousStandbyNames") || differs("synchronousCommit"))
     return "for which standbys its commits wait was changed since this plan was made";
-  // Without its host only the watch's word is left.
-  if (planned.state === null && differs("seenAt")) return "it was seen at work since this plan was made";
+  // A server that hung may have gone on writing. Without its host, too, only the watch's word is left.
+  if (planned.state !== "down" && differs("seenAt")) return "it was seen at work since this plan was made";
   return undefined;
 }
 

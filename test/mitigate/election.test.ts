@@ -44,7 +44,7 @@ const cases: readonly Case[] = [
   ["a dead branch with a greater timeline and more bytes", ["pg2 1@90", "pg3 2@99<1@50"], "pg2", on1],
   ["a dead branch of which the choice is", ["pg2 1@90", "pg3 2@99<1@50"], /pg3, which was chosen/, on1, "pg3"],
   ["the branch is the line", ["pg2 1@90", "pg3 2@60<1@50"], "pg3", { line: end("2@50<1@50") }],
-  ["promoted with all that the old primary had", ["pg2 1@90", "pg3 2@99<1@90"], "pg3", on1],
+  ["promoted since the plan was made, with all that the old primary had", ["pg2 1@90", "pg3 2@99<1@90"], /since/, on1],
   ["left behind before the line began", ["pg2 1@40", "pg3 2@60<1@50"], "pg3", { line: end("2@50<1@50") }],
   ["two branches, and no line", ["pg2 2@90<1@50", "pg3 3@99<1@60"], /different branches/],
   ["two branches of a line that ended before them", ["pg2 2@90<1@50", "pg3 3@99<1@60"], /different branches/, on1],

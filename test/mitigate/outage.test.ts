@@ -7,7 +7,7 @@ import { type Outage, otherOutage, ranSince } from "../../src/mitigate/outage.ts
 import { rememberedOf } from "../../src/mitigate/memory.ts";
 import { createExecutor, type PlanResult } from "../../src/plan/executor.ts";
 import { registryOf } from "../../src/plan/handler.ts";
-import { isRefusal, type Plan } from "../../src/plan/plan.ts";
+import { isRefusal, type Plan, type PlanRequest } from "../../src/plan/plan.ts";
 import { interruptBefore } from "./interrupt.ts";
 import { onlyPrimary, on, signal } from "./servers.ts";
 import { type World, withWorld } from "./world.ts";
@@ -46,6 +46,7 @@ const cases: readonly (readonly [name: string, planned: Outage, now: Outage, exp
   ["its files cannot be read now", down, { ...down, control: null, synchronousStandbyNames: null }, undefined],
   ["its host does not answer, now as then", unseen, unseen, undefined],
   ["its host did not answer, and it was seen at work", unseen, { ...unseen, seenAt: 2 }, /seen at work/],
+  ["a hung server was seen at work, and hangs again", runs, { ...runs, seenAt: 2 }, /seen at work/],
   ["its host did, and what the watch saw is older news", down, { ...down, seenAt: 2 }, undefined],
 ];
 
@@ -132,10 +133,23 @@ test("a plan that was interrupted after its fence is not resumed in the next out
   });
 });
 
+test("a loss that was accepted in one outage is not taken for accepted in the next, which found the node marked", async () => {
+  await withWorld({ standbys: ["asynchronous", "asynchronous"] }, async (world) => {
+    const plan = await planned(world, { acceptLoss: true });
+    assert.equal((await world.act("failover", "ledger", { acceptLoss: true })).outcome, "done");
+    const second = await onlyPrimary(world);
+    await signal(world, "pg1", "SIGKILL");
+    await signal(world, second, "SIGKILL");
+    const result = await world.executor.run(plan.id, "person:test", "person");
+    assert.equal(result.outcome, "stopped", "promoted on the verdict of the first outage");
+    assert.match(result.state, /pg1 is not as it was when this plan was made/);
+  });
+});
+
 /** For the primary that was just killed. */
-async function planned(world: World): Promise<Plan> {
+async function planned(world: World, options: PlanRequest["options"] = {}): Promise<Plan> {
   await signal(world, "pg1", "SIGKILL");
-  const plan = await world.plan("failover", "ledger");
+  const plan = await world.plan("failover", "ledger", options);
   if (isRefusal(plan)) assert.fail(`refused (${plan.rule}): ${plan.missing}`);
   await world.executor.store(plan, "person:test");
   return plan;

@@ -5,7 +5,7 @@ import { leftOutTexts } from "../line-words.ts";
 import type { Lines } from "../lines.ts";
 import { type LossVerdict, lossVerdict, promiseOf, sessionStatement } from "../loss.ts";
 import { lastPrimaryOf, type StandbyHolder } from "../old-primary.ts";
-import { outageOf } from "../outage.ts";
+import { outageOf, outageWhileStarting } from "../outage.ts";
 import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
 import { isMeant, type Promised, promisedAfter } from "../promise.ts";
 import { refuseStart } from "../start-safety.ts";
@@ -120,7 +120,9 @@ function draft(decided: Decided): PlanDraft {
       ],
     },
     steps: [
-      steps.fenceStep(facts.cluster, old.node, choice.evenIfStarting ? {} : { outage: outageOf(old) }),
+      steps.fenceStep(facts.cluster, old.node, {
+        outage: choice.evenIfStarting ? outageWhileStarting(old) : outageOf(old),
+      }),
       electStep(decided, candidates),
       ...steps.promiseSteps(facts.cluster, steps.electedNode, promised, standbys),
       steps.promoteStep(facts.cluster, steps.electedNode, old.node, steps.fencedControl),

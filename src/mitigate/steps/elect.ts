@@ -49,7 +49,7 @@ export function electHandler(context: MitigationContext): StepHandler {
         throw stepFailed(
           "Nothing was promoted; the old primary is fenced.",
           [election.why, ...problems.map((one) => `${one.node}: ${one.problem}`)].join(" "),
-          "Bring the standbys back, or start the old primary again (remove its standby.signal first); then make a new plan.",
+          "Bring the standbys back and make a new plan, or take the fence back: `blackstart mitigate unfence`.",
         );
       for (const reason of election.leftOut) step.progress(reason);
       return outcomeOf(election, candidates);

@@ -28,9 +28,13 @@ export function fenceHandler(context: MitigationContext): StepHandler {
       if (refused !== undefined) return refused;
       // A supervisor may be about to start it again: its stop command has to be given in any case.
       const supervised = declaredNode(context, text(step, "cluster"), text(step, "node")).stop !== undefined;
-      if (seen !== undefined && isFenced(seen.state) && !supervised)
-        return { state: "done", outcome: { how: "seen-dead", control: await remainsOf(seen.instance) } };
-      return { state: "ready" };
+      if (seen === undefined || !isFenced(seen.state) || supervised) return { state: "ready" };
+      return (
+        (await markedInAnotherOutage(context, step, seen)) ?? {
+          state: "done",
+          outcome: { how: "seen-dead", control: await remainsOf(seen.instance) },
+        }
+      );
     },
     async do(step) {
       const seen = await look(context, step);
@@ -62,7 +66,7 @@ export function fenceHandler(context: MitigationContext): StepHandler {
 function outdated(step: StepContext, all: readonly NodeWrites[]): CheckResult | undefined {
   const node = text(step, "node");
   const { keeps } = step.parameters;
-  const next = "Nothing was changed. See `blackstart status`, and make a new plan if one is needed still.";
+  const next = nextPlan;
   if (typeof keeps !== "string") {
     const primaries = all.filter((one) => one.writes === "takes").map((one) => one.node);
     if (primaries.length > 0) {
@@ -78,6 +82,18 @@ function outdated(step: StepContext, all: readonly NodeWrites[]): CheckResult | 
   const why = `${keeps}, which is to remain the primary, ${seen}; without ${node} there would be none.`;
   return { state: "refused", why, next };
 }
+
+/** Its mark may be that of another plan: this one was made for an outage that is over. */
+async function markedInAnotherOutage(
+  context: MitigationContext,
+  step: StepContext,
+  seen: Readonly<{ instance: Instance; state: KnownState }>,
+): Promise<CheckResult | undefined> {
+  const why = step.parameters.keeps === undefined ? await changedSincePlanned(context, step, seen) : undefined;
+  return why === undefined ? undefined : { state: "refused", why, next: nextPlan };
+}
+
+const nextPlan = "Nothing was changed. See `blackstart status`, and make a new plan if one is needed still.";
 
 function isFenced(state: KnownState): boolean {
   return state.pids.length === 0 && (state.standbySignal || state.state === "no-data");
