@@ -132,7 +132,7 @@ export function scheduleOf(seed: number, { majors, recipes }: Choice): Schedule 
       : first,
     ...later,
   ];
-  return { seed, animal, policy, faults, restMs: random.between(200, 2500) };
+  return { seed, animal, policy, faults, restMs: random.between(200, 5000) };
 }
 
 function breedOf(random: Random, majors: readonly number[]): Breed {
@@ -175,7 +175,7 @@ function faultOf(random: Random, { standbys, hosts, recipe }: Breed, isAtStep: b
       [2, "standby-1"],
       ...(standbys > 1 ? ([[2, "standby-2"]] as const) : []),
     ]),
-    forMs: random.between(100, 4000),
+    forMs: random.between(100, 6000),
     when: isAtStep ? { step: random.pick(steps), orAfterMs: 4000 } : { afterMs: random.between(0, 1000) },
     dice: random.next(),
   };

@@ -73,7 +73,7 @@ export async function trial(schedule: Schedule, options: TrialOptions): Promise<
     product = startProduct(folder, animal.systemFile, { movableClock, variables: animal.variables });
     const slowness = await watched(product, clients, animal, say);
     const stage: Stage = { animal, product, say };
-    const { injected, timesMs } = await carryOut(schedule, stage);
+    const { injected, timesMs } = await carryOut(schedule, stage, Math.min(slowness, slownessMax));
     const healedMs = performance.now();
     say("healed");
     const someone = person(stage);
@@ -167,10 +167,14 @@ type StatusAnswer = Readonly<{
   plans: readonly { id: string; state: string }[];
 }>;
 
+/** Faults last longer where all is slow, or they would be over before anybody noticed; but not for ever. */
+const slownessMax = 4;
+
 /** Each at its time; those that end by themselves are taken back then, and all of them in the end. */
 async function carryOut(
   schedule: Schedule,
   stage: Stage,
+  slowness: number,
 ): Promise<Readonly<{ injected: readonly string[]; timesMs: readonly number[] }>> {
   const takeBack = new Set<() => void>();
   const injected: string[] = [];
@@ -182,7 +186,7 @@ async function carryOut(
     if (done === undefined) continue;
     injected.push(fault.kind);
     // It lasts: what is said meanwhile may be true and not be felt.
-    timesMs.push(performance.now(), performance.now() + fault.forMs);
+    timesMs.push(performance.now(), performance.now() + fault.forMs * slowness);
     const { takeBack: back } = done;
     if (back === undefined) continue;
     takeBack.add(back);
@@ -191,9 +195,9 @@ async function carryOut(
         back();
         stage.say(`over: ${fault.kind}`);
       }
-    }, fault.forMs);
+    }, fault.forMs * slowness);
   }
-  await delay(schedule.restMs);
+  await delay(schedule.restMs * slowness);
   for (const back of takeBack) back();
   takeBack.clear();
   stage.animal.links?.healAll();
@@ -312,18 +316,30 @@ function claims(
   writes: readonly Write[],
   { slowness, timesMs, isByHand }: Readonly<{ slowness: number; timesMs: readonly number[]; isByHand: boolean }>,
 ): Pick<Evidence, "fencedWrites" | "unfelt"> {
-  const fenceSteps = new Map<string, string>(
+  const steps = new Map<string, Readonly<{ kind: string; node: string }>>(
     told.flatMap(({ event }) =>
       event.kind === "plan.stored"
-        ? (event.data.plan.steps as readonly Line[])
-            .filter(({ kind }) => kind === "postgres.fence")
-            .map(({ id, parameters }) => [`${event.stream} ${id}`, parameters.node] as const)
+        ? (event.data.plan.steps as readonly Line[]).map(
+            ({ id, kind, parameters }) => [`${event.stream} ${id}`, { kind, node: parameters.node }] as const,
+          )
         : [],
     ),
   );
-  const fences = told.flatMap(({ atMs, event }) => {
-    const node = event.kind === "step.done" ? fenceSteps.get(`${event.stream} ${event.data.step}`) : undefined;
-    return node === undefined ? [] : [{ node, atMs }];
+  const stepOf = ({ event }: Told) => steps.get(`${event.stream} ${event.data.step}`);
+  // Started again by a plan, or no longer marked: from then on it may be a primary.
+  const endsOf = (node: string, atMs: number) =>
+    told.find(
+      (one) =>
+        one.atMs > atMs &&
+        one.event.kind === "step.intended" &&
+        stepOf(one)?.node === node &&
+        /^(host.unmark|postgres.start)$/.test(stepOf(one)?.kind ?? ""),
+    )?.atMs;
+  const fences = told.flatMap((one) => {
+    const { kind, node = "" } = stepOf(one) ?? {};
+    if (one.event.kind !== "step.done" || kind !== "postgres.fence") return [];
+    const untilMs = endsOf(node, one.atMs);
+    return [{ node, atMs: one.atMs, ...(untilMs === undefined ? {} : { untilMs }) }];
   });
   const mitigations = told
     .filter(({ event }) => event.kind === "incident.mitigated")

@@ -2,12 +2,12 @@ import { tenuresOf, type Write } from "./writes.ts";
 
 /* What Blackstart said, held against what clients saw. Pure. */
 
-/** A node of which it said that it takes no more writes, and when that was read. */
-export type Fence = Readonly<{ node: string; atMs: number }>;
+/** A node of which it said that it takes no more writes, when that was read, and until when it was meant. */
+export type Fence = Readonly<{ node: string; atMs: number; untilMs?: number }>;
 
 /** Writes that a fenced node acknowledged all the same, on the timeline on which it was fenced. */
 export function acknowledgedAfterFence(writes: readonly Write[], fences: readonly Fence[]): readonly Write[] {
-  return fences.flatMap(({ node, atMs }) => {
+  return fences.flatMap(({ node, atMs, untilMs = Number.POSITIVE_INFINITY }) => {
     const before = tenuresOf(writes).filter((tenure) => tenure.node === node && tenure.firstAckMs <= atMs);
     const timelines = new Set(before.map(({ timeline }) => timeline));
     return writes.filter(
@@ -15,6 +15,7 @@ export function acknowledgedAfterFence(writes: readonly Write[], fences: readonl
         write.node === node &&
         write.outcome === "acknowledged" &&
         write.sentMs > atMs &&
+        write.endedMs < untilMs &&
         timelines.has(write.timeline ?? 0),
     );
   });

@@ -101,6 +101,7 @@ test("a node that was fenced acknowledges nothing more on that timeline", () => 
   assert.deepEqual(acknowledgedAfterFence([before, write("pg2", 30)], fences), []);
   assert.deepEqual(acknowledgedAfterFence([before, after], fences), [after]);
   assert.deepEqual(acknowledgedAfterFence([before, write("pg1", 20, { timeline: 3 })], fences), [], "promoted again");
+  assert.deepEqual(acknowledgedAfterFence([before, after], [{ node: "pg1", atMs: 10, untilMs: 15 }]), [], "taken back");
   assert.deepEqual(acknowledgedAfterFence([before, write("pg1", 20, { outcome: "failed" })], fences), []);
 });
 
