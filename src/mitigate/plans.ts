@@ -13,6 +13,7 @@ import { leftBehindIn } from "./left-behind.ts";
 import { planCleanUp } from "./planners/clean-up.ts";
 import { planDegradeSynchronous } from "./planners/degrade-synchronous.ts";
 import { planDemote } from "./planners/demote.ts";
+import { withOtherWay } from "./planners/other-way.ts";
 import { planFailover } from "./planners/failover.ts";
 import { planMoveClients } from "./planners/move-clients.ts";
 import { planRejoin } from "./planners/rejoin.ts";
@@ -69,7 +70,8 @@ async function draftOf(request: PlanRequest, context: MitigationContext): Promis
   // A finding about the dead primary asks for a failover; its subject is not the node to be promoted.
   const promotes = kind === "failover" || kind === "switchover";
   const facts = await gatherFacts(context, cluster, kind === "failover" ? "silent" : "all");
-  return readied(planner(context.system, facts, choiceOf(options, promotes ? undefined : node)), facts);
+  const draft = readied(planner(context.system, facts, choiceOf(options, promotes ? undefined : node)), facts);
+  return kind === "failover" ? withOtherWay(draft, context.system, facts) : draft;
 }
 
 async function cleanUpDraft(

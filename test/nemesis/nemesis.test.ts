@@ -12,7 +12,7 @@ import { scheduleOf } from "./schedule.ts";
 
 /* A short run; `npm run nemesis` makes long ones, and does one again by its seed. */
 
-const seeds = [1, 2, 3, 4, 5];
+const seeds = [1, 2, 3, 4];
 
 test("a seed fixes the whole schedule, and another gives another", () => {
   const choice = { majors: [15, 18], recipes: ["plain"] };

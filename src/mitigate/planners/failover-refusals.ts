@@ -82,7 +82,7 @@ export function refuseCandidates(facts: ClusterFacts, choice: Choice): Refusal |
     return refuse(
       "candidate",
       `No standby of ${facts.cluster} answers, and only one that does can be promoted: ${facts.nodes.map((one) => one.problem ?? `${one.node} is a primary`).join("; ")}.`,
-      "Start what is down: `blackstart mitigate restart`. Ask again once one answers.",
+      `Start what is down: \`blackstart mitigate restart ${facts.cluster}\`. Ask again once one answers.`,
     );
   for (const standby of standbys) {
     const old = refuseOld(standby.observation.version, standby.node);

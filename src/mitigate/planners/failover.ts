@@ -85,7 +85,7 @@ function toAvoidLoss(facts: ClusterFacts, verdict: LossVerdict, primary: NodeFac
   // Recommended only where it would not be refused.
   const start =
     refuseStart(facts, primary) === undefined
-      ? `start ${primary.node} again (\`blackstart mitigate restart\`)`
+      ? `start ${primary.node} again (\`blackstart mitigate restart ${facts.cluster}/${primary.node}\`)`
       : undefined;
   const missing = verdict.kind === "possible" ? verdict.missing.join(", ") : "";
   const ways = [...(missing === "" ? [] : [`bring ${missing} back`]), ...(start === undefined ? [] : [start])];
