@@ -24,7 +24,7 @@ function incidentLine(said: IncidentEvent): string | undefined {
     case "incident.finding-cleared":
       return `No longer seen: ${code(said.data.code)} of ${inline(said.data.subject.name)}`;
     case "incident.retitled":
-      return `A wider cause: ${inline(said.data.title)}`;
+      return `Title: ${inline(said.data.title)}`;
     case "incident.acknowledged":
       return `**Acknowledged** by ${inline(said.data.who)}`;
     case "incident.assigned":

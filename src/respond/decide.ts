@@ -7,7 +7,7 @@ import type { IncidentEvent } from "../timeline/incident.ts";
 import type { IncidentState } from "../timeline/incident-fold.ts";
 import { type Draft, draftOf, newDraft, type PendingDrafts, say, sayRaised } from "./draft.ts";
 import { byGravity, graveIn, hidesTheEnd, needsSomebody } from "./grave.ts";
-import { mitigationOf, type PlanFact } from "./mitigation-of.ts";
+import { isUnderWay, mitigationOf, type PlanFact } from "./mitigation-of.ts";
 import { causesFirst, type Relation, relationOf, relationsInOrder, scopeOf } from "./relation.ts";
 
 /** What the decision depends on besides the incidents and the change. */
@@ -40,6 +40,7 @@ export function decide(
   for (const draft of drafts) {
     rename(draft, facts);
     mitigateIfOver(draft, facts);
+    nameAtTheEnd(draft, facts);
   }
   return drafts
     .filter((draft) => draft.events.length > 0)
@@ -104,20 +105,43 @@ function recur(draft: Draft, finding: Finding, relation: Relation, facts: Decisi
 
 /** A wider cause gives an incident its name; so does what is worse than all else in it. */
 function widen(draft: Draft, finding: Finding, relation: Relation, facts: DecisionFacts): void {
-  const { state } = draft;
-  const others = state.open.filter((other) => findingKey(other) !== findingKey(finding));
+  const { before, state } = draft;
+  // What a plan leaves for a moment between two of its steps is no worse than what it was made for.
+  const named = isUnderWay(state, facts.plans) ? namedAfter(before ?? state) : [];
+  const others = [...state.open, ...named].filter((other) => findingKey(other) !== findingKey(finding));
   const isWorst = state.openedBy === "watch" && others.every((other) => byGravity(finding, other) < 0);
   if (relation === "cause" || (relation === "same" && isWorst)) retitle(draft, finding, facts);
 }
 
-/** What gave it its name is over, and it goes on: it is about the worst that is left. */
+/** What gave it its name is over, and it goes on, with no plan at work: it is about the worst that is left. */
 function rename(draft: Draft, facts: DecisionFacts): void {
   const { before, state } = draft;
-  const named = before?.open.find(({ title }) => title === state.title);
-  if (state.status !== "open" || named === undefined || openIn(state, named) !== undefined) return;
+  if (before === undefined || state.status !== "open" || isUnderWay(state, facts.plans)) return;
+  const named = namedAfter(before).filter(({ title }) => title === state.title);
+  if (named.length === 0 || named.some((one) => openIn(state, one) !== undefined)) return;
   const about = state.open.filter((one) => relationOf(facts.system, one.subject, state.subject) === "same");
   const worst = about.filter(graveIn(state)).toSorted(byGravity)[0];
   if (worst !== undefined) retitle(draft, worst, facts);
+}
+
+/** Over, it bears the name of the worst that was wrong in the outage, and among equals of the first: under that it is written up. */
+function nameAtTheEnd(draft: Draft, facts: DecisionFacts): void {
+  const { before, state } = draft;
+  if (before?.status !== "open" || state.status !== "mitigated" || state.openedBy !== "watch") return;
+  const about = refText(state.subject);
+  const from = before.outages.at(-1)?.from ?? before.times.noticedAt;
+  const past = state.past.filter(({ clearedAt }) => clearedAt >= from).map(({ finding }) => finding);
+  const worst = [...past, ...state.open]
+    .filter(({ subject }) => refText(scopeOf(subject)) === about)
+    .toSorted((one, other) => byGravity(one, other) || one.seenAt.localeCompare(other.seenAt))
+    .filter((one, _, [first]) => first !== undefined && byGravity(one, first) === 0 && one.seenAt === first.seenAt);
+  const [first] = worst;
+  if (first !== undefined && !worst.some(({ title }) => scrub(title) === state.title)) retitle(draft, first, facts);
+}
+
+/** What has given an incident its name, as far as it still reads as it did then. */
+function namedAfter({ title, open, past }: IncidentState): readonly Finding[] {
+  return [...open, ...past.map(({ finding }) => finding)].filter((one) => scrub(one.title) === title);
 }
 
 function retitle(draft: Draft, { title, subject }: Finding, facts: DecisionFacts): void {

@@ -40,6 +40,11 @@ export function mitigationOf(incident: IncidentState, plans: readonly PlanFact[]
   }
 }
 
+/** Whether a plan that concerns it was begun and has not ended. */
+export function isUnderWay(incident: IncidentState, plans: readonly PlanFact[]): boolean {
+  return plans.some((plan) => plan.outcome === null && concerns(plan, incident));
+}
+
 const byItself = "without a plan of Blackstart's; what put it right is not known";
 
 /** The plans of these events that were started. */

@@ -130,13 +130,11 @@ function withStopped(append: IntendedAppend, stopped: readonly PlanStatus[]): In
   return { ...append, events: [...append.events, ...ended] };
 }
 
-/** Which plans ran meanwhile matters only when something cleared, or became less grave. */
-async function plansFor({ timeline, knowledge }: Parts, change: FindingsChange) {
+/** Which plans ran meanwhile matters only where an incident is open. */
+async function plansFor({ timeline, knowledge }: Parts, { raised, cleared }: FindingsChange) {
   const open = knowledge.incidents().filter((incident) => incident.status === "open");
-  const keys = new Set([...change.cleared, ...change.raised.filter(isNotCritical)].map(findingKey));
-  const touched = open.filter((incident) => incident.open.some((finding) => keys.has(findingKey(finding))));
-  if (touched.length === 0) return [];
-  const after = Math.min(...touched.map((incident) => incident.firstPosition)) - 1;
+  if (open.length === 0 || raised.length + cleared.length === 0) return [];
+  const after = Math.min(...open.map((incident) => incident.firstPosition)) - 1;
   return planFacts(await readAll(timeline, { prefix: "plan/", after }));
 }
 
@@ -156,10 +154,6 @@ function recordOf(change: FindingsChange, recorded: ReadonlyMap<string, Finding>
 
 function isNews(finding: Finding, known: Finding | undefined): boolean {
   return known === undefined || known.severity !== finding.severity || known.title !== finding.title;
-}
-
-function isNotCritical(finding: Finding): boolean {
-  return finding.severity !== "critical";
 }
 
 function changeTo(present: readonly Finding[], knowledge: Knowledge, clock: Clock): FindingsChange {

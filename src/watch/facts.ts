@@ -132,6 +132,8 @@ export type Sender = Readonly<{
   clientAddress: string | null;
   /** The slot that it streams by. */
   slotName: string | null;
+  /** How long it has been connected. */
+  connectedMs: number | null;
   state: string | null;
   syncState: string | null;
   flushLsn: Lsn | null;

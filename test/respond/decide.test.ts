@@ -19,6 +19,16 @@ const reports = finding("service.down", "service:reports");
 const debit = finding("invariant.violated", "invariant:debit-credit");
 const lag = finding("replication.lag", "node:ledger/pg3", { severity: "warning" });
 const hang = finding("replication.synchronous-missing", "cluster:ledger");
+const misdirected = finding("clients.misdirected", "cluster:ledger");
+const underWay: PlanFact = {
+  id: "failover-ledger-1",
+  kind: "failover",
+  subject: { kind: "cluster", name: "ledger" },
+  incident: null,
+  startedAt: at(10),
+  endedAt: null,
+  outcome: null,
+};
 const standbyDown = finding("node.down", "node:ledger/pg2", {
   severity: "warning",
   lastGoodAt: at(-2),
@@ -219,6 +229,34 @@ describe("what a change of the findings means", () => {
       assert.deepEqual(told.said, said);
       if (about !== undefined) assert.equal(told.only().subject.name, about);
     });
+
+  const promoted = { at: at(20), raised: [{ ...misdirected, seenAt: at(20) }], cleared: [noPrimary] };
+  const moved = { at: at(21), raised: [{ ...hang, seenAt: at(21) }], cleared: [misdirected] };
+
+  it("is not about what a plan leaves for a moment between two steps, but about what it leaves when it stops", () => {
+    const told = story();
+    told.take(raised(noPrimary));
+    told.take(promoted, 20, [underWay]);
+    told.take(moved, 21, [underWay]);
+    assert.equal(told.only().title, noPrimary.title);
+    told.take(raised(splitBrain), 22, [underWay]);
+    assert.equal(told.only().title, splitBrain.title, "worse than what the plan was made for");
+    told.take(cleared(splitBrain), 23, [{ ...underWay, outcome: "stopped", endedAt: at(22) }]);
+    assert.equal(told.only().title, hang.title);
+  });
+
+  it("bears the name of the worst of an outage when it is over, and among equals of the first", () => {
+    const told = story();
+    told.take(raised(noPrimary));
+    told.take(promoted, 20);
+    told.take(moved, 21);
+    assert.equal(told.only().title, hang.title);
+    told.take(cleared(hang), 22);
+    assert.equal(told.only().title, noPrimary.title);
+    told.take(raised({ ...hang, seenAt: at(30) }), 30);
+    told.take(cleared(hang), 31);
+    assert.equal(told.only().title, hang.title, "another outage");
+  });
 
   it("keeps what has nothing to do with each other apart", () => {
     const told = story();

@@ -39,6 +39,15 @@ const table: readonly (readonly [what: string, facts: Facts, expected: readonly 
     ["warning node.down node:ledger/pg2 -> restart ledger/pg2", "warning replication.foreign-standby node:ledger/pg2"],
   ],
   [
+    "the standby that was down has just come back, and is not looked at again yet: it is no stranger",
+    factsOf(
+      node("pg1", primaryPulse({ ...synchronous, senders: [sender("pg2", { connectedMs: 700 }), sender("pg3")] })),
+      node("pg2", standbyPulse("pg2"), gone("down", now.ms - 5000)),
+      pg3,
+    ),
+    ["warning node.down node:ledger/pg2 -> restart ledger/pg2"],
+  ],
+  [
     "two servers under one node's name, one of them at the node's address",
     factsOf(
       node(

@@ -30,6 +30,7 @@ export function sender(name: string, more: Partial<Sender> = {}): Sender {
     applicationName: name,
     clientAddress: null,
     slotName: null,
+    connectedMs: 60_000,
     state: "streaming",
     syncState: "async",
     flushLsn: "0/3000000",

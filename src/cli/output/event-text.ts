@@ -22,7 +22,7 @@ function incidentText(event: IncidentEvent): string | undefined {
     case "incident.finding-cleared":
       return `Right again: ${event.data.code} of ${event.data.subject.name}`;
     case "incident.retitled":
-      return `It is now about this: ${event.data.title}`;
+      return `Title: ${event.data.title}`;
     case "incident.acknowledged":
       return `${event.data.who} has it`;
     case "incident.assigned":

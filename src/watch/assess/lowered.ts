@@ -18,7 +18,7 @@ export function assessLowered(view: ClusterView): Found | undefined {
     code: "replication.synchronous-lowered",
     severity: "warning",
     subject: clusterRef(view),
-    title: `${view.name} promises less than it is meant to: commits wait for '${setting}', not for '${record.meant}'.`,
+    title: `Commits on ${view.name} wait for ${quoted(setting)}; they are meant to wait for ${quoted(record.meant)}.`,
     evidence: [
       { label: "synchronous_standby_names", value: setting || "empty" },
       { label: "meant", value: record.meant },
@@ -26,4 +26,8 @@ export function assessLowered(view: ClusterView): Found | undefined {
     ],
     remedy: request("restore-synchronous", clusterRef(view)),
   };
+}
+
+function quoted(setting: string): string {
+  return setting === "" ? "nobody" : `'${setting}'`;
 }

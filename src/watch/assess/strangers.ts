@@ -4,6 +4,9 @@ import type { Found, NodeFacts } from "../facts.ts";
 import { nodeRef } from "./roles.ts";
 import { type ClusterView, type PlacedSender, placedSenders } from "./view.ts";
 
+/** A node that has just been started, or led to another primary, streams before it is looked at again. */
+const graceMs = 5000;
+
 /**
  * A server that streams under a node's name and is not that node. PostgreSQL goes by the name alone: commits wait for it
  * in the node's place, and what they acknowledge is then on a server that no plan knows of.
@@ -18,8 +21,9 @@ export function assessStrangers(view: ClusterView): readonly Found[] {
 }
 
 function nodeOfThatName(view: ClusterView, { row, nodes }: PlacedSender): NodeFacts | undefined {
-  const { applicationName: name, state } = row;
+  const { applicationName: name, connectedMs, state } = row;
   if (nodes.length > 0 || name === null || state === "backup") return undefined;
+  if (connectedMs === null || connectedMs < graceMs) return undefined;
   return view.nodes.find((one) => isSameName(one.pulse?.replicationName ?? one.node, name));
 }
 

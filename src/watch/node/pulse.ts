@@ -37,7 +37,7 @@ select json_build_object(${lookFields},
   'senders', (select coalesce(json_agg(json_build_object(
       'applicationName', s.application_name, 'clientAddress', host(s.client_addr), 'state', s.state,
       'slotName', (select slot_name from pg_replication_slots where active_pid = s.pid),
-      'syncState', s.sync_state, 'flushLsn', s.flush_lsn, 'replayLsn', s.replay_lsn)
+      'connectedMs', extract(epoch from clock_timestamp() - s.backend_start) * 1000, 'syncState', s.sync_state, 'flushLsn', s.flush_lsn, 'replayLsn', s.replay_lsn)
       order by s.application_name, s.pid), '[]'::json) from pg_stat_replication s),
   'receiver', case when w.pid is null then null else json_build_object(${receiverFields}, 'slotName', w.slot_name,
       'lastMessageAgeMs', extract(epoch from clock_timestamp() - w.last_msg_receipt_time) * 1000) end,
