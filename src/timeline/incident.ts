@@ -23,7 +23,7 @@ export type IncidentEvent =
     }
   | { kind: "incident.finding-raised"; data: { finding: Finding } }
   | { kind: "incident.finding-cleared"; data: { code: string; subject: Ref } }
-  /** A wider cause was found: the incident is now about this. */
+  /** It is named after something else: a wider cause, what is worse, or what is left. */
   | { kind: "incident.retitled"; data: { title: string; subject: Ref } }
   | { kind: "incident.acknowledged"; data: { who: string } }
   | { kind: "incident.assigned"; data: { who: string; role: string } }

@@ -1,3 +1,4 @@
+import type { Instant } from "../base/time.ts";
 import { readAll } from "./read-all.ts";
 import type { Timeline } from "./timeline.ts";
 
@@ -14,17 +15,20 @@ export type PromiseRecord = Readonly<{
   plan: string;
 }>;
 
+/** `at`: when a plan set it. */
+export type DatedPromise = PromiseRecord & Readonly<{ at: Instant }>;
+
 export const promiseSet = "promise.set";
 
 /** The last one of each cluster. */
 export async function readPromises(
   timeline: Timeline,
   clusters: readonly string[],
-): Promise<ReadonlyMap<string, PromiseRecord>> {
+): Promise<ReadonlyMap<string, DatedPromise>> {
   const all = await Promise.all(clusters.map((cluster) => readAll(timeline, { stream: `cluster/${cluster}` })));
   const last = all.flatMap((events) => {
     const event = events.findLast(({ kind }) => kind === promiseSet);
-    return event === undefined ? [] : [event.data as unknown as PromiseRecord];
+    return event === undefined ? [] : [{ ...(event.data as unknown as PromiseRecord), at: event.at }];
   });
   return new Map(last.map((record) => [record.cluster, record]));
 }

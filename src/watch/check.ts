@@ -1,7 +1,7 @@
-import { type Clock, systemClock } from "../base/time.ts";
+import { type Clock, millisecondsBetween, systemClock } from "../base/time.ts";
 import type { Finding } from "../finding/finding.ts";
 import type { System } from "../system/schema.ts";
-import type { PromiseRecord } from "../timeline/promise-record.ts";
+import type { DatedPromise } from "../timeline/promise-record.ts";
 import { assess } from "./assess/assess.ts";
 import { lookAtClients } from "./clients/look.ts";
 import { type Endpoint, cacheEndpoints, endpointTimeoutMs, serviceEndpoints } from "./endpoint/probes.ts";
@@ -16,7 +16,7 @@ export type CheckOptions = Readonly<{
   /** Told of each node as soon as it has been looked at. */
   onNode?: (cluster: string, node: string) => void;
   /** What plans set for whom commits wait. */
-  promises?: ReadonlyMap<string, PromiseRecord>;
+  promises?: ReadonlyMap<string, DatedPromise>;
 }>;
 
 /** Looks at everything once: every node with every health check, every service, every cache. Changes nothing. */
@@ -33,7 +33,12 @@ export async function runChecks(system: System, options: CheckOptions = {}): Pro
     Promise.all(Object.entries(system.clusters).map(([name, cluster]) => lookAtClients(name, cluster))),
   ]);
   const now = momentOf(clock);
-  const promises = new Map([...(options.promises ?? [])].map(([name, record]) => [name, { ...record, since: now }]));
+  const promises = new Map(
+    [...(options.promises ?? [])].map(([name, record]) => {
+      const since = { at: record.at, ms: now.ms + oneLookMs - millisecondsBetween(record.at, now.at) };
+      return [name, { ...record, since }];
+    }),
+  );
   // There is one look only: what was seen in it counts as lasting, however short it was.
   return assess(
     system,

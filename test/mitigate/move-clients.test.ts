@@ -24,7 +24,7 @@ test("an address file that cannot be written: the database is back, and the pers
     const result = await world.executor.run(plan.id, "person:test", "person");
     assert.equal(result.outcome, "stopped");
     const primary = await onlyPrimary(world);
-    assert.match(result.state ?? "", new RegExp(`${primary} is the primary and takes writes, but the clients`));
+    assert.match(result.state ?? "", new RegExp(`${primary} is the primary and takes writes, but the address file`));
     const address = `127.0.0.1:${world.lab.node(primary).port}`;
     assert.match(result.next ?? "", new RegExp(`Write ${address} into ${addressFile}`));
     // As it says: by hand, and then the last primary is brought back.
@@ -74,12 +74,18 @@ test("the proving write is one that the clients' role can make", async () => {
   await withWorld({ standbys: ["asynchronous"] }, async (world) => {
     await on(world, "pg1", async (connection) => {
       await connection.query("create role app login");
-      await connection.query("alter role app set default_transaction_read_only = on");
     });
     const asClients = (text: string) =>
       text.replace(/clients: \{/, `clients: { url: "postgres://app@nowhere.invalid/postgres",`);
     await withSystemFile(world, asClients, async (declared) => {
-      const result = await declared.act("switchover", "ledger");
+      const plan = await declared.plan("switchover", "ledger");
+      assert.ok(!isRefusal(plan));
+      // Set before, it would be refused.
+      await on(world, "pg1", (connection) => connection.query("alter role app set default_transaction_read_only = on"));
+      const refused = await declared.plan("switchover", "ledger");
+      assert.equal(isRefusal(refused) && refused.rule, "read-only");
+      await declared.executor.store(plan, "person:test");
+      const result = await declared.executor.run(plan.id, "person:test", "person");
       assert.equal(result.outcome, "stopped");
       assert.match(result.state ?? "", /pg2 does not acknowledge a write/);
       const failed = (await declared.events(result.planId)).findLast(({ kind }) => kind === "step.failed");

@@ -124,5 +124,5 @@ for (const [what, pulse, promises, expected] of [
 test("where nobody waits, no commit hangs: the next one would", () => {
   const facts = factsOf(node("pg1", alone), node("pg2", standbyPulse("pg2"), gone("down")), pg3);
   const finding = assess(systemOf(), facts, now).find(({ code }) => code === "replication.synchronous-missing");
-  assert.match(finding?.title ?? "", /^The next commit on ledger would wait/);
+  assert.match(finding?.title ?? "", /^The next commit on ledger would hang/);
 });

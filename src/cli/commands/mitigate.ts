@@ -65,7 +65,7 @@ export function addMitigate(program: Command, act: Act): void {
     "unfence",
   );
   acting(
-    verb("move-clients", "the clients are led elsewhere: point them to the primary").argument(
+    verb("move-clients", "the clients are pointed elsewhere: point them to the primary").argument(
       "[cluster]",
       "which cluster (default: the only one)",
     ),

@@ -6,13 +6,13 @@ import type { Style } from "./style.ts";
 /** A plan as the person who approves it reads it: why, what it risks, what it does. */
 export function renderPlan(plan: Plan, style: Style, layout: Layout): string[] {
   const { width } = layout;
+  const risks = riskLines(plan.risk);
   return [
     `${style.bold(`Plan: ${plan.kind} ${plan.subject.name}`)}  ${style.dim(plan.id)}`,
     "",
     "Because",
     ...plan.because.flatMap((reason) => wrapped(reason, width, "  · ")),
-    "Risk",
-    ...riskLines(plan.risk).flatMap((line) => wrapped(line, width, "  · ")),
+    ...(risks.length === 0 ? [] : ["Risk", ...risks.flatMap((line) => wrapped(line, width, "  · "))]),
     "Steps",
     ...plan.steps.flatMap((step, index) => {
       const mark = cannotBeUndone(step) ? ` ${style.yellow("[cannot be undone]")}` : "";

@@ -1,4 +1,4 @@
-import { open, readFile, rename, rm, stat } from "node:fs/promises";
+import { access, constants, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { messageOf } from "../../base/error.ts";
 
@@ -14,6 +14,17 @@ export async function readClientsAddress(file: string | undefined): Promise<stri
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
+  }
+}
+
+/** Why it could not be written, as far as that can be told without writing; undefined: nothing speaks against it. */
+export async function clientsAddressProblem(file: string): Promise<string | undefined> {
+  try {
+    await access(dirname(file), constants.W_OK | constants.X_OK);
+    const there = await stat(file).catch(() => undefined /* the first time there is none */);
+    return there?.isDirectory() === true ? `${file} is a directory` : undefined;
+  } catch (error) {
+    return messageOf(error);
   }
 }
 
@@ -39,7 +50,7 @@ export async function writeClientsAddress(file: string, address: string): Promis
     await rename(next, file);
   } catch (error) {
     await rm(next, { force: true });
-    throw new Error(`the address file ${file} cannot be written: ${messageOf(error)}`, { cause: error });
+    throw new Error(`The address file ${file} cannot be written: ${messageOf(error)}.`, { cause: error });
   }
   await syncDirectory(dirname(file));
 }

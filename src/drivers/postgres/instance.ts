@@ -89,9 +89,12 @@ export interface Instance {
   /** Removes those of them that are still used by nobody, and answers which. */
   removeLeftMemory(which: readonly LeftMemory[]): Promise<readonly LeftMemory[]>;
 
+  /** What a rewind of this server would lack in any state of it: pg_rewind itself, or checksums or wal_log_hints. */
+  lacksForRewind(): Promise<string | undefined>;
+
   /**
-   * True where the host has pg_rewind for this version, and the data directory allows it (checksums or wal_log_hints; a
-   * standby only after it was stopped in order, because to recover it alone would write into the primary's timeline).
+   * True where it lacks nothing for that, and can be rewound as it stands now (a standby only after it was stopped in
+   * order, because to recover it alone would write into the primary's timeline).
    */
   canRewind(): Promise<boolean>;
 

@@ -2,6 +2,7 @@ import { systemClock } from "../../base/time.ts";
 import type { Finding } from "../../finding/finding.ts";
 import { gatherFacts } from "../facts.ts";
 import type { MitigationContext } from "../context.ts";
+import { probeClientsFile } from "./clients-file.ts";
 import { probeHost } from "./host.ts";
 import { type Rehearsed, rehearse } from "./rehearse.ts";
 import { probeWays } from "./ways.ts";
@@ -20,17 +21,18 @@ export async function checkReady(context: MitigationContext): Promise<readonly R
   const clock = context.clock ?? systemClock;
   const clusters = Object.entries(context.system.clusters);
   return Promise.all(
-    clusters.map(async ([name, { manager, nodes }]): Promise<Readiness> => {
+    clusters.map(async ([name, { clients, manager, nodes }]): Promise<Readiness> => {
       if (manager !== "none") return { cluster: name, tried: [], findings: [managed(name, manager, clock.now())] };
       const facts = await gatherFacts(context, name);
       const { tried, findings } = rehearse(context.system, facts);
       const hosts = await Promise.all(Object.keys(nodes).map((node) => probeHost(context, facts, node)));
       const ways = await probeWays(context, facts);
+      const file = await probeClientsFile(name, { clients });
       const seenAt = clock.now();
       return {
         cluster: name,
         tried,
-        findings: [...findings, ...hosts.flat(), ...ways].map((one) => ({ ...one, seenAt })),
+        findings: [...findings, ...hosts.flat(), ...ways, ...file].map((one) => ({ ...one, seenAt })),
       };
     }),
   );

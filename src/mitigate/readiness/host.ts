@@ -102,17 +102,17 @@ async function probePrograms(
   found: FoundOf,
 ): Promise<readonly Found[]> {
   // Finds its own programs, or says where it has looked.
-  const canRewind = await instance.canRewind();
+  const lacks = await instance.lacksForRewind();
   const { stdout } = await host.run({ script: programsScript, args: [declared ?? ""], timeoutMs: 5000 });
   const missing = stdout.trim() === "" ? [] : stdout.trim().split("\n");
   return [
-    ...(canRewind
+    ...(lacks === undefined
       ? []
       : [
           found(
             "rewind",
             "info",
-            `${instance.node} cannot be rewound (no pg_rewind, or neither data checksums nor wal_log_hints): after a failover it is copied whole.`,
+            `${instance.node} cannot be rewound: ${lacks}. After a divergence it is copied whole.`,
           ),
         ]),
     ...(missing.includes("pg_basebackup")

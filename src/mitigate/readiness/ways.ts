@@ -83,7 +83,7 @@ async function probeWay(
         });
       },
     )),
-    ...((await instance.canRewind())
+    ...((await instance.lacksForRewind()) === undefined
       ? await tried(
           "ready.rewind-login",
           `${node} could not be rewound to ${primary}: pg_rewind would not be let in, or lacks rights there. It would be copied whole.`,

@@ -26,9 +26,9 @@ export function moveClientsHandler(context: MitigationContext): StepHandler {
         await writeClientsAddress(file, address);
       } catch (error) {
         throw stepFailed(
-          `${text(step, "primary")} is the primary and takes writes, but the clients are pointed to ${previous ?? "nowhere"} still.`,
+          `${text(step, "primary")} is the primary and takes writes, but the address file still names ${previous ?? "no server"}.`,
           messageOf(error),
-          `Write ${address} into ${file} by hand: the clients work again then. Then bring the last primary back: \`blackstart mitigate rejoin\`.`,
+          `Write ${address} into ${file} by hand: the clients work again then. Then bring the old primary back: \`blackstart mitigate rejoin\`.`,
           error,
         );
       }
@@ -75,7 +75,7 @@ export function moveClientsByHandHandler(context: MitigationContext): StepHandle
       const ways = texts(step, "ways").join(", ");
       throw stepFailed(
         `Not done by Blackstart: point ${ways} to ${host}:${port} yourself.`,
-        "Blackstart cannot move clients this way yet; until you do, they look for the last primary.",
+        "Blackstart cannot move clients this way yet; until you do, they look for the old primary.",
         `Point ${ways} to ${host}:${port}.`,
       );
     },

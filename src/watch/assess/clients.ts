@@ -3,7 +3,7 @@ import { clusterRef, request } from "./roles.ts";
 import type { ClusterView } from "./view.ts";
 
 /**
- * Whether the clients are led to the one primary there is. While there is none, or there are two, that is what is wrong,
+ * Whether the clients are pointed to the one primary there is. While there is none, or there are two, that is what is wrong,
  * and says so itself.
  */
 export function assessClients(view: ClusterView, facts: ClientsFacts | undefined): readonly Found[] {
@@ -14,7 +14,9 @@ export function assessClients(view: ClusterView, facts: ClientsFacts | undefined
     subject: clusterRef(view),
     evidence: [
       { label: "address file", value: file },
-      { label: "it names", value: address ?? problem ?? "nothing" },
+      address === undefined
+        ? { label: "problem", value: problem ?? "it is empty" }
+        : { label: "it names", value: address },
       { label: "primary", value: primary.node },
       ...(reached !== undefined && "problem" in reached ? [{ label: "seen there", value: reached.problem }] : []),
     ],
@@ -26,7 +28,7 @@ export function assessClients(view: ClusterView, facts: ClientsFacts | undefined
         ...common,
         code: "clients.no-address",
         severity: "critical",
-        title: `The clients of ${view.name} are led nowhere: ${file} cannot be used (${problem ?? "it is empty"}).`,
+        title: `The clients of ${view.name} cannot find ${primary.node}, the primary: their address file ${file} names no address (${problem ?? "it is empty"}).`,
         remedy,
       },
     ];
@@ -37,7 +39,7 @@ export function assessClients(view: ClusterView, facts: ClientsFacts | undefined
         ...common,
         code: "clients.misdirected",
         severity: "critical",
-        title: `The clients of ${view.name} are led to ${node}; the primary is ${primary.node}.`,
+        title: `The clients of ${view.name} are pointed to ${node}; the primary is ${primary.node}.`,
         remedy,
       },
     ];
@@ -47,7 +49,7 @@ export function assessClients(view: ClusterView, facts: ClientsFacts | undefined
         ...common,
         code: "clients.unreachable",
         severity: "warning",
-        title: `The clients of ${view.name} are led to ${address}, which no node declares and where nothing lets us in: whether they reach ${primary.node} is not known.`,
+        title: `The clients of ${view.name} are pointed to ${address}, which is no node's address and where we cannot log in: whether they reach ${primary.node} is not known.`,
       },
     ];
   // A proxy, or another name of the primary.
@@ -58,7 +60,7 @@ export function assessClients(view: ClusterView, facts: ClientsFacts | undefined
       ...common,
       code: "clients.misdirected",
       severity: "critical",
-      title: `The clients of ${view.name} are led to ${address}, where ${reached.standby ? "a standby" : "another server"} answers; the primary is ${primary.node}.`,
+      title: `The clients of ${view.name} are pointed to ${address}, where ${reached.standby ? "a standby" : "another server"} answers; the primary is ${primary.node}.`,
     },
   ];
 }

@@ -39,12 +39,14 @@ function missing(view: ClusterView, primary: NodeFacts, names: SynchronousNames,
   const reason =
     counted.length >= names.count
       ? "the synchronous standby streams but confirms nothing"
-      : `${counted.length} of ${names.count} synchronous standbys ${names.count === 1 ? "is" : "are"} there`;
+      : names.count === 1
+        ? "no synchronous standby is there"
+        : `only ${counted.length} of ${names.count} synchronous standbys are there`;
   return {
     code: "replication.synchronous-missing",
     severity: "critical",
     subject: clusterRef(view),
-    title: `${hangs ? `Commits on ${view.name} hang` : `The next commit on ${view.name} would wait without end`}: ${reason}${gone.length > 0 ? ` (${listText(gone.map((one) => one.node))} missing)` : ""}.`,
+    title: `${hangs ? `Commits on ${view.name} hang` : `The next commit on ${view.name} would hang`}: ${reason}${gone.length > 0 ? ` (${listText(gone.map((one) => one.node))} missing)` : ""}.`,
     evidence: [
       { label: "sessions waiting to commit", value: String(waiters) },
       { label: "synchronous_standby_names", value: primary.pulse?.synchronousStandbyNames ?? "" },

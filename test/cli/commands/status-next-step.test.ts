@@ -42,6 +42,21 @@ const table: [string, Partial<Facts>, string | undefined][] = [
     "blackstart plan resume p1",
   ],
   [
+    "of several, the one for what is worst",
+    {
+      plans: [
+        plan("proposed", { plan: { incident: "i1", ...noPrimary.remedy } }),
+        plan("proposed", {
+          id: "p2",
+          plan: { incident: "i1", kind: "rejoin", subject: { kind: "node", name: "ledger/pg2" } },
+        }),
+      ],
+      incidents: [incident("open")],
+      findings: [noPrimary],
+    },
+    "blackstart plan resume p1",
+  ],
+  [
     "a proposed plan of a resolved incident does not",
     { plans: [plan("proposed")], incidents: [incident("resolved")] },
     undefined,

@@ -87,6 +87,11 @@ test("on a real cluster: ready as it is, and each thing that is taken away is fo
     await on(world, "pg2", (connection) => connection.query("select pg_reload_conf()"));
     await until("they are let in again", async () => codesOf(await ready(world)).length === 0);
 
+    const directory = (text: string) => text.replace(/clients: .*$/m, `clients: { file: "${world.lab.directory}" }`);
+    await withSystemFile(world, directory, async (declared) =>
+      assert.deepEqual(codesOf(await ready(declared)), ["critical ready.clients-file ledger"]),
+    );
+
     // A url that our own driver understands, and libpq does not.
     const options = (text: string) =>
       text.replace(/(url: "?postgres:\/\/[^"\s]*:\d+\/postgres)/g, "$1?no_such_option=1");
@@ -94,6 +99,8 @@ test("on a real cluster: ready as it is, and each thing that is taken away is fo
       const found = (await ready(declared)).flatMap(({ findings }) => findings);
       const rewind = found.filter(({ code }) => code === "ready.rewind-login");
       assert.match(rewind[0]?.evidence[0]?.value ?? "", /no_such_option/);
+      const nodes = [...new Set(rewind.map(({ subject }) => subject.name))];
+      assert.deepEqual(nodes, ["ledger/pg1", "ledger/pg2", "ledger/pg3"], "a standby that runs can be rewound one day");
     });
 
     // What a restore left.

@@ -1,6 +1,6 @@
 import { BlackstartError } from "../../../base/error.ts";
 import { systemWarnings } from "../../../system/warnings.ts";
-import { type PromiseRecord, readPromises } from "../../../timeline/promise-record.ts";
+import { type DatedPromise, readPromises } from "../../../timeline/promise-record.ts";
 import { runChecks } from "../../../watch/check.ts";
 import type { Outcome } from "../../command.ts";
 import type { CommandContext } from "../../context.ts";
@@ -39,7 +39,7 @@ const unseen: ReadonlySet<string> = new Set(["node.access-refused", "node.unreac
 async function promisesOf(
   context: CommandContext,
   clusters: readonly string[],
-): Promise<ReadonlyMap<string, PromiseRecord>> {
+): Promise<ReadonlyMap<string, DatedPromise>> {
   try {
     return await readPromises(await context.timeline(), clusters);
   } catch (error) {

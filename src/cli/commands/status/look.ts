@@ -1,4 +1,4 @@
-import { delay, systemClock } from "../../../base/time.ts";
+import { delay, millisecondsBetween, systemClock } from "../../../base/time.ts";
 import type { ProbeResult } from "../../../drivers/service/probe.ts";
 import { type Finding, findingKey } from "../../../finding/finding.ts";
 import { listPlans, type PlanStatus } from "../../../plan/status.ts";
@@ -9,6 +9,7 @@ import { readPromises } from "../../../timeline/promise-record.ts";
 import type { LeaseState } from "../../../timeline/timeline.ts";
 import { cacheEndpoints, type Endpoint, serviceEndpoints } from "../../../watch/endpoint/probes.ts";
 import type { NodeStatus } from "../../../watch/status.ts";
+import { momentOf } from "../../../watch/node/node-watch.ts";
 import { startWatcher } from "../../../watch/watcher.ts";
 import type { CommandContext } from "../../context.ts";
 import { rememberedOf } from "../../../mitigate/memory.ts";
@@ -66,11 +67,16 @@ async function lookAtNodes(context: CommandContext, system: System) {
     observations.push(...(await rememberedOf(await context.timeline(), cluster)).values());
   }
   const timeline = await context.timeline();
-  const since = { at: systemClock.now(), ms: Number.NEGATIVE_INFINITY };
+  const { at: now, ms } = momentOf(systemClock);
   const records = [...(await readPromises(timeline, Object.keys(system.clusters)))];
   const watcher = startWatcher({
     system,
-    promises: new Map(records.map(([name, record]) => [name, { ...record, since }])),
+    promises: new Map(
+      records.map(([name, record]) => [
+        name,
+        { ...record, since: { at: record.at, ms: ms - millisecondsBetween(record.at, now) } },
+      ]),
+    ),
     report: () => undefined,
     observed: ({ data }) => void observations.push(data),
   });

@@ -1,3 +1,5 @@
+import { type Finding, refText } from "../../../finding/finding.ts";
+import type { Plan } from "../../../plan/plan.ts";
 import { holdersOf } from "../../../timeline/incident-people.ts";
 import { remedyCommand } from "../../output/remedy.ts";
 import { goOnWith, isInterrupted } from "../plan/find.ts";
@@ -16,13 +18,14 @@ export function nextStep(
   if (running !== undefined) return { command: `blackstart plan show ${running.id}`, why: "it is being carried out" };
 
   const open = incidents.filter(({ status }) => status === "open");
-  const proposed = plans.findLast(
+  const worst = findings.filter(({ severity }) => severity === "critical");
+  const proposals = plans.filter(
     ({ state, plan }) => state === "proposed" && open.some(({ id }) => id === plan.incident),
   );
+  const proposed = proposals.findLast(({ plan }) => worst.some((one) => asksFor(one, plan))) ?? proposals.at(-1);
   if (proposed !== undefined) {
     return { command: `blackstart plan resume ${proposed.id}`, why: "it waits for somebody to approve it" };
   }
-  const worst = findings.filter(({ severity }) => severity === "critical");
   const remedy = worst.map((finding) => finding.remedy && remedyCommand(finding.remedy)).find(Boolean);
   if (remedy) return { command: remedy, why: "it shows what would be done; --apply does it" };
 
@@ -47,6 +50,10 @@ export function nextStep(
     );
   if (findings.length > 0) return { command: "blackstart check", why: "every check, with its evidence" };
   return up === undefined ? { command: "blackstart up", why: "nothing watches" } : undefined;
+}
+
+function asksFor({ remedy }: Finding, { kind, subject }: Plan): boolean {
+  return remedy?.kind === kind && refText(remedy.subject) === refText(subject);
 }
 
 /** The service works again: now the data. */

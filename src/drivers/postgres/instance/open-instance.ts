@@ -9,7 +9,7 @@ import { keep } from "./keep.ts";
 import { kill } from "./kill.ts";
 import { markStandby, nextStart, unmarkStandby } from "./next-start.ts";
 import { type Place, withConfigFile } from "./place.ts";
-import { canRewind, rewind } from "./rewind.ts";
+import { canRewind, lacksForRewind, rewind } from "./rewind.ts";
 import { keepPassword, readSetting, writeSettings } from "./settings.ts";
 import { leftMemory, removeLeftMemory } from "./shared-memory.ts";
 import { start } from "./start.ts";
@@ -61,6 +61,7 @@ export function openInstance(place: Place): Instance {
     keep: (label, what, limit) => keep(place, label, what, limit),
     leftMemory: () => leftMemory(place),
     removeLeftMemory: (which) => removeLeftMemory(place, which),
+    lacksForRewind: async () => lacksForRewind(place, await programs()),
     canRewind: async () => canRewind(place, await programs()),
     rewind: async (sourceUrl, limit) => rewind(await whole(), await programs(), sourceUrl, limit),
     async clone({ url, replication, instance: source }, limit) {

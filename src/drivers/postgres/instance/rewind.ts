@@ -85,12 +85,18 @@ sync -f "$data" 2>/dev/null || sync
 
 const halfRewound = 4;
 
+/** See `Instance.lacksForRewind`. */
+export async function lacksForRewind(place: Place, programs: string): Promise<string | undefined> {
+  const { code } = await place.host.run({ script: '[ -x "$1/pg_rewind" ]', args: [programs], timeoutMs: 5000 });
+  if (code !== 0) return `there is no pg_rewind in ${programs}`;
+  const { checksums, walLogHints } = await control(place);
+  return checksums || walLogHints ? undefined : "neither data checksums nor wal_log_hints are on";
+}
+
 /** See `Instance.canRewind`. */
 export async function canRewind(place: Place, programs: string): Promise<boolean> {
-  const { code } = await place.host.run({ script: '[ -x "$1/pg_rewind" ]', args: [programs], timeoutMs: 5000 });
-  if (code !== 0) return false;
-  const { checksums, walLogHints, clusterState } = await control(place);
-  return (checksums || walLogHints) && clusterState !== killedStandby;
+  if ((await lacksForRewind(place, programs)) !== undefined) return false;
+  return (await control(place)).clusterState !== killedStandby;
 }
 
 /** See `Instance.rewind`. */
