@@ -4,6 +4,8 @@ import type { JsonObject } from "../base/json.ts";
 export type StepContext = Readonly<{
   planId: string;
   stepId: string;
+  /** The same for all steps that are carried out in a row; another after an interruption, also in the same process. */
+  run: object;
   /** The step's parameters, with references to earlier outcomes filled in. */
   parameters: JsonObject;
   /** Aborted when the lease is lost or the process is asked to end: stop changing things at once. */

@@ -37,6 +37,7 @@ export async function runStep(run: StepRun): Promise<StepEnd> {
   const context: StepContext = {
     planId,
     stepId: step.id,
+    run: hold,
     parameters: withSecrets(parameters),
     signal: AbortSignal.any([hold.signal, over.signal]),
     // A handler that was given up must not change anything later.

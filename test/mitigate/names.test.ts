@@ -127,6 +127,7 @@ test("a plan that was killed after it had set the promise looks again when it is
     const step = {
       planId: "p",
       stepId: "as-meant",
+      run: {},
       parameters,
       signal: new AbortController().signal,
       assertHeld: async () => undefined,

@@ -31,6 +31,7 @@ test(
           const outcome = await verifyWriteHandler({ system } as MitigationContext).do({
             planId: "p",
             stepId: "verify",
+            run: {},
             parameters: { cluster: "ledger", primary: "pg1", waitsFor: 0 },
             signal: new AbortController().signal,
             assertHeld: async () => undefined,

@@ -126,6 +126,7 @@ function stepContext(plan: Plan) {
   return {
     planId: plan.id,
     stepId: "repair",
+    run: {},
     parameters: plan.steps[0]?.parameters ?? {},
     signal: new AbortController().signal,
     assertHeld: async () => undefined,

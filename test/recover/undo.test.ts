@@ -87,6 +87,7 @@ test("the undoing of a repair is refused over a change made since, and is never 
       const step = (assertHeld: () => Promise<void>) => ({
         planId: plan.id,
         stepId: "repair",
+        run: {},
         parameters: plan.steps[0]?.parameters ?? {},
         signal: new AbortController().signal,
         assertHeld,

@@ -27,7 +27,10 @@ export async function changedSincePlanned(
     planned === undefined ? undefined : outageNow(context, { cluster, node }, seen),
   ]);
   if (writes === "takes") return `${node} is back and takes writes.`;
-  const other = planned === undefined || now === undefined ? undefined : otherOutage(planned, now);
+  // One that starts and crashes again and again may be down by now.
+  const before =
+    planned === undefined || seen === undefined ? undefined : otherOutage(planned, outageOf({ instance: seen.state }));
+  const other = before ?? (planned === undefined || now === undefined ? undefined : otherOutage(planned, now));
   return other === undefined ? undefined : `${node} is not as it was when this plan was made: ${other}.`;
 }
 
@@ -56,18 +59,17 @@ async function outageNow(
   return outageOf({ instance: now, ...memory, ...(configured && { configured }) });
 }
 
-/** The plans whose fence was looked at in this process, and when. */
-const fencedAtMs = new Map<string, number>();
+/** The runs whose fence was looked at, and when. */
+const fencedAtMs = new WeakMap<object, number>();
 /** So long nothing is asked again between the steps that follow at once; a plan that is resumed asks. */
 const fencedForMs = 3000;
 
-export function notedFenced({ planId }: StepContext): void {
-  fencedAtMs.clear();
-  fencedAtMs.set(planId, performance.now());
+export function notedFenced({ run }: StepContext): void {
+  fencedAtMs.set(run, performance.now());
 }
 
-function wasJustFenced({ planId }: StepContext): boolean {
-  return performance.now() - (fencedAtMs.get(planId) ?? Number.NEGATIVE_INFINITY) < fencedForMs;
+function wasJustFenced({ run }: StepContext): boolean {
+  return performance.now() - (fencedAtMs.get(run) ?? Number.NEGATIVE_INFINITY) < fencedForMs;
 }
 
 /** What an outcome records of the fenced server, for later steps; empty where it cannot be read. */
