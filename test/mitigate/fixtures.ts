@@ -30,6 +30,7 @@ export function observation(role: "primary" | "standby", change: Partial<NodeObs
     systemIdentifier: "1",
     timelineId: 1,
     lsn: "0/3000000",
+    receivedLsn: role === "standby" ? "0/3000000" : null,
     replayedLsn: role === "standby" ? "0/3000000" : null,
     replayPaused: false,
     applyDelayMs: 0,

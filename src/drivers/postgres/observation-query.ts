@@ -35,6 +35,7 @@ select json_build_object(${lookFields},
     'sentLsn', sent_lsn,
     'flushLsn', flush_lsn,
     'replayLsn', replay_lsn) order by application_name, pid), '[]') from pg_stat_replication),
+  'receivedLsn', case when standby then pg_last_wal_receive_lsn() end,
   'receiver', case when w.pid is not null
     then json_build_object(${receiverFields}, 'lastMessageAgeMs', extract(epoch from clock_timestamp() - w.last_msg_receipt_time) * 1000,
     'slotName', w.slot_name, 'name', w.conninfo) end

@@ -14,6 +14,8 @@ export type NodeObservation = Readonly<{
   timelineId: number;
   /** Primary: written. Standby: received (what it has replayed, where it never received any). */
   lsn: Lsn;
+  /** Standby: received since its start. Null: nothing, so it may hold more WAL than it has replayed. */
+  receivedLsn: Lsn | null;
   replayedLsn: Lsn | null;
   /** How it replays and what it is told to follow; see `StandbyLook`. */
   replayPaused: boolean;

@@ -1,4 +1,4 @@
-import { lsnAhead } from "../../drivers/postgres/lsn.ts";
+import { type Lsn, lsnAhead } from "../../drivers/postgres/lsn.ts";
 import type { Refusal } from "../../plan/plan.ts";
 import type { Cluster } from "../../system/schema.ts";
 import { type AnsweringNode, type ClusterFacts, receivedLsn } from "../cluster-facts.ts";
@@ -27,8 +27,15 @@ export function eligible(
   const prompt = only(promotable, ({ node, facts }) => node === choice.node || facts.observation.applyDelayMs === 0);
   const [first] = prompt.onLine;
   if (first === undefined || prompt.onLine.length === promotable.onLine.length) return promotable;
-  const lacks = promotable.onLine.some((one) => lsnAhead(receivedLsn(one.facts), receivedLsn(first.facts)) > 0);
+  const lacks = promotable.onLine.some(
+    (one) => !prompt.onLine.includes(one) && mayBeAhead(one.facts, receivedLsn(first.facts)),
+  );
   return !lacks || isSafe(prompt) ? prompt : promotable;
+}
+
+/** One that was started anew has not told how much it holds before it has read its own WAL, which a delay holds up. */
+function mayBeAhead(standby: AnsweringNode, lsn: Lsn): boolean {
+  return standby.observation.receivedLsn === null || lsnAhead(receivedLsn(standby), lsn) > 0;
 }
 
 function only(lines: Lines<StandbyHolder>, may: (one: StandbyHolder) => boolean): Lines<StandbyHolder> {

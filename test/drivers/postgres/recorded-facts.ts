@@ -37,6 +37,7 @@ export function primary(some: Some): NodeFacts {
     systemIdentifier: some.system ?? "7710296356863913925",
     timelineId: 1,
     lsn: "0/3000148",
+    receivedLsn: null,
     replayedLsn: null,
     replayPaused: false,
     applyDelayMs: 0,
