@@ -37,10 +37,13 @@ export type NodeCondition =
   | Readonly<{ kind: "down"; detail: string; goodbye?: string }>
   /** It listens, and answers 57P03: starting, in crash recovery, or shutting down. */
   | Readonly<{ kind: "starting"; detail: string }>
-  /** The machine takes connections, the server does not answer them. */
-  | Readonly<{ kind: "hanging"; silentForMs: number }>
-  /** Not even the machine answers. */
-  | Readonly<{ kind: "unreachable"; detail: string }>
+  /**
+   * The machine takes connections, the server does not answer them. `isFull`: by now it takes none any more, as is usual
+   * once nobody empties the queue of those that wait.
+   */
+  | Readonly<{ kind: "hanging"; silentForMs: number; isFull?: true }>
+  /** No connection comes about. `isSilent`: nor a word on why not. */
+  | Readonly<{ kind: "unreachable"; detail: string; isSilent?: true }>
   /** It answers, and does not let us in: wrong password, no such database, too many connections. */
   | Readonly<{ kind: "refused"; sqlstate: string; detail: string }>;
 

@@ -53,7 +53,7 @@ export function refuseBarred(cluster: Cluster, facts: ClusterFacts, choice: Choi
   return refuse(
     "candidate",
     `${choice.node} is not to become the primary: the system file says \`promote: never\`.`,
-    `Choose one of ${others.join(", ")}, or leave the choice to Blackstart; or change the file.`,
+    `Choose ${others.join(" or ")}, or leave the choice to Blackstart; or change the file.`,
   );
 }
 

@@ -36,7 +36,7 @@ export function refuseLines(lines: Lines<StandbyHolder>, choice: Choice): Refusa
     return refuse(
       "branches",
       branchText(branch),
-      `Choose one of ${lines.onLine.map((one) => one.node).join(", ") || "the others"}, or leave the choice to Blackstart.`,
+      `Choose ${lines.onLine.map((one) => one.node).join(" or ") || "the others"}, or leave the choice to Blackstart.`,
       "--accept-loss",
     );
   if (lines.onLine.length === 0 && lines.branches.length > 0)

@@ -93,6 +93,6 @@ export function refuseCandidates(facts: ClusterFacts, choice: Choice): Refusal |
   return refuse(
     "candidate",
     `${choice.node} is no standby that answers: ${wanted?.problem ?? "it is not known"}.`,
-    `Choose one of ${standbys.map((one) => one.node).join(", ")}, or leave the choice to Blackstart.`,
+    `Choose ${standbys.map((one) => one.node).join(" or ")}, or leave the choice to Blackstart.`,
   );
 }

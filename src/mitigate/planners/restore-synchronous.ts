@@ -40,7 +40,7 @@ export function planRestoreSynchronous(system: System, facts: ClusterFacts, _cho
     kind: "restore-synchronous",
     subject: { kind: "cluster", name: facts.cluster },
     because: [
-      `Commits on ${primary.node} wait for '${before}', and are meant to wait for '${after}'; ${there.join(", ")} stream.`,
+      `Commits on ${primary.node} wait for '${before}', and are meant to wait for '${after}'; ${there.join(", ")} ${there.length === 1 ? "streams" : "stream"}.`,
     ],
     risk: {
       lossBytes: 0,

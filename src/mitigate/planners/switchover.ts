@@ -85,7 +85,7 @@ function targetOf(
         : `${wanted} ${followingText(nodeFacts(facts, wanted)?.following ?? { kind: "not-connected" })}.`,
       streaming.length === 0
         ? "Bring a standby back: `blackstart mitigate rejoin`."
-        : `Choose one of ${streaming.map((one) => one.node).join(", ")}.`,
+        : `Choose ${streaming.map((one) => one.node).join(" or ")}.`,
     );
   if (lag(target) > lagBytesMax)
     return refuse(

@@ -45,7 +45,7 @@ function conditionFinding(view: ClusterView, one: NodeFacts): readonly Found[] {
         {
           ...common,
           code: "node.hanging",
-          title: `${one.node}${role} hangs: it takes connections and answers nothing.`,
+          title: `${one.node}${role} hangs: it ${condition.isFull ? "answers nothing, and takes no more connections" : "takes connections and answers nothing"}.`,
           ...remedyOf(view, one),
         },
       ];

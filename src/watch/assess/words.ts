@@ -14,7 +14,7 @@ export function conditionWords(one: NodeFacts): string {
     case "starting":
       return `not ready: ${condition.detail}`;
     case "hanging":
-      return `hangs: it takes connections but answers nothing (waited ${condition.silentForMs} ms)`;
+      return `hangs: it ${condition.isFull ? "took connections and answered nothing; now it takes none" : "takes connections but answers nothing"} (waited ${condition.silentForMs} ms)`;
     case "unreachable":
       return `unreachable: ${condition.detail}`;
     case "refused":

@@ -21,7 +21,7 @@ export const slots: HealthCheck = {
     },
     "slots.left-behind": {
       severities: ["info"],
-      when: "A physical slot on a standby is unused, and holds WAL for ever: it was made while that node was the primary.",
+      when: "A physical slot on a standby is unused, and holds WAL for ever: most often it was made while that node was the primary.",
     },
   },
   title: "Replication slots: lost, keeping too much WAL, used by nobody",
@@ -76,12 +76,12 @@ function inactive(unused: readonly Row[], node: string): readonly Judgement[] {
 function leftBehind(unused: readonly Row[], node: string, view: ClusterView): readonly Judgement[] {
   const physical = unused.filter((row) => textIn(row, "type") === "physical" && row.retained !== null);
   if (isManaged(view) || physical.length === 0) return [];
-  const which = physical.length === 1 ? `The slot ${textIn(physical[0] ?? {}, "name")}` : `${physical.length} slots`;
+  const which = physical.length === 1 ? `the slot ${textIn(physical[0] ?? {}, "name")}` : `${physical.length} slots`;
   return [
     {
       code: "slots.left-behind",
       severity: "info",
-      title: `${which} on ${node} ${physical.length === 1 ? "was" : "were"} left behind when it stopped being the primary: WAL is kept for nobody.`,
+      title: `Nobody reads ${which} on ${node}, a standby: WAL is kept there for ever.`,
       evidence: physical.map(slotEvidence),
     },
   ];

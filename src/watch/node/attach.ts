@@ -51,7 +51,13 @@ export function backstopMs(heartbeatMs: number): number {
 
 export function silentCondition(silent: Pick<Silent, "reachable" | "forMs">): NodeCondition {
   if (silent.reachable) return { kind: "hanging", silentForMs: silent.forMs };
-  return { kind: "unreachable", detail: `Its machine does not answer (waited ${silent.forMs} ms).` };
+  return { kind: "unreachable", isSilent: true, detail: `No connection came about (waited ${silent.forMs} ms).` };
+}
+
+/** A server that hangs stays one that hangs when its queue is full, which our own attempts fill. */
+export function conditionAfter(before: NodeCondition, next: NodeCondition): NodeCondition {
+  const isFull = before.kind === "hanging" && next.kind === "unreachable" && next.isSilent === true;
+  return isFull ? { ...before, isFull } : next;
 }
 
 export function goodbyeOf(reason: ClosedReason): string | undefined {

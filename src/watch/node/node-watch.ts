@@ -5,7 +5,7 @@ import { socketAddressOf } from "../../drivers/service/address.ts";
 import { greetingProbe } from "../../drivers/service/greeting.ts";
 import { tcpProbe } from "../../drivers/service/tcp.ts";
 import type { CheckedFacts, Moment, NodeCondition, NodeFacts, Pulse } from "../facts.ts";
-import { attach, backstopMs, goodbyeOf, silentCondition } from "./attach.ts";
+import { attach, backstopMs, conditionAfter, goodbyeOf, silentCondition } from "./attach.ts";
 import { askBranch } from "./branch.ts";
 import type { Answer, Held } from "./held.ts";
 import { latencyFacts, noLatency, withAnswer } from "./latency.ts";
@@ -82,7 +82,8 @@ export function startNodeWatch(options: NodeWatchOptions): NodeWatch {
   let brokenBeats = 0;
   let branch: Following | undefined;
 
-  function become(change: Partial<NodeFacts>, condition: NodeCondition): void {
+  function become(change: Partial<NodeFacts>, seen: NodeCondition): void {
+    const condition = conditionAfter(facts.condition, seen);
     const same = facts.condition.kind === condition.kind;
     facts = { ...facts, ...change, condition, since: same ? facts.since : momentOf(clock) };
     if (!stop.signal.aborted) options.changed(facts);

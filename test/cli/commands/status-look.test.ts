@@ -7,7 +7,7 @@ import type { IncidentState } from "../../../src/timeline/incident-fold.ts";
 const finding = (code: string, name: string, severity: string, title: string): Finding =>
   ({ code, severity, subject: { kind: "node", name }, title, evidence: [] }) as unknown as Finding;
 
-test("one look beside the watch uses the words of the watch for what both see, and no others", () => {
+test("one look beside the watch uses the words of the watch for what both see, and adds only what one look is too short for", () => {
   const seen = [
     finding("node.down", "ledger/pg1", "warning", "pg1 is down."),
     finding("node.down", "ledger/pg2", "warning", "pg2 is down."),
@@ -20,4 +20,7 @@ test("one look beside the watch uses the words of the watch for what both see, a
   assert.deepEqual(asToldBefore(seen, [incident("open")]), [told[0], seen[1]]);
   assert.deepEqual(asToldBefore(seen, [incident("resolved")]), seen);
   assert.deepEqual(asToldBefore(seen, []), seen);
+  const lasting = { ...told[0], code: "replication.not-streaming" } as Finding;
+  const following = { ...incident("open"), open: [lasting] } as IncidentState;
+  assert.deepEqual(asToldBefore(seen, [following]), [...seen, lasting], "one look is too short to see it");
 });

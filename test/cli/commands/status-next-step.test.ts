@@ -57,6 +57,11 @@ const table: [string, Partial<Facts>, string | undefined][] = [
     "blackstart plan resume p1",
   ],
   [
+    "it works again: what is left to be put right comes before the incident is resolved",
+    { plans: [plan("proposed")], incidents: [incident("mitigated")] },
+    "blackstart plan resume p1",
+  ],
+  [
     "a proposed plan of a resolved incident does not",
     { plans: [plan("proposed")], incidents: [incident("resolved")] },
     undefined,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BlackstartError } from "../../../src/base/error.ts";
+import { conditionAfter } from "../../../src/watch/node/attach.ts";
 import { conditionOf } from "../../../src/watch/node/classify.ts";
 
 /** An error as the driver throws it when it cannot connect. */
@@ -33,3 +34,15 @@ test("what the server said before it went is kept with what is seen now", () => 
   const condition = conditionOf(failed("connect ECONNREFUSED", { errno: "ECONNREFUSED" }), goodbye);
   assert.equal(condition.kind === "down" ? condition.goodbye : undefined, goodbye);
 });
+
+for (const [what, before, next, expected] of [
+  ["a hung server whose queue is full", "hanging", { isSilent: true }, "hanging"],
+  ["a hung server whose machine is not found any more", "hanging", {}, "unreachable"],
+  ["one that was up", "up", { isSilent: true }, "unreachable"],
+] as const)
+  test(`no connection comes about: ${what}`, () => {
+    const held = before === "up" ? { kind: before } : { kind: before, silentForMs: 1000 };
+    const seen = conditionAfter(held, { kind: "unreachable", detail: "", ...next });
+    assert.equal(seen.kind, expected);
+    assert.equal(seen.kind === "hanging" && seen.isFull, expected === "hanging");
+  });

@@ -97,7 +97,12 @@ async function lookAtNodes(context: CommandContext, system: System) {
  */
 export function asToldBefore(findings: readonly Finding[], incidents: readonly IncidentState[]): readonly Finding[] {
   const told = incidents.filter(({ status }) => status !== "resolved").flatMap(({ open }) => open);
-  return findings.map((finding) => told.findLast((other) => findingKey(other) === findingKey(finding)) ?? finding);
+  const keys = new Set(findings.map(findingKey));
+  return [
+    ...findings.map((finding) => told.findLast((other) => findingKey(other) === findingKey(finding)) ?? finding),
+    // Whether a standby follows takes longer to see than one look.
+    ...told.filter((finding) => finding.code.startsWith("replication.") && !keys.has(findingKey(finding))),
+  ];
 }
 
 function syncStatesOf(observations: readonly ObservationEvent["data"][]): ReadonlyMap<string, string> {

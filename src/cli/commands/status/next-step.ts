@@ -41,6 +41,12 @@ export function nextStep(
   if (findings.some(({ code }) => code === "cluster.primary-unknown"))
     return { command: "blackstart check", why: "it cannot be told who is the primary" };
 
+  const left = plans.findLast(
+    ({ state, plan }) =>
+      state === "proposed" && incidents.some(({ id, status }) => status === "mitigated" && id === plan.incident),
+  );
+  if (left !== undefined) return { command: `blackstart plan resume ${left.id}`, why: "it works again; this is left" };
+
   const mitigated = incidents.find(({ status }) => status === "mitigated");
   if (mitigated !== undefined)
     return afterwards(

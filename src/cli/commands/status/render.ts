@@ -124,7 +124,7 @@ function planLines({ plans, at }: StatusLook, style: Style, layout: Layout): str
       `${ageText(plan.plan.createdAt, at)} old`,
     ]);
   const states = [...stopped].flatMap(({ stopped: left }) =>
-    left === undefined ? [] : wrapped(left.state, layout.width, "      "),
+    left === undefined ? [] : wrapped(`when it stopped: ${left.state}`, layout.width, "      "),
   );
   return [...renderTable(rows, layout), ...states];
 }
