@@ -14,7 +14,7 @@ export type Open = (options: ConnectOptions) => Promise<Connection>;
  * last restartpoint, and the files in pg_wal may be the leftovers of another branch. A walsender that is connected to a
  * database passes the same lines of pg_hba.conf as we do; it needs REPLICATION or a superuser, and a free walsender.
  *
- * Where that is denied, what SQL says: a standby may then hold more than is answered, never less.
+ * Where that is denied, what SQL says, and no history where a standby may be on a newer timeline than SQL can tell.
  * Throws UNREACHABLE or QUERY_FAILED.
  */
 export async function askWalEnd(open: Open, options: ConnectOptions = {}): Promise<WalEnd> {
@@ -61,19 +61,31 @@ select case when pg_is_in_recovery()
       (select timeline_id from pg_control_checkpoint())))
   else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end as timeline,
 case when pg_is_in_recovery()
-  then coalesce((select flushed_lsn from pg_stat_wal_receiver where pid is not null),
-    greatest((select min_recovery_end_lsn from pg_control_recovery()),
-      (select checkpoint_lsn from pg_control_checkpoint())))
+  then greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn(),
+    (select min_recovery_end_lsn from pg_control_recovery()),
+    (select checkpoint_lsn from pg_control_checkpoint()))
   else pg_current_wal_flush_lsn() end::text as lsn,
+pg_is_in_recovery() and not exists (select from pg_stat_wal_receiver where pid is not null) as alone,
 has_function_privilege('pg_catalog.pg_read_file(text,bigint,bigint,boolean)', 'execute') as reads`;
 
 async function bySql(connection: Connection): Promise<WalEnd> {
-  const [row] = await connection.query<{ timeline: number; lsn: Lsn; reads: boolean }>(sqlQuery);
+  const [row] = await connection.query<{ timeline: number; lsn: Lsn; alone: boolean; reads: boolean }>(sqlQuery);
   if (row === undefined) throw new Error("a query without FROM answers with one row");
   const end = { timelineId: row.timeline, lsn: row.lsn };
+  const newest = row.alone ? await newestHistory(connection) : 0;
+  // What it has received is known; whether on this timeline or already on that one, only its walsender could tell.
+  if (newest > end.timelineId) return { ...end, timelineId: newest, ancestors: undefined };
   if (end.timelineId === 1) return { ...end, ancestors: [] };
   const ancestors = row.reads ? await historyFile(connection, end.timelineId) : undefined;
   return withOrigin(connection, { ...end, ancestors });
+}
+
+/** A standby fetches the history of a timeline before it follows to it, and its pg_control knows of that only later. */
+async function newestHistory(connection: Connection): Promise<number> {
+  const [row] = await connection.query<{ newest: string | null }>(
+    "select max(left(name, 8)) as newest from pg_ls_waldir() where name ~ '^[0-9A-F]{8}[.]history$'",
+  );
+  return Number.parseInt(row?.newest ?? "0", 16);
 }
 
 async function historyFile(connection: Connection, timelineId: number): Promise<readonly Ancestor[] | undefined> {

@@ -28,6 +28,7 @@ for (const { title, binaries, skip } of postgresVersions) {
 
     test("is that of its WAL while nothing streams to it any more", () =>
       withLab({ binaries, standbys }, async (lab) => {
+        await sql(lab, "pg1", "create role watcher login; grant pg_monitor to watcher");
         await sql(lab, "pg1", "create table t as select generate_series(1, 1000)");
         const written = await sql<{ lsn: string }>(lab, "pg1", "select pg_current_wal_flush_lsn()::text as lsn");
         const received = () => reached(lab, "pg2", written[0]?.lsn ?? "");
@@ -40,6 +41,13 @@ for (const { title, binaries, skip } of postgresVersions) {
             : undefined;
         assert.ok(await pollUntil(alone, { everyMs: 10, timeoutMs: 10_000 }), "pg2 receives nothing");
         assert.ok(await reached(lab, "pg2", written[0]?.lsn ?? ""));
+        // By SQL as well: among standbys that tell too little, the one without the last acknowledged write may be elected.
+        const bySql = await askWalEnd((options) => connect(urlAs(lab, "pg2", "watcher"), options));
+        assert.ok(lsnAhead(bySql.lsn, written[0]?.lsn ?? "") >= 0, `${bySql.lsn} is less than it holds`);
+        // It may have gone on to a timeline of which its pg_control does not know yet.
+        await sql(lab, "pg2", "copy (select '1	0/100	by hand') to program 'cat >pg_wal/0000000A.history'");
+        const unsure = await askWalEnd((options) => connect(urlAs(lab, "pg2", "watcher"), options));
+        assert.equal(compare(unsure, await endOf(lab, "pg2")), "unknown");
       }));
 
     test("tells two promotions of one number at one place apart, and from the standby of one of them", () =>
@@ -63,15 +71,11 @@ for (const { title, binaries, skip } of postgresVersions) {
       withLab({ binaries, standbys }, async (lab) => {
         await sql(lab, "pg1", "create role watcher login; grant pg_monitor to watcher");
         await sql(lab, "pg2", "select pg_promote()");
-        const url = new URL(lab.node("pg1").url);
-        url.username = "watcher";
-        const first = await askWalEnd((options) => connect(url.href, options));
+        const first = await askWalEnd((options) => connect(urlAs(lab, "pg1", "watcher"), options));
         assert.equal(first.timelineId, 1);
         assert.equal(compareWalEnds(first, await endOf(lab, "pg1")).kind, "same-line");
         await sql(lab, "pg2", "create role watcher2 login; grant pg_monitor to watcher2");
-        const promoted = new URL(lab.node("pg2").url);
-        promoted.username = "watcher2";
-        const second = await askWalEnd((options) => connect(promoted.href, options));
+        const second = await askWalEnd((options) => connect(urlAs(lab, "pg2", "watcher2"), options));
         assert.equal(second.timelineId, 2);
         assert.equal(second.ancestors, undefined);
         assert.equal(compare(second, await endOf(lab, "pg2")), "unknown");
@@ -81,6 +85,12 @@ for (const { title, binaries, skip } of postgresVersions) {
 
 function sql<Row extends object>(lab: Lab, node: string, text: string): Promise<Row[]> {
   return withConnection(lab.node(node).url, {}, (connection) => connection.query<Row>(text));
+}
+
+function urlAs(lab: Lab, node: string, role: string): string {
+  const url = new URL(lab.node(node).url);
+  url.username = role;
+  return url.href;
 }
 
 function endOf(lab: Lab, node: string): Promise<WalEnd> {
