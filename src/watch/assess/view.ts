@@ -72,13 +72,27 @@ export function isExhausted(condition: NodeCondition): boolean {
 
 /** Sees a node that we cannot reach alive through a standby that has heard from it since. */
 export function aliveFor(view: ClusterView, lost: NodeFacts): NodeFacts | undefined {
-  if (lost.lastGood === undefined) return view.standbys.find(({ pulse }) => pulse?.receiver?.heard === true);
+  const witnesses = view.standbys.filter((one) => !hearsAnother(view, lost, one));
+  if (lost.lastGood === undefined) return witnesses.find(({ pulse }) => pulse?.receiver?.heard === true);
   // Later than the last heartbeat it could have answered, with something to spare.
   const silentSinceMs = Math.max(lost.since.ms, lost.lastGood.ms + view.heartbeatMs * 0.5);
-  return view.standbys.find((one) => {
+  return witnesses.find((one) => {
     const age = one.pulse?.receiver?.lastMessageAgeMs ?? null;
     return age !== null && one.lastGood !== undefined && one.lastGood.ms - age > silentSinceMs;
   });
+}
+
+/** In a cascade: the messages that it receives are those of another standby. */
+function hearsAnother(view: ClusterView, lost: NodeFacts, standby: NodeFacts): boolean {
+  const aimedAt = standby.pulse?.aimedAt ?? null;
+  return view.standbys.some(
+    (other) =>
+      other !== lost &&
+      other !== standby &&
+      ((aimedAt !== null && aimedAt === serverOf(view.cluster.nodes[other.node]?.url ?? "")) ||
+        // The address by which it replicates may be another than the one that we know.
+        placedSenders(view, other).some(({ nodes }) => nodes.includes(standby))),
+  );
 }
 
 /** A row of a sender, with the nodes that can be behind it; see `nodesBehind`. */
