@@ -10,7 +10,7 @@ import type { Style } from "./style.ts";
 export function renderIncidentLine(incident: IncidentState, now: Instant, style: Style, layout: Layout): string[] {
   const since = incident.times.outageStart ?? incident.times.noticedAt;
   const status = {
-    open: style.red(`open for ${ageText(since, now)}`),
+    open: style.red(`open for ${ageText(incident.outages.at(-1)?.from ?? since, now)}`),
     mitigated: style.yellow(`works again since ${ageText(incident.times.mitigatedAt ?? since, now)}`),
     resolved: style.dim(`resolved ${momentText(incident.times.resolvedAt ?? since).slice(0, 16)}`),
   }[incident.status];

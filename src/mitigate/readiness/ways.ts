@@ -83,7 +83,7 @@ async function probeWay(
         });
       },
     )),
-    ...((await instance.lacksForRewind()) === undefined
+    ...((await canBeRewound(instance))
       ? await tried(
           "ready.rewind-login",
           `${node} could not be rewound to ${primary}: pg_rewind would not be let in, or lacks rights there. It would be copied whole.`,
@@ -91,6 +91,16 @@ async function probeWay(
         )
       : []),
   ];
+}
+
+/** Where its control file cannot be read, the probe of the host says so. */
+async function canBeRewound(instance: Instance): Promise<boolean> {
+  try {
+    return (await instance.lacksForRewind()) === undefined;
+  } catch (error) {
+    if (error instanceof BlackstartError) return false;
+    throw error;
+  }
 }
 
 /** As `follow` sets it on a standby, and `rejoin` on an old primary. */

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { stateFrom } from "../../../src/drivers/postgres/instance/inspect.ts";
-import { parseControl } from "../../../src/drivers/postgres/instance/control.ts";
+import { control, parseControl } from "../../../src/drivers/postgres/instance/control.ts";
+import type { Place } from "../../../src/drivers/postgres/instance/place.ts";
 import { withSettings } from "../../../src/drivers/postgres/instance/settings.ts";
 
 const stat = (pid: number, state: string, parent: number) => `${pid} (postgres) ${state} ${parent} 1 1 0`;
@@ -71,6 +72,16 @@ describe("postgresql.auto.conf", () => {
 });
 
 describe("pg_control", () => {
+  test("that comes by half is read again", async () => {
+    const whole = Buffer.alloc(1024);
+    whole.writeDoubleLE(1_234_567, 256);
+    whole.writeUInt32LE(8, 248);
+    const answers = ["15\n", `15\n${whole.toString("hex")}`];
+    const run = async () => ({ code: 0, stdout: answers.shift() ?? "", stderr: "" });
+    const place = { host: { reference: "local:", run }, node: "pg1", dataDirectory: "/data" } as unknown as Place;
+    assert.equal((await control(place)).clusterState, "starting up");
+  });
+
   test("that is damaged is told from a whole one", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 1024 }), (bytes) => {

@@ -1,4 +1,5 @@
 import { BlackstartError } from "../../../base/error.ts";
+import { delay } from "../../../base/time.ts";
 import type { ControlData } from "../instance.ts";
 import { lsnText } from "../lsn.ts";
 import { type Place, runOrThrow } from "./place.ts";
@@ -11,7 +12,11 @@ cat "$1/PG_VERSION" && head -c 1024 "$1/global/pg_control" | od -An -v -tx1
 /** What pg_rewind needs to know besides. */
 export type RewindableControl = ControlData & Readonly<{ checksums: boolean; walLogHints: boolean }>;
 
-export async function control(place: Place): Promise<RewindableControl> {
+/** One that a running server is writing may be seen by half, or not at all; PostgreSQL's own readers try again as well. */
+const attemptsMax = 3;
+const againMs = 20;
+
+export async function control(place: Place, attempt = 1): Promise<RewindableControl> {
   const { stdout } = await runOrThrow(place, "reading pg_control", {
     script,
     args: [place.dataDirectory],
@@ -19,18 +24,27 @@ export async function control(place: Place): Promise<RewindableControl> {
     timeoutMs: 5000,
   });
   const end = stdout.indexOf("\n");
-  return { ...parsedControl(place, stdout.slice(end)), version: Number.parseInt(stdout, 10) * 10_000 };
+  const hex = stdout.slice(end);
+  if (attempt < attemptsMax && parseControl(bytesOf(hex)) === undefined) {
+    await delay(againMs);
+    return control(place, attempt + 1);
+  }
+  return { ...parsedControl(place, hex), version: Number.parseInt(stdout, 10) * 10_000 };
 }
 
 /** @param hex its bytes as hexadecimal text, with white space between */
 export function parsedControl(place: Place, hex: string): Omit<RewindableControl, "version"> {
-  const parsed = parseControl(Buffer.from(hex.replace(/\s/g, ""), "hex"));
+  const parsed = parseControl(bytesOf(hex));
   if (parsed !== undefined) return parsed;
   throw new BlackstartError("HOST_COMMAND_FAILED", {
     what: `${place.node}: pg_control cannot be understood.`,
     why: "It is damaged, or of a PostgreSQL that Blackstart does not know.",
     next: `Run pg_controldata on ${place.dataDirectory}.`,
   });
+}
+
+function bytesOf(hex: string): Buffer {
+  return Buffer.from(hex.replace(/\s/g, ""), "hex");
 }
 
 /** DBState in src/include/catalog/pg_control.h, in the words of pg_controldata. */
