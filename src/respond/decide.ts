@@ -117,7 +117,7 @@ function widen(draft: Draft, finding: Finding, relation: Relation, facts: Decisi
 function rename(draft: Draft, facts: DecisionFacts): void {
   const { before, state } = draft;
   if (before === undefined || state.status !== "open" || isUnderWay(state, facts.plans)) return;
-  const named = namedAfter(before).filter(({ title }) => title === state.title);
+  const named = namedAfter(state);
   if (named.length === 0 || named.some((one) => openIn(state, one) !== undefined)) return;
   const about = state.open.filter((one) => relationOf(facts.system, one.subject, state.subject) === "same");
   const worst = about.filter(graveIn(state)).toSorted(byGravity)[0];
