@@ -33,7 +33,6 @@ for (const { title, binaries, skip } of [everyMajor[0], everyMajor.at(-1)].filte
         assert.ok(removed.every(({ bytes }) => bytes > 0));
         assert.deepEqual([await own(), existsSync(file)], [[], false]);
         assert.deepEqual(await pg1.removeLeftMemory(removed), []);
-        await pg1.start(20_000);
       }));
 
     test("goes with a server that Blackstart kills", () =>
