@@ -108,6 +108,8 @@ export async function remember(
       const data = {
         cluster: "ledger",
         node: node.name,
+        // A lab's standbys are named after their nodes, and so is a primary that becomes one.
+        name: node.name,
         role,
         version,
         systemIdentifier,
