@@ -18,6 +18,9 @@ export type Answer = Pick<
   "reach" | "problem" | "observation" | "rights" | "commitSettings" | "limits" | "walEnd" | "clientsLogin"
 >;
 
+/** `letIn`: called once it has taken a connection, if it ever does. */
+export type Sign = Readonly<{ letIn: () => void }>;
+
 const quick = { timeoutMs: 1000, queryTimeoutMs: 3000 } as const;
 const patient = { timeoutMs: 3000, queryTimeoutMs: 3000 } as const;
 
@@ -28,14 +31,16 @@ const goneMeanwhile: ReadonlySet<string | undefined> = new Set(["57P01", "57P02"
  * What a server says of itself, or how it did not answer.
  * @param isNeeded what is planned needs it: while it is silent it is asked again, with all the time there is. A busy
  *   machine, or a slow network, is no reason to plan without it. The primary that is to be replaced is not waited for.
+ * @param sign called on the way
  */
 export async function askDatabase(
   context: MitigationContext,
   cluster: string,
   node: string,
   isNeeded: boolean,
+  sign: Sign,
 ): Promise<Answer> {
-  const first = await askOnce(context, cluster, node, quick);
+  const first = await askOnce(context, cluster, node, quick, sign);
   if ("answer" in first) return first.answer;
   if (goneMeanwhile.has(first.failure.sqlstate)) return outcome(await askOnce(context, cluster, node, quick));
   const isSilent = first.failure.kind === "silent" || first.failure.kind === "broken";
@@ -49,11 +54,17 @@ function outcome(asked: Asked): Answer {
   return "answer" in asked ? asked.answer : { reach: reachOf(asked.failure), problem: asked.problem };
 }
 
-async function askOnce(context: MitigationContext, cluster: string, node: string, limits: Limits): Promise<Asked> {
+async function askOnce(
+  context: MitigationContext,
+  cluster: string,
+  node: string,
+  limits: Limits,
+  sign?: Sign,
+): Promise<Asked> {
   try {
     const declared = clusterOf(context.system, cluster);
     const [asked, walEnd, clientsLogin] = await Promise.all([
-      observed(context, cluster, node, limits),
+      observed(context, cluster, node, limits, sign),
       walEndOf(context, cluster, node, limits),
       clientsLoginAt(declared, declared.nodes[node]?.url ?? ""),
     ]);
@@ -70,8 +81,9 @@ async function askOnce(context: MitigationContext, cluster: string, node: string
   }
 }
 
-async function observed(context: MitigationContext, cluster: string, node: string, limits: Limits) {
+async function observed(context: MitigationContext, cluster: string, node: string, limits: Limits, sign?: Sign) {
   const ask = async (connection: Connection) => {
+    sign?.letIn();
     const observation = await observeNode(connection);
     const rights = await rightsOf(connection, observation.version);
     const commitSettings = await connection.query<CommitSetting>(commitSettingsQuery);

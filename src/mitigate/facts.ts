@@ -1,9 +1,8 @@
 import { BlackstartError, messageOf } from "../base/error.ts";
 import { delay, systemClock } from "../base/time.ts";
 import { addressOf } from "../drivers/postgres/conninfo.ts";
-import { type DiskEnd, type Instance, isDown } from "../drivers/postgres/instance.ts";
+import { type Instance, isDown } from "../drivers/postgres/instance.ts";
 import { nameAsStandby, nameBySettings } from "../drivers/postgres/names.ts";
-import type { ObservationEvent } from "../timeline/observation.ts";
 import { readPromises } from "../timeline/promise-record.ts";
 import { clusterOf } from "../system/names.ts";
 import { readClientsAddress } from "../drivers/clients/address-file.ts";
@@ -11,7 +10,7 @@ import { askDatabase } from "./ask-database.ts";
 import type { ClusterFacts, NodeFacts, Reach } from "./cluster-facts.ts";
 import type { MitigationContext } from "./context.ts";
 import { withFollowing } from "./following.ts";
-import { configuredSynchronous, writtenUpTo } from "./dead-server.ts";
+import { writtenUpTo } from "./dead-server.ts";
 import { lossVerdict } from "./loss.ts";
 import { type Memory, memoriesOf } from "./memory.ts";
 import { lastPrimaryOf } from "./old-primary.ts";
@@ -63,10 +62,11 @@ async function factsOf(
 ): Promise<NodeFacts> {
   const url = clusterOf(context.system, cluster).nodes[node]?.url ?? "";
   const address = addressOf(url);
-  const asked = askDatabase(context, cluster, node, memory.remembered?.role !== "primary");
+  const { promise: letIn, resolve } = Promise.withResolvers<void>();
+  const asked = askDatabase(context, cluster, node, memory.remembered?.role !== "primary", { letIn: resolve });
   const [database, host] = await Promise.all([
     asked,
-    hosts === "all" || !(await answersSoon(asked)) ? askHost(context, cluster, node, memory.remembered) : {},
+    hosts === "all" || !(await answersSoon(asked, letIn)) ? askHost(context, cluster, node) : {},
   ]);
   return {
     node,
@@ -85,19 +85,24 @@ function contradicted(reach: Reach, { instance }: Pick<NodeFacts, "instance">): 
 const contradiction =
   "its host sees nothing of it, and yet it is alive at its address: `host:` or `data:` is that of another server";
 
-/** A healthy server answers sooner; the host of one that hangs is asked while its answer is waited for. */
-const soonMs = 50;
+/** A healthy server lets us in sooner, however busy its machine; the host of one that hangs is asked meanwhile. */
+const letInMs = 50;
+/** One that let us in may hang all the same. */
+const answerMs = 500;
 
-async function answersSoon(asked: Promise<Pick<NodeFacts, "reach">>): Promise<boolean> {
-  const limit = new AbortController();
-  const late = delay(soonMs, limit.signal).then(
-    () => false,
-    () => false,
-  );
-  const answer = await Promise.race([asked.then(({ reach }) => reach === "answers"), late]);
-  limit.abort();
-  return answer;
+async function answersSoon(asked: Promise<Pick<NodeFacts, "reach">>, letIn: Promise<void>): Promise<boolean> {
+  const over = new AbortController();
+  const isAnswer = asked.then(({ reach }) => reach === "answers");
+  const late = (ms: number) => delay(ms, over.signal).then(...alwaysFalse);
+  try {
+    const isIn = await Promise.race([isAnswer, letIn.then(() => true), late(letInMs)]);
+    return isIn && (await Promise.race([isAnswer, late(answerMs)]));
+  } finally {
+    over.abort();
+  }
 }
+
+const alwaysFalse = [() => false, () => false] as const;
 
 /** Asked of those that answer, remembered of those that do not; of a primary, what it will be once it is a standby. */
 function named(one: NodeFacts, all: readonly NodeFacts[]): NodeFacts {
@@ -114,33 +119,16 @@ async function askHost(
   context: MitigationContext,
   cluster: string,
   node: string,
-  remembered: ObservationEvent["data"] | undefined,
 ): Promise<Pick<NodeFacts, "instance" | "hostProblem" | "configured" | "onDisk">> {
   try {
     const instance = await context.fleet.instance(cluster, node);
     if (instance === undefined) return { hostProblem: noInstanceText(context, cluster, node) };
-    const host = context.fleet.host(clusterOf(context.system, cluster).nodes[node]?.host ?? "local:");
-    // At the same time: clients wait.
-    const [state, configured, onDisk] = await Promise.all([
-      withLimit(instance.inspect(), hostTimeoutMs),
-      configuredSynchronous(host, instance.dataDirectory, remembered?.configFile),
-      diskEndOf(instance),
-    ]);
+    const { state, disk, configured } = await withLimit(instance.remains(), hostTimeoutMs);
     if (state.state === "unknown")
       return { hostProblem: `it cannot be told whether it runs. ${state.why.replace(/\.$/, "")}` };
-    return { instance: state, ...(configured && { configured }), ...(onDisk && { onDisk }) };
+    return { instance: state, ...(configured && { configured }), ...(disk && { onDisk: disk }) };
   } catch (error) {
     return { hostProblem: messageOf(error) };
-  }
-}
-
-/** Undefined where it cannot be read: its line of history is what is remembered of it then. */
-async function diskEndOf(instance: Instance): Promise<DiskEnd | undefined> {
-  try {
-    return await instance.diskEnd();
-  } catch (error) {
-    if (error instanceof BlackstartError || error instanceof SyntaxError) return undefined;
-    throw error;
   }
 }
 

@@ -1,6 +1,7 @@
 import { BlackstartError } from "../../base/error.ts";
 import type { Conninfo } from "./conninfo.ts";
 import type { WalEnd } from "./history.ts";
+import type { ConfiguredSynchronous } from "./instance/synchronous-files.ts";
 import type { Lsn } from "./lsn.ts";
 
 /**
@@ -14,6 +15,9 @@ export interface Instance {
 
   /** What runs in this data directory, whatever namespace or path it runs by. See `InstanceState`. */
   inspect(): Promise<InstanceState>;
+
+  /** The same, with what its files say: of a server that does not answer, as much as can be told in one look. */
+  remains(): Promise<Remains>;
 
   /**
    * SIGKILL to every process of the server, also those that outlived their postmaster; frees its shared memory and takes
@@ -115,6 +119,9 @@ export interface Instance {
   ): Promise<{ movedAside?: string }>;
 }
 
+/** @property configured for whom commits wait, by its files. What cannot be read is left out. */
+export type Remains = Readonly<{ state: InstanceState; disk?: DiskEnd; configured?: ConfiguredSynchronous }>;
+
 /** @property control stands for the contents of pg_control, which each start and each checkpoint change */
 export type DiskEnd = WalEnd & Readonly<{ control: string; clusterState: string }>;
 
@@ -145,7 +152,11 @@ export function isDown({ state }: InstanceState): boolean {
 
 /** What runs there. Throws NOT_POSSIBLE_NOW, with the reason, where that cannot be told. */
 export async function knownState(instance: Pick<Instance, "node" | "dataDirectory" | "inspect">): Promise<KnownState> {
-  const state = await instance.inspect();
+  return known(instance, await instance.inspect());
+}
+
+/** The state that was seen of it. Throws as `knownState` does. */
+export function known(instance: Pick<Instance, "node" | "dataDirectory">, state: InstanceState): KnownState {
   if (state.state !== "unknown") return state;
   throw new BlackstartError("NOT_POSSIBLE_NOW", {
     what: `It cannot be told whether ${instance.node} runs.`,

@@ -15,7 +15,9 @@ export async function lookAt(connection: Connection): Promise<Look> {
   return row.look;
 }
 
-const pauseMs = 5;
+/** Clients wait for a standby that is about to connect; one that takes longer is not asked so often. */
+const pauseMs = 2;
+const laterPauseMs = 20;
 /** Their histories are asked only of one that does not follow at once: it takes two new connections. */
 const soonMs = 250;
 const historyEveryMs = 1000;
@@ -35,7 +37,7 @@ export async function untilItFollows(
   let first: StandbyLook = await lookAt(standby.connection);
   let between: PrimaryLook = await lookAt(primary.connection);
   for (;;) {
-    await delay(pauseMs, options.signal);
+    await delay(performance.now() - beginMs < soonMs ? pauseMs : laterPauseMs, options.signal);
     const second = await lookAt(standby.connection);
     const judged = following(first, between, second);
     if (isSettled(judged)) return judged;

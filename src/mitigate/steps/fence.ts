@@ -7,7 +7,7 @@ import { tcpProbe } from "../../drivers/service/tcp.ts";
 import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.ts";
 import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
-import { changedSincePlanned, notedFenced, remainsOf } from "./fenced.ts";
+import { notedFenced, remainsOf, type Seen, sincePlanned } from "./fenced.ts";
 import { stepFailed, text } from "./parameters.ts";
 import { type NodeWrites, otherWriters, refusedIfUnknown, whoWrites } from "./roles.ts";
 import { declaredNode, endServer } from "./servers.ts";
@@ -26,20 +26,16 @@ export function fenceHandler(context: MitigationContext): StepHandler {
       ]);
       const refused = outdated(step, all);
       if (refused !== undefined) return refused;
+      noteSeen(step, seen);
       // A supervisor may be about to start it again: its stop command has to be given in any case.
       const supervised = declaredNode(context, text(step, "cluster"), text(step, "node")).stop !== undefined;
       if (seen === undefined || !isFenced(seen.state) || supervised) return { state: "ready" };
-      return (
-        (await markedInAnotherOutage(context, step, seen)) ?? {
-          state: "done",
-          outcome: { how: "seen-dead", control: await remainsOf(seen.instance) },
-        }
-      );
+      return markedAlready(context, step, seen);
     },
     async do(step) {
-      const seen = await look(context, step);
-      if (seen !== undefined) return end(context, step, seen.instance, seen.state);
-      const changed = await changedSincePlanned(context, step, undefined);
+      const seen = seenJustNow(step) ?? (await look(context, step));
+      if (seen !== undefined) return end(context, step, seen);
+      const { changed } = await sincePlanned(context, step, undefined);
       if (changed !== undefined) throw leftAlone(step, changed);
       return cutOff(context, step);
     },
@@ -50,7 +46,7 @@ export function fenceHandler(context: MitigationContext): StepHandler {
         if (all.every((one) => one.node !== text(step, "node") || one.writes !== "takes")) return;
         throw notFenced(step, "The fence command ended with 0, and yet it takes writes.");
       }
-      const seen = await look(context, step);
+      const seen = seenJustNow(step) ?? (await look(context, step));
       if (seen !== undefined && isFenced(seen.state)) return notedFenced(step);
       throw notFenced(
         step,
@@ -83,14 +79,30 @@ function outdated(step: StepContext, all: readonly NodeWrites[]): CheckResult | 
   return { state: "refused", why, next };
 }
 
+/**
+ * What was seen of it just now. What follows at once does not ask the host again while clients wait: `do` acts on what
+ * `check` saw and looks once more after its mark, and that look is what `verify` goes by.
+ */
+const lastSeen = new WeakMap<StepContext, Readonly<{ seen: Seen; atMs: number }>>();
+/** This process may have been halted since. */
+const justNowMs = 1000;
+
+function noteSeen(step: StepContext, seen: Seen | undefined): void {
+  if (seen === undefined) lastSeen.delete(step);
+  else lastSeen.set(step, { seen, atMs: performance.now() });
+}
+
+function seenJustNow(step: StepContext): Seen | undefined {
+  const noted = lastSeen.get(step);
+  return noted !== undefined && performance.now() - noted.atMs < justNowMs ? noted.seen : undefined;
+}
+
 /** Its mark may be that of another plan: this one was made for an outage that is over. */
-async function markedInAnotherOutage(
-  context: MitigationContext,
-  step: StepContext,
-  seen: Readonly<{ instance: Instance; state: KnownState }>,
-): Promise<CheckResult | undefined> {
-  const why = step.parameters.keeps === undefined ? await changedSincePlanned(context, step, seen) : undefined;
-  return why === undefined ? undefined : { state: "refused", why, next: nextPlan };
+async function markedAlready(context: MitigationContext, step: StepContext, seen: Seen): Promise<CheckResult> {
+  const since = step.parameters.keeps === undefined ? await sincePlanned(context, step, seen) : undefined;
+  if (since?.changed !== undefined) return { state: "refused", why: since.changed, next: nextPlan };
+  const control = since?.control ?? (await remainsOf(seen.instance));
+  return { state: "done", outcome: { how: "seen-dead", control } };
 }
 
 const nextPlan = "Nothing was changed. See `blackstart status`, and make a new plan if one is needed still.";
@@ -99,10 +111,7 @@ function isFenced(state: KnownState): boolean {
   return state.pids.length === 0 && (state.standbySignal || state.state === "no-data");
 }
 
-async function look(
-  context: MitigationContext,
-  step: StepContext,
-): Promise<{ instance: Instance; state: KnownState } | undefined> {
+async function look(context: MitigationContext, step: StepContext): Promise<Seen | undefined> {
   const [cluster, node] = [text(step, "cluster"), text(step, "node")];
   try {
     const instance = await context.fleet.instance(cluster, node);
@@ -153,12 +162,8 @@ const stopTimeoutMs = 5000;
  * Marked first: whatever starts it from then on starts a standby, and only what runs already has to be ended. Between the
  * mark and the end it is seen once more that this is the outage the plan was made for; if not, the mark is taken back.
  */
-async function end(
-  context: MitigationContext,
-  step: StepContext,
-  instance: Instance,
-  first: KnownState,
-): Promise<JsonObject> {
+async function end(context: MitigationContext, step: StepContext, seen: Seen): Promise<JsonObject> {
+  const { instance, state: first } = seen;
   const [cluster, node] = [text(step, "cluster"), text(step, "node")];
   if (first.state !== "no-data") {
     await step.assertHeld();
@@ -169,16 +174,16 @@ async function end(
     }
   }
   // Of two primaries the one that is to go takes writes: that is why.
-  const changed =
-    step.parameters.keeps === undefined
-      ? await changedSincePlanned(context, step, { instance, state: first })
-      : undefined;
-  if (changed !== undefined) throw leftAlone(step, changed, await markLeft(instance, first));
+  const since = step.parameters.keeps === undefined ? await sincePlanned(context, step, seen) : undefined;
+  if (since?.changed !== undefined) throw leftAlone(step, since.changed, await markLeft(instance, first));
+  noteSeen(step, since?.seen);
   const supervised = declaredNode(context, cluster, node).stop !== undefined;
-  const isDead = first.pids.length === 0;
-  if (!isDead || supervised)
-    await endServer(context, step, { cluster, node, instance }, { mode: "kill", timeoutMs: stopTimeoutMs });
-  return { how: isDead ? "seen-dead" : "killed", was: first.state, control: await remainsOf(instance) };
+  if (first.pids.length === 0 && !supervised)
+    return { how: "seen-dead", was: first.state, control: since?.control ?? (await remainsOf(instance)) };
+  noteSeen(step, undefined);
+  await endServer(context, step, { cluster, node, instance }, { mode: "kill", timeoutMs: stopTimeoutMs });
+  const how = first.pids.length === 0 ? "seen-dead" : "killed";
+  return { how, was: first.state, control: await remainsOf(instance) };
 }
 
 /** Why the mark is there still, if it is. One that was there before this step is not ours to take. */

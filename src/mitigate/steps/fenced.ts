@@ -1,9 +1,7 @@
 import { BlackstartError, messageOf } from "../../base/error.ts";
-import { type Instance, isDown, type KnownState, knownState } from "../../drivers/postgres/instance.ts";
+import { type Instance, isDown, type KnownState, known } from "../../drivers/postgres/instance.ts";
 import type { CheckResult, StepContext } from "../../plan/handler.ts";
-import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
-import { configuredSynchronous } from "../dead-server.ts";
 import { rememberedOf } from "../memory.ts";
 import { type Outage, otherOutage, outageOf, ranSince } from "../outage.ts";
 import { askWrites } from "./ask-writes.ts";
@@ -11,52 +9,59 @@ import { text } from "./parameters.ts";
 
 /* Whether the old primary is still what it was when the plan was made, and when it was fenced. */
 
+export type Seen = Readonly<{ instance: Instance; state: KnownState }>;
+
 /**
- * Why the plan is not for what is seen now: the node takes writes, or another outage began. Undefined: it is.
- * @param seen how it was before it was marked; undefined where its host cannot say
+ * `changed`: why the plan is not for what is seen now: the node takes writes, or another outage began. Undefined: it is.
+ * `control`: what was read of its pg_control for that; `seen`: what its host saw for that. Undefined where it was not asked.
  */
-export async function changedSincePlanned(
+export type SincePlanned = Readonly<{
+  changed: string | undefined;
+  control: string | undefined;
+  seen: Seen | undefined;
+}>;
+
+/** @param before how it was before it was marked; undefined where its host cannot say */
+export async function sincePlanned(
   context: MitigationContext,
   step: StepContext,
-  seen: Readonly<{ instance: Instance; state: KnownState }> | undefined,
-): Promise<string | undefined> {
+  before: Seen | undefined,
+): Promise<SincePlanned> {
   const [cluster, node] = [text(step, "cluster"), text(step, "node")];
   const planned = step.parameters.outage as Outage | undefined;
-  const [{ writes }, now] = await Promise.all([
+  const [{ writes }, asked] = await Promise.all([
     askWrites(context, { cluster, node, fenced: true }),
-    planned === undefined ? undefined : outageNow(context, { cluster, node }, seen),
+    planned === undefined ? undefined : outageNow(context, { cluster, node }, before),
   ]);
-  if (writes === "takes") return `${node} is back and takes writes.`;
+  const answer = { control: asked?.now.control ?? undefined, seen: asked?.seen };
+  if (writes === "takes") return { ...answer, changed: `${node} is back and takes writes.` };
   // One that starts and crashes again and again may be down by now.
-  const before =
-    planned === undefined || seen === undefined ? undefined : otherOutage(planned, outageOf({ instance: seen.state }));
-  const other = before ?? (planned === undefined || now === undefined ? undefined : otherOutage(planned, now));
-  return other === undefined ? undefined : `${node} is not as it was when this plan was made: ${other}.`;
+  const other =
+    planned === undefined || asked === undefined
+      ? undefined
+      : ((before && otherOutage(planned, outageOf({ instance: before.state }))) ?? otherOutage(planned, asked.now));
+  return {
+    ...answer,
+    changed: other === undefined ? undefined : `${node} is not as it was when this plan was made: ${other}.`,
+  };
 }
 
 /**
  * Of a server that is down, pg_control tells alone: a start since would have changed it, and without one it ran with what
- * was read of its settings before. Clients wait for each question.
+ * was read of its settings before.
  */
 async function outageNow(
   context: MitigationContext,
   { cluster, node }: Readonly<{ cluster: string; node: string }>,
-  seen: Readonly<{ instance: Instance; state: KnownState }> | undefined,
-): Promise<Outage> {
+  seen: Seen | undefined,
+): Promise<Readonly<{ now: Outage; seen?: Seen }>> {
   const remembered = (await rememberedOf(context.timeline, cluster)).get(node);
   const memory = remembered === undefined ? {} : { remembered };
-  if (seen === undefined) return outageOf(memory);
-  const { instance, state } = seen;
-  if (isDown(state)) {
-    const onDisk = await readable(instance.diskEnd());
-    return outageOf({ instance: state, ...memory, ...(onDisk && { onDisk }) });
-  }
-  const host = context.fleet.host(clusterOf(context.system, cluster).nodes[node]?.host ?? "local:");
-  const [now, configured] = await Promise.all([
-    knownState(instance),
-    configuredSynchronous(host, instance.dataDirectory, remembered?.configFile),
-  ]);
-  return outageOf({ instance: now, ...memory, ...(configured && { configured }) });
+  if (seen === undefined) return { now: outageOf(memory) };
+  const { state: found, disk, configured } = await seen.instance.remains();
+  const state = known(seen.instance, found);
+  const files = isDown(seen.state) ? disk && { onDisk: disk } : configured && { configured };
+  return { now: outageOf({ instance: state, ...memory, ...files }), seen: { instance: seen.instance, state } };
 }
 
 /** The runs whose fence was looked at, and when. */

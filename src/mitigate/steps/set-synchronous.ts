@@ -47,9 +47,12 @@ export function setSynchronousHandler(context: MitigationContext): StepHandler {
         const wanted = await wantedOf(context, step, connection);
         const setting = formatSynchronousNames(wanted);
         const change = { from: previous, to: setting };
+        const record = () => recordPromise(context, step, text(step, "node"), { ...change, ...meantOf(step) });
+        // A standby keeps no promise before it is promoted: both are there by then.
+        if (isBefore(step)) await Promise.all([record(), setSynchronous(step, connection, setting)]);
         // First what is lowered, then the lowering; what is raised, once it is.
-        if (!isAsMeant(step)) await recordPromise(context, step, text(step, "node"), { ...change, ...meantOf(step) });
-        await setSynchronous(step, connection, setting);
+        if (step.parameters.when === "degraded") await record();
+        if (!isBefore(step)) await setSynchronous(step, connection, setting);
         if (!isBefore(step) && !(await commitsPass(connection, step)))
           throw await putBack(step, connection, { setting, previous });
         if (isAsMeant(step)) await recordPromise(context, step, text(step, "node"), { ...change, meant: setting });
@@ -93,7 +96,7 @@ async function wantedOf(
     return { ...planned, count: Math.min(planned.count, streaming.length), names: [...new Set(streaming)] };
   }
   const asked = isBefore(step) ? texts(step, "among") : planned.members.map((one) => one.node);
-  const present = await presentOf(context, step, asked);
+  const present = await presentOf(context, step, asked, connection);
   const promised = {
     ...planned,
     members: planned.members.map((one) => ({ ...one, ...present.find(({ node: other }) => other === one.node) })),
@@ -115,19 +118,22 @@ function promisedOf(step: StepContext): Promised {
   };
 }
 
-/** Those that answer as standbys now, each with the name that it says it has. */
+/** Those that answer as standbys now, each with the name that it says it has. @param own to the step's own node */
 async function presentOf(
   context: MitigationContext,
   step: StepContext,
   nodes: readonly string[],
+  own: Connection,
 ): Promise<readonly Member[]> {
   const asked = nodes.map(async (node): Promise<readonly Member[]> => {
+    const ask = async (connection: Connection) => {
+      const { role, receiver, settings } = await observeNode(connection, { timeoutMs: askTimeoutMs });
+      const name = receiver?.name ?? nameBySettings(settings);
+      return role === "standby" && name !== undefined ? [{ node, name }] : [];
+    };
     try {
-      return await sessions(context).use(text(step, "cluster"), node, async (connection) => {
-        const { role, receiver, settings } = await observeNode(connection, { timeoutMs: askTimeoutMs });
-        const name = receiver?.name ?? nameBySettings(settings);
-        return role === "standby" && name !== undefined ? [{ node, name }] : [];
-      });
+      if (node === text(step, "node")) return await ask(own);
+      return await sessions(context).use(text(step, "cluster"), node, ask);
     } catch (error) {
       if (error instanceof BlackstartError) return []; // It does not answer: it is not waited for.
       throw error;
@@ -137,13 +143,13 @@ async function presentOf(
 }
 
 async function check(context: MitigationContext, step: StepContext, connection: Connection): Promise<CheckResult> {
+  // Clients wait; the step itself asks who is there, and to set once more what is set already changes nothing.
+  if (isBefore(step)) return { state: "ready" };
   const before = await synchronousSetting(connection);
   if (step.parameters.when === "degraded") return stillNeeded(step, connection, before);
   const wanted = await wantedOf(context, step, connection);
-  const isLowered = isBefore(step) && meantOf(step).meant !== formatSynchronousNames(wanted);
-  if (isSameSetting(before, formatSynchronousNames(wanted)) && !isLowered)
+  if (isSameSetting(before, formatSynchronousNames(wanted)))
     return { state: "done", outcome: { setting: before, previous: before } };
-  if (isBefore(step)) return { state: "ready" };
   const there = wanted === undefined ? [] : counting(wanted, await streamingFrom(connection));
   if (there.length >= (wanted?.count ?? 0)) return { state: "ready" };
   return {

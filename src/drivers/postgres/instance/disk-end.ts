@@ -5,7 +5,7 @@ import { parsedControl } from "./control.ts";
 import { type Place, runOrThrow } from "./place.ts";
 
 /** pg_control, and the history of the timeline that it names (the byte order is the machine's own). */
-const script = `
+export const diskEndScript = `
 control=$1/global/pg_control
 head -c 1024 "$control" | od -An -v -tx1 || exit 1
 timeline=$(od -An -tu4 -j48 -N4 "$control") || exit 1
@@ -17,11 +17,16 @@ file=$1/pg_wal/$(printf '%08X' $timeline).history
 /** See `Instance.diskEnd`. */
 export async function diskEnd(place: Place): Promise<DiskEnd> {
   const { stdout } = await runOrThrow(place, "reading pg_control and its timeline's history", {
-    script,
+    script: diskEndScript,
     args: [place.dataDirectory],
     as: place.dataDirectory,
     timeoutMs: 5000,
   });
+  return diskEndFrom(place, stdout);
+}
+
+/** What the script's output means. Throws HOST_COMMAND_FAILED, or SyntaxError of a history. */
+export function diskEndFrom(place: Place, stdout: string): DiskEnd {
   const [hex = "", history = ""] = stdout.split("history\n");
   const { timelineId, checkpointLsn, clusterState } = parsedControl(place, hex);
   const ancestors = history.trim() === "" ? undefined : parseHistory(history);

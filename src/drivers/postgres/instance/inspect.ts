@@ -4,7 +4,8 @@ import { processFunctions } from "./processes-script.ts";
 
 const timeoutMs = 5000;
 
-const script = `
+/** @param $1 the data directory. Ends the shell that runs it. */
+export const inspectScript = `
 data=$1
 ${processFunctions}
 # That a directory is not to be seen proves nothing where the way to it is closed to us.
@@ -39,7 +40,7 @@ exit 0
 /** See `Instance.inspect`. */
 export async function inspect(place: Place): Promise<InstanceState> {
   const { stdout } = await runOrThrow(place, "looking at its processes", {
-    script,
+    script: inspectScript,
     args: [place.dataDirectory],
     timeoutMs,
   });

@@ -69,8 +69,11 @@ sync "$data/standby.signal" "$data" 2>/dev/null || sync
 `;
 const markBeginning = "Marked as a standby by Blackstart at ";
 
+/** What is asked only of a server whose files say where its recovery ends: where the rest of it lies. */
+type Rest = () => Promise<Readonly<{ whole: Place; programs: string }>>;
+
 /** See `Instance.markStandby`. As a rule its files say nothing of the end of recovery, and one script does it. */
-export async function markStandby(place: Place, programs: () => Promise<string>): Promise<void> {
+export async function markStandby(place: Place, rest: Rest): Promise<void> {
   const mark = `${markBeginning}${new Date().toISOString()}
 It was a primary, and must not come back as a second one. If no other node has taken over (see: blackstart status),
 remove this file, and it starts as a primary again.`;
@@ -82,7 +85,7 @@ remove this file, and it starts as a primary again.`;
   });
   const { code } = await place.host.run(command("as found"));
   if (code === 0) return;
-  if (code === saysMore) await clearLeftovers(place, programs);
+  if (code === saysMore) await clearLeftovers(place, rest);
   await runOrThrow(place, "marking it as a standby", command("cleared"));
 }
 
@@ -177,7 +180,7 @@ function onCommandLine(command: string): readonly Found[] {
 }
 
 /** Sets what would end a recovery to nothing, which wins over every file; a command line wins over that. */
-async function clearLeftovers(place: Place, programs: () => Promise<string>): Promise<void> {
+async function clearLeftovers(place: Place, rest: Rest): Promise<void> {
   const { leftovers, unread } = await nextStart(place);
   const fixed = leftovers.find(({ where }) => where === commandLine);
   if (fixed !== undefined)
@@ -191,7 +194,8 @@ async function clearLeftovers(place: Place, programs: () => Promise<string>): Pr
   // What counts is how the server itself reads its files, also those that we may not.
   const names = unread.length > 0 ? await targetsOf(place) : leftovers.map(({ setting }) => setting);
   for (const name of names) {
-    const value = await readSetting(place, await programs(), name);
+    const { whole, programs } = await rest();
+    const value = await readSetting(whole, programs, name);
     if (value === "") continue;
     throw cannotStay(place, `${name} is still '${value}'.`, `Set ${name} to nothing where its configuration sets it.`);
   }

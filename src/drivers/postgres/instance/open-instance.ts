@@ -9,6 +9,7 @@ import { keep } from "./keep.ts";
 import { kill } from "./kill.ts";
 import { markStandby, nextStart, unmarkStandby } from "./next-start.ts";
 import { type Place, withConfigFile } from "./place.ts";
+import { remains } from "./remains.ts";
 import { canRewind, lacksForRewind, rewind } from "./rewind.ts";
 import { keepPassword, readSetting, writeSettings } from "./settings.ts";
 import { leftMemory, removeLeftMemory } from "./shared-memory.ts";
@@ -41,13 +42,14 @@ export function openInstance(place: Place): Instance {
     node: place.node,
     dataDirectory: place.dataDirectory,
     inspect: () => inspect(place),
+    remains: () => remains(place),
     kill: () => kill(place),
     stop: (mode, timeoutMs) => stop(place, mode, timeoutMs),
     start: async (timeoutMs, signal) =>
       start(await whole(), place.start === undefined ? await programs() : "", timeoutMs, signal),
-    markStandby: async () => markStandby(await whole(), programs),
+    markStandby: () => markStandby(place, async () => ({ whole: await whole(), programs: await programs() })),
     unmarkStandby: () => unmarkStandby(place),
-    nextStart: async () => nextStart(await whole()),
+    nextStart: () => nextStart(place),
     writeSettings: (settings) => writeSettings(place, settings),
     keepPassword: (password) => keepPassword(place, password),
     tryLogin: async (conninfo, query) => tryLogin(place, await programs(), conninfo, query),

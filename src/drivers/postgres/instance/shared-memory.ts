@@ -37,7 +37,8 @@ if [ -r /proc/sysvipc/shm ]; then
 fi
 for folder in /proc/[0-9]*; do
   { IFS= read -r name <"$folder/comm"; } 2>/dev/null && [ "$name" = postgres ] || continue
-  { IFS= read -r line <"$folder/maps"; } 2>/dev/null || [ ! -e "$folder/comm" ] || is_zombie "\${folder#/proc/}" || exit 0
+  # Empty is that of a process that is about to end: it maps nothing any more.
+  { true <"$folder/maps"; } 2>/dev/null || [ ! -e "$folder/comm" ] || is_zombie "\${folder#/proc/}" || exit 0
 done
 mapped=$(cat /proc/[0-9]*/maps 2>/dev/null | grep -o '/dev/shm/PostgreSQL\\.[0-9]*' | sort -u)
 ls -ln /dev/shm | while read -r mode _ uid _ bytes _ _ _ name; do

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { localHost } from "../../src/drivers/host/local.ts";
-import { configuredSynchronous } from "../../src/mitigate/dead-server.ts";
-import { withFolder } from "../support/folder.ts";
+import { localHost } from "../../../src/drivers/host/local.ts";
+import { openInstance } from "../../../src/drivers/postgres/instance/open-instance.ts";
+import { configuredSynchronous } from "../../../src/drivers/postgres/instance/synchronous-files.ts";
+import { withFolder } from "../../support/folder.ts";
 
 type Files = Readonly<Record<string, string>>;
 
@@ -44,7 +45,7 @@ for (const [name, files, names, commit] of cases)
       mkdirSync(join(folder, "conf.d"));
       for (const [file, text] of Object.entries({ "postgresql.auto.conf": "", ...files }))
         writeFileSync(join(folder, file), text);
-      assert.deepEqual(await configuredSynchronous(localHost(), folder, undefined), {
+      assert.deepEqual(await configuredSynchronous(placeOf(folder)), {
         synchronousStandbyNames: names,
         synchronousCommit: commit,
       });
@@ -52,5 +53,12 @@ for (const [name, files, names, commit] of cases)
 
 test("files that are not there say nothing", () =>
   withFolder(async (folder) => {
-    assert.equal(await configuredSynchronous(localHost(), folder, undefined), undefined);
+    await assert.rejects(configuredSynchronous(placeOf(folder)), { code: "HOST_COMMAND_FAILED" });
+    const { state, disk, configured } = await openInstance(placeOf(folder)).remains();
+    assert.deepEqual([state.state, disk, configured], ["no-data", undefined, undefined]);
   }));
+
+function placeOf(dataDirectory: string) {
+  const own = { configFile: undefined, binaries: undefined, start: undefined, stop: undefined };
+  return { host: localHost(), node: "pg1", dataDirectory, ...own };
+}
