@@ -5,6 +5,8 @@ import type { Instance } from "../drivers/postgres/instance.ts";
 import { untilItFollows } from "../drivers/postgres/looks.ts";
 import { type ClusterFacts, type NodeFacts, primariesOf, standbysOf } from "./cluster-facts.ts";
 import type { MitigationContext } from "./context.ts";
+import { addressesOf } from "../system/address.ts";
+import { nodeOf } from "../system/names.ts";
 import { sessionsOf } from "./sessions.ts";
 
 /** A standby of a cluster, and the node that it is to follow. */
@@ -15,15 +17,21 @@ export type Pair = Readonly<{ cluster: string; node: string; primary: string }>;
  * Throws UNREACHABLE or QUERY_FAILED where one of them does not answer.
  */
 export async function followingOf(
-  { fleet }: Pick<MitigationContext, "fleet">,
+  { fleet, system }: Pick<MitigationContext, "fleet" | "system">,
   { cluster, node, primary }: Pair,
   options: Readonly<{ timeoutMs: number; signal?: AbortSignal }>,
 ): Promise<Following> {
   const sessions = sessionsOf(fleet);
   const open = (name: string) => (more: object) => fleet.connect(cluster, name, more);
+  const { follows = primary } = nodeOf(system, cluster, node);
+  const addresses = [primary, follows].flatMap((name) => addressesOf(nodeOf(system, cluster, name)));
   return sessions.use(cluster, node, (standby) =>
     sessions.use(cluster, primary, (connection) =>
-      untilItFollows({ connection: standby, open: open(node) }, { connection, open: open(primary) }, options),
+      untilItFollows(
+        { connection: standby, open: open(node) },
+        { connection, open: open(primary), addresses },
+        options,
+      ),
     ),
   );
 }

@@ -12,7 +12,7 @@ import { promiseOf } from "./loss.ts";
 
 /**
  * A node and the name under which it streams; null where that is not known. `spared`: it is waited for only where the
- * promise names it: a cascade, a delayed standby, one that the file spares. A type of data: it stands in steps.
+ * promise names it: a cascade, a delayed or paused standby, one that the file spares. A type of data: it stands in steps.
  */
 export type Member = Readonly<{ node: string; name: string | null; spared?: boolean }>;
 
@@ -70,7 +70,8 @@ function isSpared(cluster: Cluster, facts: ClusterFacts, { node, observation }: 
   if (declared?.synchronous === "never" || declared?.follows !== undefined) return true;
   if (observation?.role !== "standby") return false;
   const upstream = upstreamOf(facts, { node, observation } as AnsweringNode);
-  return observation.applyDelayMs > 0 || upstream?.observation?.role === "standby";
+  // Its receiver, once ended, is started again only when its replay gets to the end of what it holds.
+  return observation.applyDelayMs > 0 || observation.replayPaused || upstream?.observation?.role === "standby";
 }
 
 /** Whether the last primary waited for this node. */

@@ -10,6 +10,15 @@ export function serverOf(url: string): string | undefined {
   return `${host.toLowerCase()}:${parsed.searchParams.get("port") || parsed.port || "5432"}`;
 }
 
+/** The addresses to which the standbys of a node may be aimed: of its url, and of `replication:`. */
+export function addressesOf({
+  url,
+  replication,
+}: Readonly<{ url: string; replication?: string | undefined }>): readonly string[] {
+  const [, host, port = "5432"] = /\bhost *= *'?([^' ]+)(?:.*\bport *= *'?(\d+))?/.exec(replication ?? "") ?? [];
+  return [serverOf(url), host && `${host}:${port}`].filter((one) => one !== undefined);
+}
+
 /** The host and the port of a postgres url. */
 export function hostAndPort(url: string): { host: string; port: number } | undefined {
   const server = serverOf(url);

@@ -123,7 +123,8 @@ export type Pulse = Readonly<{
   receiver: Receiver | null;
   /** On a standby: the name under which it replicates; null: not to be seen. */
   replicationName: string | null;
-  /** On a standby: whether it is told to stream, from where (`host:port`), and to restore; null: may not see. */
+  /** On a standby, as in `StandbyLook`: whether it is told to stream, from where, and to restore; null: may not see. */
+  replayWaits?: boolean | null;
   wantsStreaming: boolean | null;
   aimedAt: string | null;
   restores: boolean | null;

@@ -4,6 +4,8 @@ import { type Connection, connect } from "../drivers/postgres/connection.ts";
 import { type Following, following, isBroken } from "../drivers/postgres/following.ts";
 import { socketAddressOf } from "../drivers/service/address.ts";
 import { tcpProbe } from "../drivers/service/tcp.ts";
+import { addressesOf } from "../system/address.ts";
+import type { Node } from "../system/schema.ts";
 import { appliesTo } from "./checks/judge.ts";
 import { healthChecks } from "./checks/list.ts";
 import type { CheckedFacts, NodeFacts, Pulse } from "./facts.ts";
@@ -21,7 +23,7 @@ type Looking = Readonly<{
 }>;
 
 /** A node that answers: its facts so far, its last pulse, and the connection for the next one. */
-type Open = Readonly<{ facts: NodeFacts; pulse: Pulse; connection: Connection }>;
+type Open = Readonly<{ facts: NodeFacts; pulse: Pulse; connection: Connection; addresses: readonly string[] }>;
 
 /** At least so much lies between two looks at a standby. */
 const betweenLooksMs = 50;
@@ -31,12 +33,12 @@ const onceMoreMs = 1000;
 /** Looks at all nodes of a cluster, each with every health check. A standby is judged by two looks, see `following`. */
 export async function lookAtCluster(
   cluster: string,
-  nodes: Readonly<Record<string, { url: string }>>,
+  nodes: Readonly<Record<string, Pick<Node, "url" | "replication">>>,
   options: Looking,
 ): Promise<readonly NodeFacts[]> {
   const answers = await Promise.all(
-    Object.entries(nodes).map(async ([node, { url }]) => {
-      const answer = await open(unknownFacts(cluster, node, momentOf(options.clock)), url, options);
+    Object.entries(nodes).map(async ([node, declared]) => {
+      const answer = await open(unknownFacts(cluster, node, momentOf(options.clock)), declared, options);
       options.onNode?.(cluster, node);
       return answer;
     }),
@@ -51,7 +53,12 @@ export async function lookAtCluster(
   }
 }
 
-async function open(blank: NodeFacts, url: string, options: Looking): Promise<Open | NodeFacts> {
+async function open(
+  blank: NodeFacts,
+  declared: Pick<Node, "url" | "replication">,
+  options: Looking,
+): Promise<Open | NodeFacts> {
+  const { url } = declared;
   const timeoutMs = options.statementTimeoutMs + 1000;
   let connection: Connection | undefined;
   try {
@@ -67,7 +74,8 @@ async function open(blank: NodeFacts, url: string, options: Looking): Promise<Op
     const pulse = await askPulse(connection, timeoutMs);
     const up: NodeFacts = { ...blank, condition: { kind: "up" }, identity, pulse };
     const checked = await runAll(up, connection, timeoutMs, options.clock);
-    return { facts: withPulse({ ...up, checked }, undefined, pulse, { kind: "unknown" }, options), pulse, connection };
+    const facts = withPulse({ ...up, checked }, undefined, pulse, { kind: "unknown" }, options);
+    return { facts, pulse, connection, addresses: addressesOf(declared) };
   } catch (error) {
     await connection?.close();
     return failed(blank, url, error);
@@ -91,16 +99,17 @@ async function lookAgain(
 
 async function again(one: Open | NodeFacts, primary: Open | undefined, options: Looking): Promise<Open | NodeFacts> {
   if (!("connection" in one)) return one;
-  const { facts, pulse: before, connection } = one;
+  const { facts, pulse: before, connection, addresses } = one;
   try {
     const pulse = await askPulse(connection, options.statementTimeoutMs + 1000);
-    const seen: Following = pulse.role === "primary" ? { kind: "follows" } : following(before, primary?.pulse, pulse);
+    const between = primary && { ...primary.pulse, addresses: primary.addresses };
+    const seen: Following = pulse.role === "primary" ? { kind: "follows" } : following(before, between, pulse);
     const branch =
       primary === undefined || !isBroken(seen)
         ? undefined
         : await askBranch(connection.url, primary.connection.url, options.statementTimeoutMs);
     const judged = branch ?? seen;
-    return { facts: withPulse(facts, before, pulse, judged, options), pulse, connection };
+    return { facts: withPulse(facts, before, pulse, judged, options), pulse, connection, addresses };
   } catch (error) {
     return failed(unknownFacts(facts.cluster, facts.node, facts.since), connection.url, error);
   }

@@ -2,6 +2,7 @@ import { type Clock, type Instant, systemClock } from "../base/time.ts";
 import { readCounts } from "../drivers/service/counters.ts";
 import type { FindingsChange } from "../finding/change.ts";
 import type { Finding } from "../finding/finding.ts";
+import { addressesOf } from "../system/address.ts";
 import type { System } from "../system/schema.ts";
 import type { ObservationEvent } from "../timeline/observation.ts";
 import { assess } from "./assess/assess.ts";
@@ -141,13 +142,14 @@ function startNodes(
 ): readonly NodeWatch[] {
   return Object.entries(system.clusters).flatMap(([cluster, { nodes }]) => {
     const positions = createPositionHistory();
-    return Object.entries(nodes).map(([node, { url }]) => {
+    return Object.entries(nodes).map(([node, declared]) => {
       const round = createCheckRound(system.watch.checks, beatEveryMs(system.watch.heartbeat), clock);
       let before: NodeFacts | undefined;
       return startNodeWatch({
         cluster,
         node,
-        url,
+        url: declared.url,
+        addresses: addressesOf(declared),
         heartbeatMs: system.watch.heartbeat,
         clock,
         positions,

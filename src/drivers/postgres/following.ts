@@ -25,6 +25,13 @@ export type StandbyLook = Readonly<{
   wantsStreaming: boolean | null;
   /** restore_command is set. */
   restores: boolean | null;
+  /**
+   * Its replay waits for its time (recovery_min_apply_delay), or for somebody (pg_wal_replay_pause). Until that is over it
+   * asks for no WAL: a receiver that has ended is not started again (xlogrecovery.c, WaitForWALToBecomeAvailable).
+   */
+  replayWaits?: boolean | null;
+  /** `host:port` from which it is to stream. */
+  aimedAt?: string | null;
   /** Its WAL receiver; null where none runs. */
   receiver: ReceiverLook | null;
   /** Its line of history and its end on it, where that was asked at this look. */
@@ -41,7 +48,8 @@ export type ReceiverLook = Readonly<{
   heard: boolean | null;
 }>;
 
-export type PrimaryLook = Readonly<{ timelineId: number; lsn: Lsn; end?: WalEnd }>;
+/** `addresses`: to which a standby of this primary may be aimed. */
+export type PrimaryLook = Readonly<{ timelineId: number; lsn: Lsn; end?: WalEnd; addresses?: readonly string[] }>;
 
 export type Following =
   | Readonly<{ kind: "follows" }>
@@ -51,6 +59,8 @@ export type Following =
   | Readonly<{ kind: "replay-paused" }>
   /** It receives all, and replays with recovery_min_apply_delay. */
   | Readonly<{ kind: "delayed"; delayMs: number }>
+  /** It is aimed at the primary, and asks for more WAL only when its replay, which waits, gets to the end of what it holds. */
+  | Readonly<{ kind: "asks-later" }>
   /** It receives all, and replay stands still although there is something to replay. */
   | Readonly<{ kind: "replays-nothing"; receivedLsn: Lsn; replayedLsn: Lsn }>
   /** It holds the connection, and nothing comes. */
@@ -74,6 +84,7 @@ export function following(first: StandbyLook, primary: PrimaryLook | undefined, 
     if (second.wantsStreaming === null) return { kind: "unknown" };
     return { kind: second.restores === false ? "follows-nobody" : "archive-only" };
   }
+  if (asksLater(second, primary)) return { kind: "asks-later" };
   const behindBytes = primary === undefined ? 0 : lsnAhead(primary.lsn, second.lsn);
   // From the archive as well, while no connection lasts.
   if (behindBytes > 0 && lsnAhead(second.lsn, first.lsn) > 0) return { kind: "catching-up", behindBytes };
@@ -92,7 +103,12 @@ export function keepsUp({ kind }: Following): boolean {
 }
 
 function isByChoice(kind: Following["kind"]): boolean {
-  return kind === "replay-paused" || kind === "delayed" || kind === "archive-only";
+  return kind === "replay-paused" || kind === "delayed" || kind === "asks-later" || kind === "archive-only";
+}
+
+/** What the primary writes gets to it, whether it replays it or not: commits may wait for it. */
+export function receives({ kind }: Following): boolean {
+  return kind === "follows" || kind === "catching-up" || kind === "replay-paused" || kind === "delayed";
 }
 
 /** What a person is told of it, after the name of the standby. */
@@ -106,6 +122,8 @@ export function followingText(one: Following): string {
       return "receives all, and its replay is paused (pg_wal_replay_resume)";
     case "delayed":
       return `receives all, and replays ${one.delayMs / 1000} s later (recovery_min_apply_delay)`;
+    case "asks-later":
+      return "replays late, and asks for more WAL only when its replay gets to the end of what it holds";
     case "replays-nothing":
       return `receives all, and has replayed nothing beyond ${one.replayedLsn} although it holds ${one.receivedLsn}`;
     case "receives-nothing":
@@ -157,6 +175,11 @@ function aheadText(bytes: number, { timelineId }: WalEnd): string {
 
 function isSameReceiver(first: ReceiverLook | null, second: ReceiverLook | null): boolean {
   return first !== null && second !== null && first.pid === second.pid && first.startedAt === second.startedAt;
+}
+
+function asksLater({ receiver, replayWaits, aimedAt }: StandbyLook, primary: PrimaryLook | undefined): boolean {
+  if (receiver !== null || replayWaits !== true || aimedAt == null) return false;
+  return primary?.addresses?.includes(aimedAt) === true;
 }
 
 /** What may not be seen counts as seen: the same process and the position must do then. */

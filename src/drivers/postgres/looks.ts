@@ -3,8 +3,8 @@ import type { Connection } from "./connection.ts";
 import { type Following, following, keepsUp, type PrimaryLook, type StandbyLook } from "./following.ts";
 import { askWalEnd, type Open } from "./wal-end.ts";
 
-/** One server: a connection for many questions, and the way to a new one. */
-export type Asked = Readonly<{ connection: Connection; open: Open }>;
+/** One server: a connection for many questions, and the way to a new one; of a primary, see `PrimaryLook`. */
+export type Asked = Readonly<{ connection: Connection; open: Open; addresses?: readonly string[] }>;
 
 /** What one look tells of any server; `sender`: `host:port` from which it streams. */
 export type Look = StandbyLook & Readonly<{ role: "primary" | "standby"; sender: string | null }>;
@@ -35,7 +35,11 @@ export async function untilItFollows(
   const beginMs = performance.now();
   let historyAtMs = beginMs + Math.min(soonMs, options.timeoutMs / 2);
   let first: StandbyLook = await lookAt(standby.connection);
-  let between: PrimaryLook = await lookAt(primary.connection);
+  const lookAtPrimary = async (): Promise<PrimaryLook> => {
+    const look = await lookAt(primary.connection);
+    return primary.addresses === undefined ? look : { ...look, addresses: primary.addresses };
+  };
+  let between = await lookAtPrimary();
   for (;;) {
     await delay(performance.now() - beginMs < soonMs ? pauseMs : laterPauseMs, options.signal);
     const second = await lookAt(standby.connection);
@@ -51,7 +55,7 @@ export async function untilItFollows(
     // What the primary had at first is what counts, however much it writes meanwhile.
     if (keepsUp(judged) || judged.kind === "replays-nothing" || judged.kind === "receives-nothing") continue;
     first = second;
-    between = await lookAt(primary.connection);
+    between = await lookAtPrimary();
   }
 }
 
@@ -69,6 +73,7 @@ function isSettled({ kind }: Following): boolean {
     case "follows":
     case "replay-paused":
     case "delayed":
+    case "asks-later":
     case "diverged":
     case "follows-nobody":
     case "archive-only":
@@ -106,7 +111,16 @@ export const lookFields = `
   'replayPaused', case when standby then pg_is_wal_replay_paused() else false end,
   'applyDelayMs', case when standby
     then extract(epoch from current_setting('recovery_min_apply_delay')::interval) * 1000 else 0 end,
+  'replayWaits', case
+    when not standby then false
+    when pg_is_wal_replay_paused() or current_setting('recovery_min_apply_delay')::interval > '0'::interval
+    then exists (select from pg_stat_activity
+      where backend_type = 'startup' and wait_event in ('RecoveryApplyDelay', 'RecoveryPause'))
+    else false end,
   'wantsStreaming', case when standby then i.conninfo <> '' end,
+  'aimedAt', case when standby and i.conninfo ~ 'host' then
+    substring(i.conninfo from '\\mhost(?:addr)? *= *''?([^'' ]+)') || ':' ||
+    coalesce(substring(i.conninfo from '\\mport *= *''?([0-9]+)'), '5432') end,
   'restores', case when standby then current_setting('restore_command') <> '' end`;
 
 /**

@@ -1,17 +1,18 @@
 import { BlackstartError, messageOf, whatAndWhy } from "../../base/error.ts";
 import { addressOf, aimedAt, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
-import { keepsUp } from "../../drivers/postgres/following.ts";
+import { type Following, followingText, keepsUp } from "../../drivers/postgres/following.ts";
 import { lookAt } from "../../drivers/postgres/looks.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
 import { type Lowered, lowerUnlessPassing } from "./commits.ts";
-import { explained, followingOf } from "../following.ts";
+import { explained, followingOf, type Pair } from "../following.ts";
 import { stepFailed, text, texts } from "./parameters.ts";
 import { setPrimaryConninfo } from "./primary-conninfo.ts";
 import { refusedUnlessPrimary } from "./roles.ts";
 import { recordPromise } from "./record-promise.ts";
+import { conninfoOf } from "./replication-conninfo.ts";
 import { replicationAddress, sessions } from "./servers.ts";
 import { provideSlot } from "./slot.ts";
 import { upstreamFor } from "./upstream.ts";
@@ -44,11 +45,13 @@ export function followHandler(context: MitigationContext): StepHandler {
         );
       }
       const slots = results.flatMap(({ slot }) => slot ?? []);
+      const alone = results.filter(({ how }) => how === "left-alone").map(({ node }) => node);
       return {
         ...(lowered === undefined ? {} : { lowered }),
         ...(slots.length > 0 ? { slotsMade: slots } : {}),
-        following: results.filter((one) => one.how !== "cascades").map((one) => one.node),
+        following: results.filter(({ how }) => how === "already" || how === "follows").map((one) => one.node),
         cascading: results.filter((one) => one.how === "cascades").map((one) => one.node),
+        ...(alone.length > 0 ? { leftAlone: alone } : {}),
       };
     },
     async verify() {
@@ -71,7 +74,17 @@ async function letCommitsPass(
   return lowered;
 }
 
-type Followed = Readonly<{ node: string; how?: "already" | "follows" | "cascades"; problem?: string; slot?: string }>;
+type Followed = Readonly<{
+  node: string;
+  how?: "already" | "follows" | "cascades" | "left-alone";
+  problem?: string;
+  slot?: string;
+}>;
+
+function leftAlone(step: StepContext, node: string, one: Following): Followed {
+  step.progress(`${node} ${followingText(one)}.`);
+  return { node, how: "left-alone" };
+}
 
 async function follow(context: MitigationContext, step: StepContext, node: string): Promise<Followed> {
   const [cluster, primary] = [text(step, "cluster"), text(step, "primary")];
@@ -80,6 +93,9 @@ async function follow(context: MitigationContext, step: StepContext, node: strin
     return await sessions(context).use(cluster, node, async (connection): Promise<Followed> => {
       const look = await lookAt(connection);
       if (look.role === "primary") return { node, problem: "takes writes itself." };
+      // What its owner has not aimed at any primary is not ours to aim.
+      if (look.wantsStreaming === false && look.restores === true)
+        return leftAlone(step, node, { kind: "archive-only" });
       const upstream = await upstreamFor(context, cluster, node, primary);
       const { host, port } = replicationAddress(context, cluster, upstream);
       const isAimed = look.sender === `${host}:${port}`;
@@ -91,9 +107,10 @@ async function follow(context: MitigationContext, step: StepContext, node: strin
       const made = upstream === primary && (await provideSlot(context, step, node, slot)) ? { slot } : {};
       if (how !== "cascades") {
         await step.assertHeld();
-        await aimAt(context, step, connection, { node, upstream });
+        await aimAt(context, step, connection, { pair, upstream });
       }
       const one = await followingOf(context, pair, { timeoutMs: followTimeoutMs, signal: step.signal });
+      if (one.kind === "asks-later") return { ...leftAlone(step, node, one), ...made };
       if (keepsUp(one)) return { node, how, ...made };
       return { node, problem: (await explained(one, await context.fleet.instance(cluster, node))).text };
     });
@@ -108,14 +125,15 @@ async function aimAt(
   context: MitigationContext,
   step: StepContext,
   connection: Connection,
-  { node, upstream }: Readonly<{ node: string; upstream: string }>,
+  { pair, upstream }: Readonly<{ pair: Pair; upstream: string }>,
 ): Promise<void> {
-  const cluster = text(step, "cluster");
+  const { cluster, node } = pair;
   const rows = await connection.query<{ value: string }>("select current_setting('primary_conninfo') as value");
   const before = rows[0]?.value ?? "";
-  const declared = clusterOf(context.system, cluster).nodes[upstream]?.replication;
-  const base = before === "" ? { ...parseConninfo(declared ?? ""), application_name: node } : parseConninfo(before);
-  const aimed = aimedAt(base, replicationAddress(context, cluster, upstream));
+  const aimed =
+    before === ""
+      ? await conninfoOf(context, pair, await context.fleet.instance(cluster, node))
+      : aimedAt(parseConninfo(before), replicationAddress(context, cluster, upstream));
   await setPrimaryConninfo(context, step, { cluster, node, connection }, aimed);
 }
 

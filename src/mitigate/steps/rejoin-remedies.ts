@@ -8,7 +8,7 @@ import type { Remedy } from "../rejoin-decision.ts";
 import { tellingMeanwhile } from "./long-work.ts";
 import { text } from "./parameters.ts";
 import { setPrimaryConninfo } from "./primary-conninfo.ts";
-import { conninfoOf, correctedConninfo } from "./replication-conninfo.ts";
+import { conninfoOf, correctedConninfo, pairOf } from "./replication-conninfo.ts";
 import { declaredNode, endServer, forgetZombie, sessions, startServer } from "./servers.ts";
 
 const stopTimeoutMs = 15_000;
@@ -87,7 +87,7 @@ function placeOf(step: StepContext, instance: Instance) {
 }
 
 function conninfo({ context, step, instance }: Rejoining): Promise<Conninfo> {
-  return conninfoOf(context, step, instance);
+  return conninfoOf(context, pairOf(step), instance);
 }
 
 async function startAsStandby(rejoining: Rejoining, leading: Conninfo, timeoutMs: number): Promise<void> {

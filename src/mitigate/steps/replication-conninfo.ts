@@ -6,6 +6,7 @@ import type { Instance } from "../../drivers/postgres/instance.ts";
 import { nameAsStandby } from "../../drivers/postgres/names.ts";
 import type { StepContext } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
+import type { Pair } from "../following.ts";
 import { text } from "./parameters.ts";
 import { declaredNode, replicationAddress, sessions } from "./servers.ts";
 import { upstreamFor } from "./upstream.ts";
@@ -14,8 +15,11 @@ import { upstreamFor } from "./upstream.ts";
  * How it replicates from the primary: as declared; else as the primary itself did while it was a standby; else by the
  * url. A password that this does not tell is that of the same user in one of the others, or by which we came in.
  */
-export async function conninfoOf(context: MitigationContext, step: StepContext, instance: Instance): Promise<Conninfo> {
-  const [cluster, node, primary] = [text(step, "cluster"), text(step, "node"), text(step, "primary")];
+export async function conninfoOf(
+  context: MitigationContext,
+  { cluster, node, primary }: Pair,
+  instance: Instance | undefined,
+): Promise<Conninfo> {
   const declared = declaredNode(context, cluster, primary);
   const { left, credentials } = await sessions(context).use(cluster, primary, async (connection) => {
     const rows = await connection.query<{ value: string }>("select current_setting('primary_conninfo') as value");
@@ -55,11 +59,11 @@ export async function correctedConninfo(
   reason: FollowReason["kind"] | undefined,
 ): Promise<Conninfo | undefined> {
   const isLogin = reason === "password" || reason === "role" || reason === "tls" || reason === "conninfo";
-  const cluster = text(step, "cluster");
-  const upstream = await upstreamFor(context, cluster, text(step, "node"), text(step, "primary"));
-  const address = replicationAddress(context, cluster, upstream);
+  const pair = pairOf(step);
+  const { cluster, node, primary } = pair;
+  const address = replicationAddress(context, cluster, await upstreamFor(context, cluster, node, primary));
   const own = isLogin || present === "" ? undefined : parseConninfo(present);
-  const corrected = own === undefined ? await conninfoOf(context, step, instance) : aimedAt(own, address);
+  const corrected = own === undefined ? await conninfoOf(context, pair, instance) : aimedAt(own, address);
   const isSame = present !== "" && comparable(corrected) === comparable(parseConninfo(present));
   return isSame ? undefined : corrected;
 }
@@ -68,10 +72,14 @@ function comparable(conninfo: Conninfo): string {
   return formatConninfo(Object.fromEntries(Object.entries(conninfo).sort(([a], [b]) => (a < b ? -1 : 1))));
 }
 
+export function pairOf(step: StepContext): Pair {
+  return { cluster: text(step, "cluster"), node: text(step, "node"), primary: text(step, "primary") };
+}
+
 /** Not known where its settings cannot be read; a start then fails for the same reason, and says so. */
-export async function settingOf(instance: Instance, name: string): Promise<string> {
+export async function settingOf(instance: Instance | undefined, name: string): Promise<string> {
   try {
-    return await instance.setting(name);
+    return (await instance?.setting(name)) ?? "";
   } catch (error) {
     if (error instanceof BlackstartError) return "";
     throw error;

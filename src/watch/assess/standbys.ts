@@ -1,7 +1,6 @@
 import { lsnAhead } from "../../drivers/postgres/lsn.ts";
 import type { Found, Moment, NodeFacts } from "../facts.ts";
-import { serverOf } from "../../system/address.ts";
-import type { Node } from "../../system/schema.ts";
+import { addressesOf } from "../../system/address.ts";
 import type { Thresholds } from "../../system/thresholds.ts";
 import { nodeRef, request } from "./roles.ts";
 import type { ClusterView } from "./view.ts";
@@ -91,11 +90,6 @@ function aim(view: ClusterView, one: NodeFacts): Broken["evidence"] {
   const { nodes } = view.cluster;
   if (aimed === null || Object.values(nodes).some((node) => addressesOf(node).includes(aimed))) return [];
   return [{ label: "its primary_conninfo", value: `leads to ${aimed}, which is none of the nodes` }];
-}
-
-function addressesOf({ url, replication }: Node): readonly (string | undefined)[] {
-  const [, host, port = "5432"] = /\bhost *= *'?([^' ]+)(?:.*\bport *= *'?(\d+))?/.exec(replication ?? "") ?? [];
-  return [serverOf(url), host && `${host}:${port}`];
 }
 
 function paused(view: ClusterView, one: NodeFacts, thresholds: Thresholds): readonly Found[] {

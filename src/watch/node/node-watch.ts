@@ -41,6 +41,8 @@ export type NodeWatchOptions = Readonly<{
   cluster: string;
   node: string;
   url: string;
+  /** See `PrimaryLook`. */
+  addresses: readonly string[];
   heartbeatMs: number;
   clock: Clock;
   /** Where the primary was and when; shared by the nodes of a cluster. */
@@ -191,7 +193,8 @@ export function startNodeWatch(options: NodeWatchOptions): NodeWatch {
   function pulseFacts(pulse: Pulse, sentMs: number, now: Moment): Partial<NodeFacts> {
     const asked = { sentMs, answeredMs: now.ms };
     line.seen(pulse.timelineId);
-    if (pulse.role === "primary") options.positions.primaryAt({ ...pulse, ...lineOf(pulse, facts) }, asked);
+    if (pulse.role === "primary")
+      options.positions.primaryAt({ ...pulse, ...lineOf(pulse, facts), addresses: options.addresses }, asked);
     const judged = followingOf(pulse, asked);
     return {
       pulse,

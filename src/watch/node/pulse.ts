@@ -40,10 +40,7 @@ select json_build_object(${lookFields},
       'connectedMs', extract(epoch from clock_timestamp() - s.backend_start) * 1000, 'syncState', s.sync_state, 'flushLsn', s.flush_lsn, 'replayLsn', s.replay_lsn)
       order by s.application_name, s.pid), '[]'::json) from pg_stat_replication s),
   'receiver', case when w.pid is null then null else json_build_object(${receiverFields}, 'slotName', w.slot_name,
-      'lastMessageAgeMs', extract(epoch from clock_timestamp() - w.last_msg_receipt_time) * 1000) end,
-  'aimedAt', case when i.conninfo ~ 'host' then
-      substring(i.conninfo from '\\mhost(?:addr)? *= *''?([^'' ]+)') || ':' ||
-      coalesce(substring(i.conninfo from '\\mport *= *''?([0-9]+)'), '5432') end
+      'lastMessageAgeMs', extract(epoch from clock_timestamp() - w.last_msg_receipt_time) * 1000) end
 ) as pulse,
 case when standby then json_build_object('primaryConninfo', coalesce(i.conninfo, ''),
   'clusterName', current_setting('cluster_name'), 'receiver', w.conninfo) end as own

@@ -42,6 +42,16 @@ const old = { ...receiver, timelineId: 1 };
 const another = { ...receiver, pid: 8 };
 const blind = { pid: 7, startedAt: null, status: null, timelineId: null, heard: null };
 
+const led: Partial<PrimaryLook> = { lsn: "0/9000", addresses: ["10.0.0.1:5432"] };
+const waiting: Partial<StandbyLook> = {
+  lsn: "0/4000",
+  replayedLsn: "0/2000",
+  applyDelayMs: 3_600_000,
+  replayWaits: true,
+  aimedAt: "10.0.0.1:5432",
+  receiver: null,
+};
+
 type Case = Readonly<{
   first?: Partial<StandbyLook>;
   primary?: Partial<PrimaryLook> | null;
@@ -74,6 +84,26 @@ const cases: readonly [what: string, kind: Following["kind"], looks: Case][] = [
 
   ["replay is paused", "replay-paused", { second: { lsn: "0/6000", replayedLsn: "0/4000", replayPaused: true } }],
   ["replay is delayed", "delayed", { second: { lsn: "0/6000", replayedLsn: "0/4000", applyDelayMs: 3_600_000 } }],
+  [
+    "replay waits, and it has lost its sender, which it asks for more only at the end of what it holds",
+    "asks-later",
+    { primary: led, first: waiting, second: waiting },
+  ],
+  [
+    "replay waits, and it is aimed at another server",
+    "not-connected",
+    { primary: led, first: waiting, second: { ...waiting, aimedAt: "10.0.0.9:5432" } },
+  ],
+  [
+    "it is delayed, and its replay has got to the end of what it holds",
+    "not-connected",
+    { primary: led, first: waiting, second: { ...waiting, replayWaits: false } },
+  ],
+  [
+    "replay waits, and what it holds is from beyond the fork",
+    "diverged",
+    { primary: led, first: { ...waiting, timelineId: 1, lsn: "0/4800" }, second: waiting },
+  ],
   [
     "it receives all and replays nothing",
     "replays-nothing",

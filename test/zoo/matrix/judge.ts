@@ -36,12 +36,13 @@ async function assertPrefix(zoo: Zoo, node: string, primary: string): Promise<vo
   assert.notEqual(verdict.kind, "differs", `the WAL of ${node} is not that of ${primary}: ${JSON.stringify(verdict)}`);
 }
 
-/** It replays what the primary writes after this call. */
+/** It replays what the primary writes after this call; where that is late by its owner's wish, once the wish has ended. */
 async function assertFollows(zoo: Zoo, node: string, primary: string): Promise<void> {
   const [mark] = await zoo.query(primary, "select pg_current_wal_flush_lsn()::text as lsn");
-  const { replaysLate } = nodesOf(zoo.recipe)[node] ?? {};
-  const position = replaysLate ? "pg_last_wal_receive_lsn()" : "pg_last_wal_replay_lsn()";
-  const sql = `select ${position} >= '${mark?.lsn}'::pg_lsn as has, pg_is_in_recovery() as standby`;
+  const { replaysLate, archiveOnly } = nodesOf(zoo.recipe)[node] ?? {};
+  if (archiveOnly) await zoo.query(primary, "select pg_switch_wal()");
+  else if (replaysLate) await letReplay(zoo, node);
+  const sql = `select pg_last_wal_replay_lsn() >= '${mark?.lsn}'::pg_lsn as has, pg_is_in_recovery() as standby`;
   await until(
     `${node} has what ${primary} wrote`,
     async () => {
@@ -50,6 +51,15 @@ async function assertFollows(zoo: Zoo, node: string, primary: string): Promise<v
     },
     60_000,
   );
+}
+
+async function letReplay(zoo: Zoo, node: string): Promise<void> {
+  for (const sql of [
+    "alter system set recovery_min_apply_delay = 0",
+    "select pg_reload_conf()",
+    "select pg_wal_replay_resume()",
+  ])
+    await zoo.query(node, sql);
 }
 
 /** What a refusal must leave untouched: which servers run, who is the primary, what a commit waits for. */

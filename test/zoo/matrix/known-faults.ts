@@ -1,16 +1,7 @@
 import type { OutageName } from "../recipe.ts";
 
-const lateReplay =
-  "2: a standby that replays late, or not at all, asks the new primary for WAL only when its replay gets there";
-const archiveOnly = "4: a standby that lives on the archive by its owner's wish is given a primary_conninfo";
-
 /** Cells that fail today, and of which kind the fault is. Whoever puts it right takes the line out. */
-const knownFaults: Readonly<Record<string, string>> = {
-  "failover of delayed": lateReplay,
-  "failover of paused": lateReplay,
-  "failover of archive-only": archiveOnly,
-  "switchover of archive-only": archiveOnly,
-};
+const knownFaults: Readonly<Record<string, string>> = {};
 
 /** The outages of which an animal has been seen to recover; of the others nothing is known yet. */
 const settled: Readonly<Record<string, readonly OutageName[]>> = {
@@ -21,6 +12,10 @@ const settled: Readonly<Record<string, readonly OutageName[]>> = {
   "any-two": ["restart", "restart-primary", "degrade-synchronous"],
   asynchronous: ["restart", "restart-primary"],
   cascade: ["failover", "switchover"],
+  delayed: ["failover"],
+  paused: ["failover"],
+  "archive-only": ["failover", "switchover"],
+  branched: ["switchover"],
   "no-slots": ["switchover"],
   slots: ["switchover"],
   astray: ["switchover"],
