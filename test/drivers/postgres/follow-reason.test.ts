@@ -76,6 +76,8 @@ test("only what a server has said since its start counts, whatever its language"
   const start = `${at}LOG:  starte PostgreSQL 15.18 on x86_64-pc-linux-gnu, compiled by gcc 12.2.0, 64-bit`;
   const after = `${at}FATAL:  password authentication failed for user "r"`;
   const told = `${at}LOG:  new timeline 2 forked off current database system timeline 1 before current recovery point 0/3`;
-  const lines = [before, start, `${at}LOG:  ready`, after, after.replace("[7]", "[8]"), told];
+  // What a reload has changed is told as well, with every word of the new value.
+  const changed = `${at}LOG:  parameter "primary_conninfo" changed to "host='::1' ssl_min_protocol_version='TLSv1.2'"`;
+  const lines = [before, start, `${at}LOG:  ready`, changed, after, after.replace("[7]", "[8]"), told];
   assert.deepEqual(errorsSinceStart(lines), [after.slice(at.length), told.slice(at.length)]);
 });

@@ -39,7 +39,8 @@ export async function lastErrors(place: Place): Promise<{ file: string; lines: r
 const startLine = /PostgreSQL \d\S* .*compiled by/;
 /** A severity and what is said; not of what only accompanies a message, nor of what is only told (elog.c). */
 const errorPart = /(?:ERROR|FATAL|PANIC):  .*/;
-const toldPart = /LOG:  .*/;
+/** Not that a reload has changed primary_conninfo: it names what any reason could be (`sslmode`, say). */
+const toldPart = /LOG:  (?!.*"primary_conninfo").*/;
 
 /**
  * The last different errors since its last start, and what it only tells but is why a standby does not follow. A receiver
