@@ -1,4 +1,4 @@
-import { followingText } from "../../drivers/postgres/following.ts";
+import { followingText, receives } from "../../drivers/postgres/following.ts";
 import { lsnAhead } from "../../drivers/postgres/lsn.ts";
 import type { Refusal, Step } from "../../plan/plan.ts";
 import type { Cluster, System } from "../../system/schema.ts";
@@ -97,9 +97,12 @@ function targetOf(
 }
 
 function draft(cluster: Cluster, facts: ClusterFacts, primary: AnsweringNode, target: AnsweringNode): PlanDraft {
-  const others = standbysOf(facts).filter((one) => one.node !== target.node);
+  const standbys = standbysOf(facts).filter((one) => one.node !== target.node);
+  const others = standbys.filter(({ following }) => following?.kind !== "diverged");
+  // No commit is to wait for one to which nothing comes now.
+  const receiving = others.filter(({ following }) => following !== undefined && receives(following));
   const promised = promisedAfter(cluster, facts, primary);
-  const available = promiseNow(promised, target.node, membersAmong(promised, others))?.count ?? 0;
+  const available = promiseNow(promised, target.node, membersAmong(promised, receiving))?.count ?? 0;
   return {
     kind: "switchover",
     subject: { kind: "cluster", name: facts.cluster },
@@ -117,11 +120,17 @@ function draft(cluster: Cluster, facts: ClusterFacts, primary: AnsweringNode, ta
               `Until ${primary.node} is back, an acknowledged write is on ${available} standby(s) instead of ${promised.count}.`,
             ]
           : []),
+        ...standbys
+          .filter((one) => !others.includes(one))
+          .map(
+            ({ node }) =>
+              `${node} has diverged, and follows afterwards as little as now: \`blackstart mitigate rejoin ${facts.cluster}/${node}\`.`,
+          ),
         ...steps.promisedStatements(promised, target.node),
         ...steps.clientStatements(cluster),
       ],
     },
-    steps: stepsOf(cluster, facts.cluster, primary.node, target, others, promised, available),
+    steps: stepsOf(cluster, facts.cluster, primary.node, target, { others, receiving }, promised, available),
   };
 }
 
@@ -130,12 +139,12 @@ function stepsOf(
   name: string,
   primary: string,
   promoted: AnsweringNode,
-  following: readonly AnsweringNode[],
+  standbys: Readonly<Record<"others" | "receiving", readonly AnsweringNode[]>>,
   promised: Promised,
   available: number,
 ): readonly Step[] {
   const target = promoted.node;
-  const others = following.map((one) => one.node);
+  const others = standbys.others.map((one) => one.node);
   return [
     {
       id: "checkpoint",
@@ -143,7 +152,7 @@ function stepsOf(
       title: `Write a checkpoint on ${primary}, so that it stops quickly`,
       parameters: { cluster: name, node: primary },
     },
-    ...steps.promiseSteps(name, target, promised, [promoted, ...following]),
+    ...steps.promiseSteps(name, target, promised, [promoted, ...standbys.receiving]),
     {
       id: "hand-over",
       kind: "postgres.hand-over",
