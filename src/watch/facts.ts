@@ -2,6 +2,7 @@ import type { Instant } from "../base/time.ts";
 import type { Following, ReceiverLook } from "../drivers/postgres/following.ts";
 import type { Ancestor } from "../drivers/postgres/history.ts";
 import type { Lsn } from "../drivers/postgres/lsn.ts";
+import type { StreamSettings } from "../drivers/postgres/names.ts";
 import type { Finding } from "../finding/finding.ts";
 import type { PromiseRecord } from "../timeline/promise-record.ts";
 
@@ -123,6 +124,8 @@ export type Pulse = Readonly<{
   receiver: Receiver | null;
   /** On a standby: the name under which it replicates; null: not to be seen. */
   replicationName: string | null;
+  /** By what it is named as a standby, also of a primary; null: not to be seen. */
+  naming: StreamSettings | null;
   /** On a standby, as in `StandbyLook`: whether it is told to stream, from where, and to restore; null: may not see. */
   replayWaits?: boolean | null;
   wantsStreaming: boolean | null;

@@ -38,6 +38,7 @@ test("a healthy cluster: no findings, and every node is remembered with its role
     await eventually(() => {
       const pg1 = observations.findLast(({ node }) => node === "pg1");
       assert.equal(pg1?.role, "primary");
+      assert.equal(pg1?.name, "pg1", "under which it would stream once it is a standby");
       assert.equal(pg1?.dataDirectory, lab.node("pg1").dataDirectory);
       assert.deepEqual(pg1?.standbys.map(({ node, syncState }) => `${node} ${syncState}`).toSorted(), [
         "pg2 sync",

@@ -136,7 +136,13 @@ export const receiverFields = `
   'senderHost', w.sender_host,
   'senderPort', w.sender_port`;
 
-/** `current_setting` raises an error for a setting that our role may not see, the view leaves it out but is slow. */
+/**
+ * primary_conninfo; null where it is not to be seen. `current_setting` raises an error for a setting that our role may not
+ * see, the view leaves it out but is slow.
+ */
+export const conninfoField =
+  "case when pg_has_role('pg_read_all_settings', 'usage') then current_setting('primary_conninfo') end";
+
 const lookQuery = `
 select json_build_object(${lookFields},
   'sender', w.sender_host || ':' || w.sender_port,
@@ -144,5 +150,4 @@ select json_build_object(${lookFields},
 ) as look
 from (select pg_is_in_recovery() as standby) r
 left join pg_stat_wal_receiver w on true
-left join lateral (select case when pg_has_role('pg_read_all_settings', 'usage')
-  then current_setting('primary_conninfo') end as conninfo) i on true`;
+left join lateral (select ${conninfoField} as conninfo) i on true`;

@@ -1,4 +1,4 @@
-import { type Conninfo, parseConninfo } from "./conninfo.ts";
+import { type Conninfo, formatConninfo, parseConninfo } from "./conninfo.ts";
 
 /*
  * Under which name a standby streams. PostgreSQL takes primary_conninfo's application_name, else cluster_name, else
@@ -46,6 +46,12 @@ export function nameAsStandby(node: string, own: StreamSettings, others: readonl
   if (set !== undefined) return set;
   const isNamed = (one: StreamSettings) => conninfoOf(one.primaryConninfo)?.application_name !== undefined;
   return others.some(isNamed) ? node : own.clusterName || unnamed;
+}
+
+/** What of them says the name, and nothing else: no password. */
+export function namingOf({ primaryConninfo, clusterName }: StreamSettings): StreamSettings {
+  const name = conninfoOf(primaryConninfo)?.application_name;
+  return { primaryConninfo: name === undefined ? "" : formatConninfo({ application_name: name }), clusterName };
 }
 
 /** A row of a sender's pg_stat_replication. */

@@ -1,6 +1,6 @@
 import type { Connection } from "../../drivers/postgres/connection.ts";
-import { lookFields, receiverFields } from "../../drivers/postgres/looks.ts";
-import { nameBySettings, nameInReceiver, type StreamSettings } from "../../drivers/postgres/names.ts";
+import { conninfoField, lookFields, receiverFields } from "../../drivers/postgres/looks.ts";
+import { nameBySettings, nameInReceiver, namingOf } from "../../drivers/postgres/names.ts";
 import type { NodeIdentity, Pulse } from "../facts.ts";
 
 /**
@@ -11,12 +11,18 @@ export async function askPulse(connection: Connection, timeoutMs: number): Promi
   const [row] = await connection.query<{ pulse: Pulse; own: Own }>(pulseQuery, [], { timeoutMs });
   if (row === undefined) throw new Error("the heartbeat's query gave no row");
   const { pulse, own } = row;
-  const name = own && (nameInReceiver(own.receiver) ?? nameBySettings(own));
-  return { ...pulse, replicationName: name ?? null };
+  const { primaryConninfo, clusterName, receiver } = own;
+  const settings = { primaryConninfo: primaryConninfo ?? "", clusterName };
+  const name = pulse.role === "standby" ? (nameInReceiver(receiver) ?? nameBySettings(settings)) : undefined;
+  return {
+    ...pulse,
+    replicationName: name ?? null,
+    naming: primaryConninfo === null ? null : namingOf(settings),
+  };
 }
 
-/** Of a standby: by what it is named. May hold a password, and goes no further. */
-type Own = (StreamSettings & Readonly<{ receiver: string | null }>) | null;
+/** By what it is named as a standby. May hold a password, and goes no further. */
+type Own = Readonly<{ primaryConninfo: string | null; clusterName: string; receiver: string | null }>;
 
 /** What does not change while a server runs, or seldom; asked when a connection is made. */
 export async function askIdentity(connection: Connection, timeoutMs: number): Promise<NodeIdentity> {
@@ -42,11 +48,11 @@ select json_build_object(${lookFields},
   'receiver', case when w.pid is null then null else json_build_object(${receiverFields}, 'slotName', w.slot_name,
       'lastMessageAgeMs', extract(epoch from clock_timestamp() - w.last_msg_receipt_time) * 1000) end
 ) as pulse,
-case when standby then json_build_object('primaryConninfo', coalesce(i.conninfo, ''),
-  'clusterName', current_setting('cluster_name'), 'receiver', w.conninfo) end as own
+json_build_object('primaryConninfo', i.conninfo, 'clusterName', current_setting('cluster_name'),
+  'receiver', w.conninfo) as own
 from (select pg_is_in_recovery() as standby) r
 left join pg_stat_wal_receiver w on true
-left join lateral (select setting as conninfo from pg_settings where standby and name = 'primary_conninfo') i on true`;
+left join lateral (select ${conninfoField} as conninfo) i on true`;
 
 const identityQuery = `
 select json_build_object(
