@@ -53,7 +53,10 @@ for (const [name, seen, wanted, choice] of cases)
     const made = planDemote(system(), seen, { ...noChoice, ...choice });
     const got = isRefusal(made) ? made.rule : `stops ${made.subject.name.split("/")[1]}`;
     assert.equal(got, wanted);
-    if (isRefusal(made)) return;
+    if (isRefusal(made)) {
+      if (wanted === "which") assert.doesNotMatch(made.provide, /--node/, "the command takes the node as it stands");
+      return;
+    }
     const fence = made.steps[0];
     assert.deepEqual(
       [fence?.parameters.node, fence?.parameters.keeps],

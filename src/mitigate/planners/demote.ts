@@ -53,7 +53,7 @@ function staleOf(facts: ClusterFacts, primaries: readonly AnsweringNode[], choic
     return refuse(
       "which",
       `${byTimeline.node} is on the timeline that the other left (${byTimeline.observation.timelineId}), but it is the one that the clients are pointed to; ${byClients.node} was promoted beside it.`,
-      `Say which one is to be stopped: \`--node ${byClients.node}\` if it was promoted by mistake, \`--node ${byTimeline.node}\` if the clients should have been moved. What it alone has written is kept.`,
+      `Say which one is to be stopped: ${demoteOf(facts, byClients)} if it was promoted by mistake, ${demoteOf(facts, byTimeline)} if the clients should have been moved. What it alone has written is kept.`,
     );
   if (choice.node === undefined || choice.node === stale?.node) {
     return (
@@ -61,7 +61,7 @@ function staleOf(facts: ClusterFacts, primaries: readonly AnsweringNode[], choic
       refuse(
         "which",
         `${primaries.map((one) => one.node).join(" and ")} both take writes (${primaries.map(timelineText).join(", ")}); neither left the other's timeline, and it cannot be seen which of them the clients use.`,
-        "Say which one is to be stopped: `--node NAME`. What it alone has written is kept.",
+        `Say which one is to be stopped: ${primaries.map((one) => demoteOf(facts, one)).join(" or ")}. What it alone has written is kept.`,
       )
     );
   }
@@ -80,6 +80,10 @@ function staleOf(facts: ClusterFacts, primaries: readonly AnsweringNode[], choic
       "--accept-loss",
     );
   return chosen;
+}
+
+function demoteOf({ cluster }: ClusterFacts, { node }: AnsweringNode): string {
+  return `\`blackstart mitigate demote ${cluster}/${node}\``;
 }
 
 function timelineText({ node, observation }: AnsweringNode): string {

@@ -18,6 +18,11 @@ const noPrimary = {
   subject: { kind: "cluster", name: "ledger" },
   remedy: { kind: "failover", subject: { kind: "cluster", name: "ledger" } },
 } as unknown as Finding;
+const twoPrimaries = {
+  ...noPrimary,
+  code: "roles.two-primaries",
+  remedy: { kind: "demote", subject: { kind: "node", name: "ledger/pg1" } },
+} as unknown as Finding;
 const incident = (status: string, more: object = {}) =>
   ({ id: "i1", status, people: [], recovery: [], open: [], ...more }) as unknown as StatusLook["incidents"][number];
 const plan = (state: string, more: object = {}) =>
@@ -70,6 +75,16 @@ const table: [string, Partial<Facts>, string | undefined][] = [
     "the remedy of the worst finding",
     { findings: [noPrimary], incidents: [incident("open")] },
     "blackstart mitigate failover ledger",
+  ],
+  [
+    "two primaries, and nobody knows which one is stale: the choices come before who has it",
+    { findings: [{ ...twoPrimaries, remedy: undefined } as never], incidents: [incident("open")] },
+    "blackstart mitigate demote",
+  ],
+  [
+    "two primaries, and one is stale",
+    { findings: [twoPrimaries], incidents: [incident("open")] },
+    "blackstart mitigate demote ledger/pg1",
   ],
   ["nobody has it", { incidents: [incident("open")] }, "blackstart incident ack i1"],
   [

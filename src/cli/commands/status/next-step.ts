@@ -29,6 +29,10 @@ export function nextStep(
   const remedy = worst.map((finding) => finding.remedy && remedyCommand(finding.remedy)).find(Boolean);
   if (remedy) return { command: remedy, why: "it shows what would be done; --apply does it" };
 
+  // Which of them is stale, only a person can say.
+  if (worst.some(({ code }) => code === "roles.two-primaries"))
+    return { command: "blackstart mitigate demote", why: "two primaries: it lists which could be stopped" };
+
   const unheld = open.find((incident) => holdersOf(incident).length === 0);
   if (unheld !== undefined) return { command: `blackstart incident ack ${unheld.id}`, why: "nobody has it" };
   if (worst.length > 0) return { command: "blackstart check", why: "every check, with its evidence" };
