@@ -1,6 +1,6 @@
 import type { StepHandler } from "../plan/handler.ts";
 import type { MitigationContext } from "./context.ts";
-import { dropSlotHandler, removeCopyHandler } from "./steps/clean-up.ts";
+import { dropSlotHandler, freeMemoryHandler, removeCopyHandler } from "./steps/clean-up.ts";
 import { electHandler } from "./steps/elect.ts";
 import { fenceHandler } from "./steps/fence.ts";
 import { followHandler } from "./steps/follow.ts";
@@ -38,5 +38,6 @@ export function mitigationHandlers(context: MitigationContext): readonly StepHan
     unmarkHandler(context),
     dropSlotHandler(context),
     removeCopyHandler(context),
+    freeMemoryHandler(context),
   ];
 }

@@ -1,10 +1,14 @@
-import { messageOf } from "../base/error.ts";
+import { BlackstartError, messageOf } from "../base/error.ts";
 import { addressOf, parseConninfo } from "../drivers/postgres/conninfo.ts";
+import type { LeftMemory } from "../drivers/postgres/instance.ts";
 import { clusterOf } from "../system/names.ts";
 import type { MitigationContext } from "./context.ts";
 import { sessionsOf } from "./sessions.ts";
 
-/* What outages and plans leave behind: slots that hold WAL for somebody who does not come, and copies beside the data. */
+/*
+ * What outages and plans leave behind: slots that hold WAL for somebody who does not come, copies beside the data, and the
+ * shared memory of servers that were killed.
+ */
 
 export type Slot = Readonly<{
   name: string;
@@ -13,7 +17,7 @@ export type Slot = Readonly<{
   retainedBytes: number;
 }>;
 
-/** A directory beside a data directory: what a rejoin has kept, or moved aside. */
+/** A directory beside a data directory: what a rejoin has kept, moved aside, or begun to copy and not ended. */
 export type Copy = Readonly<{ path: string; bytes: number }>;
 
 export type LeftBehind = Readonly<{
@@ -25,17 +29,34 @@ export type LeftBehind = Readonly<{
   problem?: string;
   /** Undefined: its host cannot be asked. */
   copies?: readonly Copy[];
+  /** The same; of several nodes on one host, with the first. */
+  memory?: readonly LeftMemory[];
 }>;
 
 const limits = { timeoutMs: 3000, queryTimeoutMs: 5000 } as const;
 
 export async function leftBehindIn(context: MitigationContext, cluster: string): Promise<readonly LeftBehind[]> {
   const { nodes } = clusterOf(context.system, cluster);
+  const told = new Set<string>();
   return Promise.all(
-    Object.entries(nodes).map(async ([node, { url }]) => {
+    Object.entries(nodes).map(async ([node, { url, host: machine }]) => {
       const { host, port } = addressOf(url);
-      const [server, copies] = await Promise.all([askServer(context, cluster, node), copiesOf(context, cluster, node)]);
-      return { node, address: `${host}:${port}`, ...server, ...(copies === undefined ? {} : { copies }) };
+      const [server, copies, memory] = await Promise.all([
+        askServer(context, cluster, node),
+        copiesOf(context, cluster, node),
+        memoryOf(context, cluster, node),
+      ]);
+      const isNew = ({ kind, name }: LeftMemory) => {
+        const key = `${machine} ${kind} ${name}`;
+        return !told.has(key) && told.add(key) !== undefined;
+      };
+      return {
+        node,
+        address: `${host}:${port}`,
+        ...server,
+        ...(copies === undefined ? {} : { copies }),
+        ...(memory === undefined ? {} : { memory: memory.filter(isNew) }),
+      };
     }),
   );
 }
@@ -74,7 +95,9 @@ async function askServer(
 }
 
 const copiesScript = `
-for copy in "$1".kept-* "$1".aside-*; do
+for copy in "$1".kept-* "$1".aside-* "$1".cloning; do
+  # A clone that is whole: the next rejoin only has to put it in its place.
+  [ "$copy" != "$1.cloning" ] || [ ! -e "$1.cloned" ] || continue
   [ -d "$copy" ] && [ ! -L "$copy" ] && du -sk "$copy"
 done
 exit 0
@@ -97,6 +120,19 @@ async function copiesOf(
     }));
   } catch {
     return undefined; // What cannot be listed is not offered to be removed.
+  }
+}
+
+async function memoryOf(
+  context: MitigationContext,
+  cluster: string,
+  node: string,
+): Promise<readonly LeftMemory[] | undefined> {
+  try {
+    return await (await context.fleet.instance(cluster, node))?.leftMemory();
+  } catch (error) {
+    if (error instanceof BlackstartError) return undefined; // As with copies.
+    throw error;
   }
 }
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { chownSync, existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { type LeftBehind, slotIsWanted } from "../../src/mitigate/left-behind.ts";
 import { isRefusal } from "../../src/plan/plan.ts";
-import { on, until } from "./servers.ts";
+import { on, signal, until } from "./servers.ts";
 import { type World, withWorld } from "./world.ts";
 
 /* What outages leave behind is removed only where nobody comes for it, or where a person names it. */
@@ -110,6 +110,37 @@ test("slots on a demoted primary and named copies are removed, everything else s
       [false, true, true],
     );
     assert.ok(existsSync(`${data}/PG_VERSION`));
+  });
+});
+
+test("the memory of a killed server is freed; a clone that was interrupted is removed where it is named", async () => {
+  await withWorld({ standbys: ["asynchronous"] }, async (world) => {
+    const instance = await world.fleet.instance("ledger", "pg2");
+    assert.ok(instance);
+    await signal(world, "pg2", "SIGKILL");
+    await until("pg2 is down", async () => (await instance.inspect()).state === "down");
+    const segments = async () => (await instance.leftMemory()).filter(({ kind }) => kind === "segment");
+    const [segment, ...more] = await segments();
+    assert.ok(segment !== undefined && more.length === 0);
+    const cloning = `${instance.dataDirectory}.cloning`;
+    mkdirSync(cloning);
+
+    const plan = await world.plan("clean-up", "ledger/pg2");
+    assert.ok(!isRefusal(plan), JSON.stringify(plan));
+    assert.deepEqual(
+      plan.steps.map(({ id }) => id),
+      [`free-pg2-${segment.name}`],
+    );
+    assert.match(plan.risk.statements.join("\n"), /Stays: .*data\.cloning .*--copy/);
+    // What is whole is only to be put in its place.
+    writeFileSync(`${instance.dataDirectory}.cloned`, "");
+    const whole = await world.plan("clean-up", "ledger/pg2", { copies: [cloning] });
+    assert.ok(isRefusal(whole) && whole.rule === "listed", JSON.stringify(whole));
+    rmSync(`${instance.dataDirectory}.cloned`);
+
+    const result = await world.act("clean-up", "ledger/pg2", { copies: [cloning] });
+    assert.equal(result.outcome, "done", result.state);
+    assert.deepEqual([await segments(), existsSync(cloning)], [[], false]);
   });
 });
 

@@ -79,11 +79,14 @@ export function addMitigate(program: Command, act: Act): void {
     "demote",
   );
   acting(
-    verb("clean-up", "remove what outages leave behind: slots that nobody reads, copies that you name")
+    verb(
+      "clean-up",
+      "remove what outages leave behind: slots that nobody reads, memory of killed servers, copies that you name",
+    )
       .argument("[target]", "a cluster or a node (default: the only cluster)")
       .option(
         "--copy <path>",
-        "remove this kept copy as well; may be given again",
+        "remove this copy, or this file of shared memory, as well; may be given again",
         (path: string, before: string[]) => [...before, path],
         [],
       ),

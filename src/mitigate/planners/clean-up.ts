@@ -1,11 +1,12 @@
+import type { LeftMemory } from "../../drivers/postgres/instance.ts";
 import type { Refusal, Step } from "../../plan/plan.ts";
 import type { System } from "../../system/schema.ts";
 import { type LeftBehind, type Slot, slotIsWanted } from "../left-behind.ts";
 import { declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
 
 /**
- * Removes what is left behind: slots that nobody comes for, and the copies that a person has named. A copy may be the only
- * record of lost writes, so none is taken that was not named.
+ * Removes what is left behind: slots that nobody comes for, memory that is surely a killed server's, and what a person has
+ * named: a copy may be the only record of lost writes, and a file in /dev/shm another server's.
  * @param node only what lies on this one; undefined: on every node
  */
 export function planCleanUp(
@@ -21,13 +22,18 @@ export function planCleanUp(
     (on.server?.slots ?? []).map((slot) => ({ on, slot, wanted: slotIsWanted(nodes, on, slot) })),
   );
   const copies = here.flatMap(({ node, copies: found = [] }) => found.map((copy) => ({ node, ...copy })));
-  const unknown = named.find((path) => !copies.some((copy) => copy.path === path));
+  const memory = here.flatMap(({ node, memory: found = [] }) => found.map((one) => ({ node, ...one })));
+  const files = memory.filter(({ kind }) => kind === "file");
+  const unknown = named.find(
+    (path) => !copies.some((copy) => copy.path === path) && !files.some(({ name }) => name === path),
+  );
   if (unknown !== undefined)
     return refuse(
       "listed",
       `${unknown} is no copy that Blackstart has kept beside a data directory of ${cluster}.`,
       copies.length === 0 ? "There is none." : `There is ${copies.map(copyText).join(", ")}.`,
     );
+  const freed = memory.filter(({ kind, name }) => kind === "segment" || named.includes(name));
   const chosen = copies.filter(({ path }) => named.includes(path));
   const dropped = slots.filter(({ wanted }) => wanted === undefined);
   const staying = [
@@ -37,10 +43,17 @@ export function planCleanUp(
     ...copies
       .filter(({ path }) => !named.includes(path))
       .map((copy) => `Stays: ${copyText(copy)}. To remove it: --copy ${copy.path}`),
+    ...files
+      .filter(({ name }) => !named.includes(name))
+      .map(
+        ({ node, name, bytes }) =>
+          `Stays: ${name} on the host of ${node} (${sizeText(bytes)}), which no process maps; it may belong to another server of that account. To remove it: --copy ${name}`,
+      ),
   ];
   const steps = [
     ...dropped.map(({ on, slot }) => dropStep(cluster, on, slot)),
     ...chosen.map(({ node, path, bytes }, index) => removeStep(cluster, node, path, bytes, index)),
+    ...freed.map((one) => freeStep(cluster, one)),
   ];
   if (steps.length === 0)
     return refuse(
@@ -52,7 +65,10 @@ export function planCleanUp(
     kind: "clean-up",
     subject: only === undefined ? { kind: "cluster", name: cluster } : { kind: "node", name: `${cluster}/${only}` },
     because: steps.map(({ title }) =>
-      title.replace(/^Drop the slot/, "Nobody comes for the slot").replace(/^Remove/, "You have named"),
+      title
+        .replace(/^Drop the slot/, "Nobody comes for the slot")
+        .replace(/^Remove/, "You have named")
+        .replace(/^Free/, "Nobody uses"),
     ),
     risk: {
       lossBytes: 0,
@@ -89,6 +105,17 @@ function removeStep(cluster: string, node: string, path: string, bytes: number, 
     kind: "host.remove-copy",
     title: `Remove ${path} on the host of ${node}, ${sizeText(bytes)}`,
     parameters: { cluster, node, path, timeoutMs: 60 * 60_000 },
+    destructive: true,
+    onFailure: "continue",
+  };
+}
+
+function freeStep(cluster: string, { node, kind, name, bytes }: { node: string } & LeftMemory): Step {
+  return {
+    id: `free-${node}-${name.replace(/^.*[/.]/, "")}`,
+    kind: "host.free-memory",
+    title: `Free the shared memory ${name} on the host of ${node}, ${sizeText(bytes)} that a killed server has left`,
+    parameters: { cluster, node, memory: kind, name, bytes },
     destructive: true,
     onFailure: "continue",
   };

@@ -1,7 +1,9 @@
+import type { LeftMemory } from "../../drivers/postgres/instance.ts";
+import { leftoversFunctions } from "../../drivers/postgres/instance/leftovers.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import { leftBehindIn, slotIsWanted } from "../left-behind.ts";
-import { stepFailed, text } from "./parameters.ts";
+import { number, stepFailed, text } from "./parameters.ts";
 import { declaredNode, neededInstance, sessions } from "./servers.ts";
 
 /** The slot is gone. Looked at again right before: somebody may have come for it since the plan was made. */
@@ -58,7 +60,11 @@ export function dropSlotHandler(context: MitigationContext): StepHandler {
  */
 const checkCopy = `
 data=$1 copy=$2
-case $copy in "$data".kept-*|"$data".aside-*) ;; *) echo "$copy is no copy of $data." >&2; exit 3 ;; esac
+case $copy in
+  "$data".kept-*|"$data".aside-*) ;;
+  "$data".cloning) [ ! -e "$data.cloned" ] || { echo "$copy is whole: a rejoin puts it in its place." >&2; exit 3; } ;;
+  *) echo "$copy is no copy of $data." >&2; exit 3 ;;
+esac
 case \${copy#"$data"} in */*) echo "$copy is no copy of $data." >&2; exit 3 ;; esac
 [ -e "$copy" ] || [ -L "$copy" ] || exit 2
 [ -d "$copy" ] && [ ! -L "$copy" ] || { echo "$copy is no directory." >&2; exit 3; }
@@ -87,7 +93,11 @@ export function removeCopyHandler(context: MitigationContext): StepHandler {
     },
     async do(step) {
       await step.assertHeld();
-      const { code, stderr } = await run(step, `${checkCopy}rm -rf -- "$copy"`, 60 * 60_000);
+      const { code, stderr } = await run(
+        step,
+        `${leftoversFunctions}${checkCopy}end_leftovers; rm -rf -- "$copy"`,
+        60 * 60_000,
+      );
       if (code === 0) return { removed: true, path: text(step, "path") };
       throw stepFailed(
         `${text(step, "path")} could not be removed, or not all of it.`,
@@ -99,6 +109,40 @@ export function removeCopyHandler(context: MitigationContext): StepHandler {
       const { code } = await run(step, checkCopy, 10_000);
       if (code !== 2)
         throw stepFailed(`${text(step, "path")} is still there.`, "Something makes it again.", "Look at it.");
+    },
+  };
+}
+
+/** Only what nobody uses at that moment is removed. */
+export function freeMemoryHandler(context: MitigationContext): StepHandler {
+  const instanceOf = (step: StepContext) => neededInstance(context, text(step, "cluster"), text(step, "node"));
+  const wanted = (step: StepContext): LeftMemory => ({
+    kind: step.parameters.memory === "file" ? "file" : "segment",
+    name: text(step, "name"),
+    bytes: number(step, "bytes"),
+  });
+  const isLeft = async (step: StepContext) => {
+    const { kind, name } = wanted(step);
+    return (await (await instanceOf(step)).leftMemory()).some((one) => one.kind === kind && one.name === name);
+  };
+  return {
+    kind: "host.free-memory",
+    check: async (step) =>
+      (await isLeft(step))
+        ? { state: "ready" }
+        : { state: "done", outcome: { freed: false, why: "it is gone, or in use" } },
+    async do(step) {
+      await step.assertHeld();
+      const removed = await (await instanceOf(step)).removeLeftMemory([wanted(step)]);
+      return { freed: removed.length > 0 };
+    },
+    async verify(step) {
+      if (!(await isLeft(step))) return;
+      throw stepFailed(
+        `The shared memory ${text(step, "name")} is still there.`,
+        "We may not remove it.",
+        "As root, or as the account of the server: ipcrm -m for a segment, rm for a file.",
+      );
     },
   };
 }
