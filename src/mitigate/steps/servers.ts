@@ -3,6 +3,7 @@ import { pollUntil } from "../../base/time.ts";
 import { addressOf, type Conninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
 import { type Instance, knownState } from "../../drivers/postgres/instance.ts";
+import { removeZombieLock } from "../../drivers/postgres/instance/zombie-lock.ts";
 import type { StepContext } from "../../plan/handler.ts";
 import { nodeOf } from "../../system/names.ts";
 import type { Node } from "../../system/schema.ts";
@@ -118,17 +119,7 @@ async function runStop(
   }
 }
 
-/**
- * A killed postmaster whose parent has not yet taken notice is a zombie, and PostgreSQL takes the pid in the lock file
- * for a running server ("Is another postmaster running?"). A zombie runs nothing: its lock file is removed.
- */
-const removeZombieLock = `
-file=$1/postmaster.pid
-[ -r "$file" ] && IFS= read -r pid <"$file" && [ -r "/proc/$pid/stat" ] || exit 0
-IFS= read -r stat <"/proc/$pid/stat" || exit 0
-case \${stat##*") "} in Z*|X*) rm -f "$file" ;; esac
-`;
-
+/** See `removeZombieLock`. */
 export async function forgetZombie(context: MitigationContext, place: Place): Promise<void> {
   const { dataDirectory } = place.instance;
   const host = context.fleet.host(declaredNode(context, place.cluster, place.node).host ?? "local:");
