@@ -1,7 +1,7 @@
 import { messageOf } from "../../base/error.ts";
 import type { JsonObject } from "../../base/json.ts";
 import { pollUntil } from "../../base/time.ts";
-import { addressOf, aimedAt, parseConninfo } from "../../drivers/postgres/conninfo.ts";
+import { addressOf, aimedAt, type Conninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
 import { compareWalEnds } from "../../drivers/postgres/history.ts";
 import { askWalEnd } from "../../drivers/postgres/wal-end.ts";
@@ -36,23 +36,13 @@ export function electHandler(context: MitigationContext): StepHandler {
     // Who has received most is found out anew every time: the world may have changed.
     check: async () => ({ state: "ready" }),
     async do(step) {
-      const nodes = texts(step, "candidates");
-      const [fenced, ...asked] = await Promise.all([
-        refusedUnlessFenced(context, step),
-        ...nodes.map((node) => settled(context, step, node)),
-      ]);
-      if (fenced?.state === "refused") throw stepFailed("Nothing was promoted.", fenced.why, fenced.next);
-      const candidates = asked.filter((one): one is Candidate => !("problem" in one));
-      const problems = asked.filter((one) => "problem" in one);
-      const election = elect(candidates, needsOf(step), step.parameters.chosen as string | undefined);
-      if (election.kind === "nobody")
-        throw stepFailed(
-          "Nothing was promoted; the old primary is fenced.",
-          [election.why, ...problems.map((one) => `${one.node}: ${one.problem}`)].join(" "),
-          "Bring the standbys back and make a new plan, or take the fence back: `blackstart mitigate unfence`.",
-        );
-      for (const reason of election.leftOut) step.progress(reason);
-      return outcomeOf(election, candidates);
+      const aimed: Aimed[] = [];
+      try {
+        return await elected(context, step, aimed);
+      } catch (error) {
+        await aimBack(context, step, aimed);
+        throw error;
+      }
     },
     async verify(step, outcome) {
       if (typeof outcome.node === "string" && texts(step, "candidates").includes(outcome.node)) return;
@@ -63,6 +53,26 @@ export function electHandler(context: MitigationContext): StepHandler {
       );
     },
   };
+}
+
+async function elected(context: MitigationContext, step: StepContext, aimed: Aimed[]): Promise<JsonObject> {
+  const nodes = texts(step, "candidates");
+  const [fenced, ...asked] = await Promise.all([
+    refusedUnlessFenced(context, step),
+    ...nodes.map((node) => settled(context, step, node, aimed)),
+  ]);
+  if (fenced?.state === "refused") throw stepFailed("Nothing was promoted.", fenced.why, fenced.next);
+  const candidates = asked.filter((one): one is Candidate => !("problem" in one));
+  const problems = asked.filter((one) => "problem" in one);
+  const election = elect(candidates, needsOf(step), step.parameters.chosen as string | undefined);
+  if (election.kind === "nobody")
+    throw stepFailed(
+      "Nothing was promoted; the old primary is fenced.",
+      [election.why, ...problems.map((one) => `${one.node}: ${one.problem}`)].join(" "),
+      "Bring the standbys back and make a new plan, or take the fence back: `blackstart mitigate unfence`.",
+    );
+  for (const reason of election.leftOut) step.progress(reason);
+  return outcomeOf(election, candidates);
 }
 
 /** JSON knows no undefined. */
@@ -90,7 +100,12 @@ function outcomeOf(
 type Problem = Readonly<{ node: string; problem: string }>;
 
 /** What the candidate holds, once it receives nothing more and has looked through all that it holds. */
-async function settled(context: MitigationContext, step: StepContext, node: string): Promise<Candidate | Problem> {
+async function settled(
+  context: MitigationContext,
+  step: StepContext,
+  node: string,
+  aimed: Aimed[],
+): Promise<Candidate | Problem> {
   const cluster = text(step, "cluster");
   try {
     const state = await sessions(context).use(cluster, node, async (connection): Promise<Settled | Problem> => {
@@ -116,7 +131,7 @@ async function settled(context: MitigationContext, step: StepContext, node: stri
       }
       step.progress(`${node} still waits for the last primary; its receiver is stopped.`);
       await step.assertHeld();
-      await aimAtNowhere(context, step, { cluster, node, connection });
+      await aimAtNowhere(context, step, { cluster, node, connection }, aimed);
       return (await ask(receiverCutTimeoutMs)) ?? { node, problem: "its receiver cannot be stopped" };
     });
     if ("problem" in state) return state;
@@ -128,15 +143,39 @@ async function settled(context: MitigationContext, step: StepContext, node: stri
   }
 }
 
+/** A candidate whose receiver was stopped, and how it was to stream. */
+type Aimed = Readonly<{ node: string; before: Conninfo }>;
+
 /** User, password and name stay in the setting: `follow` only puts the new address in. */
 async function aimAtNowhere(
   context: MitigationContext,
   step: StepContext,
   place: Readonly<{ cluster: string; node: string; connection: Connection }>,
+  aimed: Aimed[],
 ): Promise<void> {
-  const { connection } = place;
+  const { connection, node } = place;
   const rows = await connection.query<{ conninfo: string }>("select current_setting('primary_conninfo') as conninfo");
-  await setPrimaryConninfo(context, step, place, aimedAt(parseConninfo(rows[0]?.conninfo ?? ""), nowhere));
+  const before = parseConninfo(rows[0]?.conninfo ?? "");
+  aimed.push({ node, before });
+  await setPrimaryConninfo(context, step, place, aimedAt(before, nowhere));
+}
+
+/** Nobody was elected: should the last primary be the primary again, its standbys must find it. */
+async function aimBack(context: MitigationContext, step: StepContext, aimed: readonly Aimed[]): Promise<void> {
+  const cluster = text(step, "cluster");
+  const back = async ({ node, before }: Aimed) => {
+    try {
+      await step.assertHeld();
+      await sessions(context).use(cluster, node, (connection) =>
+        setPrimaryConninfo(context, step, { cluster, node, connection }, before),
+      );
+    } catch (error) {
+      step.progress(
+        `${node} streams from nowhere now, and could not be led back (${messageOf(error)}): \`blackstart mitigate rejoin ${cluster}/${node}\`, once there is a primary.`,
+      );
+    }
+  };
+  await Promise.all(aimed.map(back));
 }
 
 /** A standby that receives from another candidate goes on doing so: what it gets is held by that one already. */
