@@ -32,6 +32,25 @@ export function decide(
   change: FindingsChange,
   facts: DecisionFacts,
 ): readonly IntendedAppend[] {
+  const told = new Map<string, IntendedAppend>();
+  let states = incidents;
+  for (let round = 0; round < roundsMax; round++) {
+    const drafts = decideOnce(states, change, facts);
+    const more = drafts.filter(({ events }) => events.length > 0);
+    if (more.length === 0) break;
+    for (const { state, expectedVersion, events } of more) {
+      const before = told.get(state.id) ?? { incident: state.id, expectedVersion, events: [] };
+      told.set(state.id, { ...before, events: [...before.events, ...events] });
+    }
+    states = drafts.map(({ state }) => state);
+  }
+  return [...told.values()];
+}
+
+/** What an incident is about may be another afterwards, and with it what belongs there: it is asked until nothing changes. */
+const roundsMax = 5;
+
+function decideOnce(incidents: readonly IncidentState[], change: FindingsChange, facts: DecisionFacts): PendingDrafts {
   const drafts: PendingDrafts = incidents.map(draftOf);
   // Told twice in one moment: the later word counts.
   const raised = new Map(change.raised.map((finding) => [findingKey(finding), finding]));
@@ -42,9 +61,7 @@ export function decide(
     mitigateIfOver(draft, facts);
     nameAtTheEnd(draft, facts);
   }
-  return drafts
-    .filter((draft) => draft.events.length > 0)
-    .map(({ state, expectedVersion, events }) => ({ incident: state.id, expectedVersion, events }));
+  return drafts;
 }
 
 function clear(drafts: PendingDrafts, which: Pick<Finding, "code" | "subject">, facts: DecisionFacts): void {

@@ -60,9 +60,24 @@ it("keeps the incidents true to what is wrong, whatever changes", () => {
         if (step.resolve) incidents = incidents.map((incident) => resolved(incident, seconds));
       }
     }),
-    { numRuns: 1000 },
+    { numRuns: 1000, examples: [[named]] },
   );
 });
+
+/** Seen to fail: what ends the incident gives it another name, and only under that the cache is its concern. */
+const named = [
+  { raised: [finding("a", "node:ledger/pg1", { title: "other" })], cleared: [], seconds: 1200, resolve: false },
+  { raised: [finding("b", "service:api", { title: "one" })], cleared: [], seconds: 0, resolve: false },
+  {
+    raised: [
+      finding("a", "cache:balances", { severity: "warning", title: "one" }),
+      finding("b", "service:api", { severity: "info", title: "one" }),
+    ],
+    cleared: [0],
+    seconds: 1200,
+    resolve: false,
+  },
+];
 
 function carryOut(incidents: readonly IncidentState[], change: FindingsChange, seconds: number) {
   const byId = new Map(incidents.map((incident) => [incident.id, incident]));
