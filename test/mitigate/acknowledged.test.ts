@@ -44,7 +44,7 @@ test("a standby that was started anew is not asked how much it holds before it h
       const standby = await world.fleet.instance("ledger", "pg2");
       await standby?.stop("immediate", 10_000);
       await signal(world, "pg1", "SIGKILL");
-      await standby?.start(10_000);
+      await standby?.start(60_000);
       await writer.stop();
       const result = await world.act("failover", "ledger");
       assert.notEqual(result.outcome, "stopped", result.state);

@@ -57,7 +57,7 @@ for (const watched of [true, false])
         const instance = await world.fleet.instance("ledger", node);
         assert.ok(instance);
         await instance.markStandby();
-        await instance.start(10_000);
+        await instance.start(60_000);
       }
       if (watched) await remember(world, ["pg1", "pg2", "pg3"]);
       const plan = await world.plan("failover", "ledger");
@@ -90,7 +90,7 @@ async function leaveBranch(world: World, node: string): Promise<void> {
   assert.ok(instance);
   await instance.stop("fast", 10_000);
   writeFileSync(join(instance.dataDirectory, "standby.signal"), "");
-  await instance.start(10_000);
+  await instance.start(60_000);
 }
 
 async function write(world: World, node: string): Promise<void> {

@@ -65,7 +65,7 @@ test("the last primary is started by hand between two attempts: nobody is promot
     assert.ok(await crashed(world, plan.id, { step: "elect", when: "done" }));
     const { rmSync } = await import("node:fs");
     rmSync(join(world.lab.node("pg1").dataDirectory, "standby.signal"));
-    await (await world.fleet.instance("ledger", "pg1"))?.start(10_000);
+    await (await world.fleet.instance("ledger", "pg1"))?.start(60_000);
     const result = await world.executor.run(plan.id, "person:test");
     assert.equal(result.outcome, "stopped");
     assert.equal(await onlyPrimary(world), "pg1");

@@ -117,7 +117,7 @@ test("two primaries: the one that the clients do not use is stopped, kept and br
     const old = await world.fleet.instance("ledger", "pg1");
     await old?.stop("fast", 10_000);
     rmSync(join(world.lab.node("pg1").dataDirectory, "standby.signal"));
-    await old?.start(10_000);
+    await old?.start(60_000);
     const failover = await world.plan("failover", "ledger");
     assert.equal(isRefusal(failover) && failover.rule, "one-primary");
     const stale = await world.plan("demote", "ledger");

@@ -72,7 +72,7 @@ test("the primary comes back while it is being fenced: it is left alone, and goe
   await withWorld({}, async (world) => {
     const plan = await planned(world);
     const { result, started } = await runWith(world, plan, "markStandby", async (instance) => {
-      await instance.start(10_000);
+      await instance.start(60_000);
       await acknowledge(world);
     });
     assert.equal(result.outcome, "stopped", "a healthy primary was shot");
@@ -89,7 +89,7 @@ test("the primary came back and died again while it was being fenced: nothing is
     const plan = await planned(world);
     const { result, started } = await runWith(world, plan, "markStandby", async (instance) => {
       await signal(world, "pg2", "SIGSTOP");
-      await instance.start(10_000);
+      await instance.start(60_000);
       await acknowledge(world);
       await signal(world, "pg1", "SIGKILL");
       await signal(world, "pg2", "SIGCONT");
@@ -106,7 +106,7 @@ test("a plan of one outage is not carried out in the next", async () => {
   await withWorld({}, async (world) => {
     const plan = await planned(world);
     const instance = await instanceOf(world.fleet);
-    await instance.start(10_000);
+    await instance.start(60_000);
     await acknowledge(world);
     await signal(world, "pg1", "SIGKILL");
     const result = await world.executor.run(plan.id, "person:test", "person");
@@ -122,7 +122,7 @@ test("a plan that was interrupted after its fence is not resumed in the next out
     const instance = await instanceOf(world.fleet);
     await interruptBefore(world, plan, "elect");
     await instance.unmarkStandby();
-    await instance.start(10_000);
+    await instance.start(60_000);
     await on(world, "pg1", (connection) => connection.query("alter system set synchronous_standby_names = ''"));
     await on(world, "pg1", (connection) => connection.query("select pg_reload_conf()"));
     await acknowledge(world);

@@ -69,7 +69,7 @@ test("a standby whose WAL is gone is cloned, and nothing is kept of what everybo
         await connection.query("checkpoint");
       }
     });
-    await pg3.start(20_000);
+    await pg3.start(60_000);
     const result = await world.act("rejoin", "ledger/pg3");
     assert.equal(result.outcome, "done", result.state);
     assert.equal(await howOf(world, result.planId, "rejoin-pg3"), "cloned");
@@ -168,7 +168,7 @@ async function diverge(world: World): Promise<void> {
   const pg1 = await instanceOf(world, "pg1");
   await until("pg1 is down", async () => (await pg1.inspect()).state === "down");
   await world.lab.promote("pg2");
-  await pg1.start(20_000);
+  await pg1.start(60_000);
   await on(world, "pg1", (connection) =>
     connection.query("set synchronous_commit = local; insert into t select generate_series(1, 1000)"),
   );
@@ -176,7 +176,7 @@ async function diverge(world: World): Promise<void> {
   await pg1.markStandby();
   const { port } = world.lab.node("pg2");
   await pg1.writeSettings({ primary_conninfo: `host=127.0.0.1 port=${port} user=replicator application_name=pg1` });
-  await pg1.start(20_000);
+  await pg1.start(60_000);
 }
 
 async function instanceOf(world: World, node: string): Promise<Instance> {

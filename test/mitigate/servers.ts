@@ -23,7 +23,7 @@ export function on<T>(world: World, node: string, work: (connection: Connection)
 }
 
 export async function until(what: string, ask: () => Promise<boolean>): Promise<void> {
-  const reached = await pollUntil(async () => ((await ask()) ? true : undefined), { everyMs: 10, timeoutMs: 20_000 });
+  const reached = await pollUntil(async () => ((await ask()) ? true : undefined), { everyMs: 10, timeoutMs: 60_000 });
   assert.ok(reached, `not reached: ${what}`);
 }
 

@@ -25,7 +25,7 @@ export type World = Readonly<{
   fleet: Fleet;
   executor: Executor;
   plan(kind: string, subject: string, options?: PlanRequest["options"]): Promise<Plan | Refusal>;
-  /** Plans and carries out; throws when it is refused. */
+  /** Plans and carries out; throws when it is refused. The state that it answers names also the steps that failed. */
   act(kind: string, subject: string, options?: PlanRequest["options"]): Promise<PlanResult>;
   events(planId: string): Promise<readonly Event[]>;
 }>;
@@ -66,10 +66,16 @@ export async function worldOf(lab: Lab, timeline: Timeline): Promise<World> {
       const made = await plan(kind, subject, options);
       if (isRefusal(made)) throw new Error(`refused (${made.rule}): ${made.missing}`);
       await executor.store(made, "person:test");
-      return executor.run(made.id, "person:test", "person");
+      const result = await executor.run(made.id, "person:test", "person");
+      return { ...result, state: [result.state, ...(await failuresOf(timeline, made.id))].join("\n") };
     },
     events: (planId) => timeline.read({ stream: `plan/${planId}` }),
   };
+}
+
+async function failuresOf(timeline: Timeline, planId: string): Promise<readonly string[]> {
+  const failed = (await timeline.read({ stream: `plan/${planId}` })).filter(({ kind }) => kind === "step.failed");
+  return failed.map(({ data }) => `failed: ${JSON.stringify(data)}`);
 }
 
 /** The same world, as another system file declares it. */

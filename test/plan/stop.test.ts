@@ -66,7 +66,7 @@ async function withWorld(use: (world: World) => Promise<void>): Promise<void> {
           const run = executor.run(planId, "person:ada", "person");
           const intended = async () =>
             (await read(planId)).steps.find((one) => one.step.id === stepId)?.state === "intended" ? true : undefined;
-          assert.ok(await pollUntil(intended, { everyMs: 5, timeoutMs: 10_000 }));
+          assert.ok(await pollUntil(intended, { everyMs: 5, timeoutMs: 60_000 }));
           return { run };
         },
       });

@@ -6,7 +6,7 @@ import { describe, it } from "node:test";
 import { pollUntil } from "../../src/base/time.ts";
 import { startGroup } from "../../src/reproduce/trial/group.ts";
 
-const limit = { everyMs: 5, timeoutMs: 20_000 };
+const limit = { everyMs: 5, timeoutMs: 60_000 };
 
 /** The processes whose environment holds this mark, except ourselves. */
 function marked(mark: string): readonly number[] {

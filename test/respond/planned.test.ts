@@ -69,7 +69,7 @@ describe("what happens in the window of a planned change", () => {
   }) => Promise<void>;
 
   const opened = async (timeline: MemoryTimeline) => {
-    const seen = await pollUntil(async () => (await listIncidents(timeline))[0], { everyMs: 10, timeoutMs: 5_000 });
+    const seen = await pollUntil(async () => (await listIncidents(timeline))[0], { everyMs: 10, timeoutMs: 60_000 });
     assert.ok(seen, "no incident was opened");
     return seen;
   };

@@ -162,12 +162,12 @@ describe("plans over HTTP", () => {
       assert.equal((await ask("POST", "/api/plans/restart-1/approve", { body: { person: "ada" } })).status, 202);
       const done = async () =>
         (await ask("GET", "/api/plans/restart-1")).json.plan.state === "done" ? true : undefined;
-      assert.ok(await pollUntil(done, { everyMs: 5, timeoutMs: 5000 }));
+      assert.ok(await pollUntil(done, { everyMs: 5, timeoutMs: 60_000 }));
       const told = async () => {
         const state = (await ask("GET", "/api/incidents/latest")).json.incident;
         return state.plans[0]?.ended?.outcome === "done" ? true : undefined;
       };
-      assert.ok(await pollUntil(told, { everyMs: 5, timeoutMs: 5000 }));
+      assert.ok(await pollUntil(told, { everyMs: 5, timeoutMs: 60_000 }));
       assertError(
         await ask("POST", "/api/plans/restart-1/approve", { body: { person: "ada" } }),
         409,

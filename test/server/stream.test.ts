@@ -30,7 +30,7 @@ function follow(port: number, path = "/api/stream", headers: Record<string, stri
 }
 
 async function until(reached: () => boolean): Promise<void> {
-  const answer = await pollUntil(async () => (reached() ? true : undefined), { everyMs: 5, timeoutMs: 10_000 });
+  const answer = await pollUntil(async () => (reached() ? true : undefined), { everyMs: 5, timeoutMs: 60_000 });
   assert.ok(answer, "it was not reached within 10 s");
 }
 
@@ -106,7 +106,7 @@ describe("the live stream", () => {
         const readers = async () =>
           Number(/^blackstart_stream_readers (\d+)$/m.exec((await ask("GET", "/metrics")).text)?.[1]);
         assert.ok(
-          await pollUntil(async () => ((await readers()) === 0 ? true : undefined), { everyMs: 20, timeoutMs: 10_000 }),
+          await pollUntil(async () => ((await readers()) === 0 ? true : undefined), { everyMs: 20, timeoutMs: 60_000 }),
         );
         assert.ok(read < 300, `${read} events were read for one who takes none`);
         socket.resume();
@@ -130,7 +130,7 @@ describe("the live stream", () => {
       assert.equal(await readers(), "1");
       reader.asked.destroy();
       assert.ok(
-        await pollUntil(async () => ((await readers()) === "0" ? true : undefined), { everyMs: 5, timeoutMs: 5000 }),
+        await pollUntil(async () => ((await readers()) === "0" ? true : undefined), { everyMs: 5, timeoutMs: 60_000 }),
       );
     }));
 

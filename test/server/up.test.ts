@@ -42,8 +42,8 @@ async function withUp(options: UpOptions, use: (up: Up, port: number) => Promise
 }
 
 async function until<T>(ask: () => Promise<T | undefined | false>, what: string): Promise<T> {
-  const answer = await pollUntil(async () => (await ask()) || undefined, { everyMs: 20, timeoutMs: 20_000 });
-  assert.ok(answer !== undefined, `${what}: not within 20 s`);
+  const answer = await pollUntil(async () => (await ask()) || undefined, { everyMs: 20, timeoutMs: 60_000 });
+  assert.ok(answer !== undefined, `${what}: not within 60 s`);
   return answer;
 }
 

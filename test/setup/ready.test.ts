@@ -8,7 +8,7 @@ import { install, makeCheckout } from "./checkout.ts";
 
 const lines = async (file: string) => (await readFile(file, "utf8").catch(() => "")).split("\n").filter(Boolean);
 const fileThere = (file: string) =>
-  pollUntil(() => readFile(file, "utf8").catch(() => undefined), { everyMs: 10, timeoutMs: 10_000 });
+  pollUntil(() => readFile(file, "utf8").catch(() => undefined), { everyMs: 10, timeoutMs: 60_000 });
 
 test("installs once, then runs the file with its arguments and its exit code", () =>
   withFolder(async (folder) => {

@@ -39,7 +39,7 @@ export async function inNamespace<T>(
       assert.equal(child.exitCode, null, "it did not start");
       return statusOf(dataDirectory).startsWith("ready") ? true : undefined;
     };
-    assert.ok(await pollUntil(isReady, { everyMs: 10, timeoutMs: 15_000 }), "it accepts no connections after 15 s");
+    assert.ok(await pollUntil(isReady, { everyMs: 10, timeoutMs: 60_000 }), "it accepts no connections after 60 s");
     return await use();
   } finally {
     await end(child);
@@ -50,7 +50,7 @@ export async function inNamespace<T>(
         () => true,
         () => undefined,
       );
-    assert.ok(await pollUntil(isGone, { everyMs: 10, timeoutMs: 15_000 }), "it does not end");
+    assert.ok(await pollUntil(isGone, { everyMs: 10, timeoutMs: 60_000 }), "it does not end");
   }
 }
 

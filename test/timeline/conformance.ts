@@ -298,7 +298,7 @@ function leasing(withStore: WithStore): void {
     withStore(async ({ timeline }) => {
       const lease = await timeline.lease("x", 1);
       assert.ok(lease);
-      const next = await pollUntil(() => timeline.lease("x", 60_000), { everyMs: 2, timeoutMs: 5_000 });
+      const next = await pollUntil(() => timeline.lease("x", 60_000), { everyMs: 2, timeoutMs: 60_000 });
       assert.ok(next && next.token > lease.token);
       await fails("LEASE_LOST", lease.renew());
       await fails("LEASE_LOST", timeline.append("a", 0, [event("1")], lease));
@@ -328,7 +328,7 @@ function leasingWhileTheClockSteps(withStore: WithStore, stepClock: (ms: number)
           assert.equal(await other.lease("live", 10_000), undefined);
           await live.renew();
           await timeline.append("a", "any", [event("under it")], live);
-          const next = await pollUntil(() => other.lease("brief", 60_000), { everyMs: 5, timeoutMs: 5_000 });
+          const next = await pollUntil(() => other.lease("brief", 60_000), { everyMs: 5, timeoutMs: 60_000 });
           assert.ok(next && next.token > brief.token, "one that nobody renews ends in its time");
           await fails("LEASE_LOST", brief.renew());
         } finally {
@@ -439,7 +439,7 @@ export function collect(timeline: Timeline, after: number) {
 
 /** Waits until the count is reached; more than it is an error. */
 export async function reaches(count: () => number, wanted: number): Promise<void> {
-  await pollUntil(async () => (count() >= wanted ? true : undefined), { everyMs: 2, timeoutMs: 10_000 });
+  await pollUntil(async () => (count() >= wanted ? true : undefined), { everyMs: 2, timeoutMs: 60_000 });
   assert.equal(count(), wanted);
 }
 

@@ -81,7 +81,7 @@ export function handleOf(
     },
     async kill(node) {
       signalAll(processesOf(place(node)), "SIGKILL");
-      const isGone = await pollUntil(async () => !runs(node) || undefined, { everyMs: 5, timeoutMs: 10_000 });
+      const isGone = await pollUntil(async () => !runs(node) || undefined, { everyMs: 5, timeoutMs: 60_000 });
       if (!isGone) throw new Error(`${node} outlives SIGKILL`);
     },
     signal(node, signal) {

@@ -8,7 +8,8 @@ import { number, stepFailed, text, texts } from "./parameters.ts";
 import { whoWrites } from "./roles.ts";
 import { sessions } from "./servers.ts";
 
-const settleTimeoutMs = 5000;
+/** What was cloned just now has to replay first, on a machine that is busy with it. */
+const settleTimeoutMs = 15_000;
 /** Of one look at one standby; the whole is looked at until it has settled. */
 const lookTimeoutMs = 500;
 

@@ -41,7 +41,7 @@ describe("reproduce minimize, with an oracle of the user's own", () => {
       for (const atCall of [4, 9, 15, 22]) {
         const child = start(...words);
         const exited = once(child, "exit");
-        await pollUntil(async () => (soFar(folder) >= atCall ? true : undefined), { everyMs: 1, timeoutMs: 20_000 });
+        await pollUntil(async () => (soFar(folder) >= atCall ? true : undefined), { everyMs: 1, timeoutMs: 60_000 });
         child.kill("SIGKILL");
         await exited;
       }

@@ -120,7 +120,7 @@ function folder(lab: Lab, { dataDirectory }: Instance, name: string): string {
 async function follow(lab: Lab, instance: Instance): Promise<void> {
   const conninfo = `host=127.0.0.1 port=${lab.node("pg1").port} user=replicator application_name=pg2`;
   await instance.writeSettings({ primary_conninfo: conninfo });
-  await instance.start(20_000);
+  await instance.start(60_000);
 }
 
 async function on(lab: Lab, node: string, query: string): Promise<readonly object[]> {
@@ -142,6 +142,6 @@ function withMountAt(directory: string): Host {
 }
 
 async function until(ask: () => Promise<boolean>): Promise<void> {
-  const held = await pollUntil(async () => ((await ask()) ? true : undefined), { everyMs: 10, timeoutMs: 15_000 });
-  assert.ok(held, "the state was not reached within 15 s");
+  const held = await pollUntil(async () => ((await ask()) ? true : undefined), { everyMs: 10, timeoutMs: 60_000 });
+  assert.ok(held, "the state was not reached within 60 s");
 }

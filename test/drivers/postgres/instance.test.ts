@@ -68,20 +68,20 @@ for (const { title, binaries, skip } of postgresVersions) {
       withInstances({ binaries, standbys: [] }, async ({ lab, pg1 }) => {
         await pg1.stop("fast", 10_000);
         assert.equal((await pg1.control()).clusterState, "shut down");
-        await pg1.start(10_000);
-        await pg1.start(10_000);
+        await pg1.start(60_000);
+        await pg1.start(60_000);
         assert.equal(await count(lab, "pg1", "select 1"), 1);
         await pg1.stop("immediate", 10_000);
         assert.equal((await pg1.control()).clusterState, "in production");
         await pg1.stop("fast", 10_000);
-        await pg1.start(10_000);
+        await pg1.start(60_000);
       }));
 
     test("that does not start says why, in its log's own words", () =>
       withInstances({ binaries, standbys: [] }, async ({ pg1 }) => {
         await pg1.stop("fast", 10_000);
         await pg1.writeSettings({ shared_preload_libraries: "no_such_library" });
-        await assert.rejects(pg1.start(10_000), (error: Error & { code: string; why: string }) => {
+        await assert.rejects(pg1.start(60_000), (error: Error & { code: string; why: string }) => {
           assert.equal(error.code, "HOST_COMMAND_FAILED");
           assert.match(error.why, /no_such_library/);
           return true;
@@ -139,7 +139,7 @@ for (const { title, binaries, skip } of postgresVersions) {
         // Another plan, and the same state: it is there already. What was written since is not.
         assert.deepEqual(await pg1.keep("failover-y", "everything"), all);
         assert.deepEqual(await pg1.keep("failover-y", "wal"), all);
-        await pg1.start(10_000);
+        await pg1.start(60_000);
         await withConnection(lab.node("pg1").url, {}, (connection) => connection.query("create table t (i int)"));
         await pg1.kill();
         assert.equal(
@@ -170,7 +170,7 @@ describe("an instance", { skip: noPostgres }, () => {
         start: undefined,
         stop: undefined,
       };
-      await openInstance(place).start(10_000);
+      await openInstance(place).start(60_000);
       assert.equal(await count(lab, "pg1", "select 1"), 1);
     }));
 
@@ -194,7 +194,7 @@ describe("an instance", { skip: noPostgres }, () => {
       });
       await own.stop("fast", 10_000);
       assert.equal((await pg1.inspect()).state, "down");
-      await own.start(10_000);
+      await own.start(60_000);
       assert.equal(await count(lab, "pg1", "select 1"), 1);
       assert.equal(readFileSync(mark, "utf8"), "stop\nstart\n");
     }));
@@ -212,7 +212,7 @@ describe("an instance", { skip: noPostgres }, () => {
       await pg2.stop("fast", 10_000);
       await pg2.writeSettings({ primary_slot_name: "nowhere" });
       assert.equal(await pg2.setting("primary_slot_name"), "nowhere");
-      await pg2.start(10_000);
+      await pg2.start(60_000);
       const said = /replication slot "nowhere" does not exist/;
       await until(async () => (await pg2.lastErrors()).lines.some((line) => said.test(line)));
       const { file, lines } = await pg2.lastErrors();
@@ -227,7 +227,7 @@ describe("an instance", { skip: noPostgres }, () => {
       await pg1.markStandby();
       await pg1.writeSettings({ primary_conninfo: "host=x", work_mem: "5MB" });
       await pg1.writeSettings({ primary_conninfo: "host='it''s' \\ x" });
-      await pg1.start(10_000);
+      await pg1.start(60_000);
       const [row] = await withConnection(lab.node("pg1").url, {}, (connection) =>
         connection.query<Record<string, unknown>>(
           "select pg_is_in_recovery() as standby, current_setting('primary_conninfo') as conninfo, current_setting('work_mem') as memory",
@@ -283,7 +283,7 @@ describe("rewinding", { skip: rewinding?.skip ?? true }, () => {
         },
       );
       assert.equal((await pg1.inspect()).standbySignal, false);
-      await pg1.start(10_000);
+      await pg1.start(60_000);
     }));
 
   test("interrupted at its worst leaves what does not start, and is ended by beginning again", () =>
@@ -304,7 +304,7 @@ describe("rewinding", { skip: rewinding?.skip ?? true }, () => {
         code: "HOST_COMMAND_FAILED",
         next: /half rewound/,
       });
-      await assert.rejects(pg1.start(10_000), (error: Error & { why: string }) => {
+      await assert.rejects(pg1.start(60_000), (error: Error & { why: string }) => {
         assert.match(error.why, /invalid data in file "backup_label"/);
         return true;
       });
@@ -342,7 +342,7 @@ describe("rewinding", { skip: rewinding?.skip ?? true }, () => {
       const source = lab.node("pg1").url;
       await assert.rejects(pg2.rewind(source, { timeoutMs: 30_000 }), { code: "NOT_POSSIBLE_NOW", why: /timeline/ });
       assert.deepEqual(await pg2.control(), before);
-      await pg2.start(20_000);
+      await pg2.start(60_000);
       await pg2.stop("fast", 20_000);
       assert.equal(await pg2.canRewind(), true);
       await pg2.rewind(source, { timeoutMs: 30_000 });
@@ -408,7 +408,7 @@ async function diverge(lab: Lab, pg1: Instance): Promise<void> {
 async function follow(lab: Lab, instance: Instance, port: number): Promise<void> {
   const conninfo = `host=127.0.0.1 port=${port} user=replicator application_name=${instance.node}`;
   await instance.writeSettings({ primary_conninfo: conninfo });
-  await instance.start(20_000);
+  await instance.start(60_000);
   const streaming = "select 1 from pg_stat_wal_receiver where status = 'streaming'";
   await until(async () => (await count(lab, instance.node, streaming)) === 1);
 }
@@ -432,8 +432,8 @@ async function version(lab: Lab): Promise<string> {
 }
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
-  const held = await pollUntil(async () => ((await holds()) ? true : undefined), { everyMs: 10, timeoutMs: 15_000 });
-  assert.ok(held, "the state was not reached within 15 s");
+  const held = await pollUntil(async () => ((await holds()) ? true : undefined), { everyMs: 10, timeoutMs: 60_000 });
+  assert.ok(held, "the state was not reached within 60 s");
 }
 
 function segmentOf(lab: Lab): string {

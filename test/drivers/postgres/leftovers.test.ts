@@ -26,7 +26,7 @@ test("a copy whose executor was killed does not go on beside the next one", { sk
       stdio: "inherit",
     });
     const read = async () => (existsSync(begun) ? readFileSync(begun, "utf8").trim() || undefined : undefined);
-    const copying = await pollUntil(read, { everyMs: 10, timeoutMs: 10_000 });
+    const copying = await pollUntil(read, { everyMs: 10, timeoutMs: 60_000 });
     assert.ok(copying, "the copy was not begun");
     executor.kill("SIGKILL");
     await new Promise((resolve) => executor.once("exit", resolve));

@@ -33,7 +33,7 @@ describe("a server in other namespaces", { skip: version === undefined ? "no Pos
           assert.equal((await pg1.inspect()).state, "stopped-processes");
           process.kill(state.postmasterPid as number, "SIGCONT");
           // Starting what runs is no error, and starts nothing.
-          await pg1.start(10_000);
+          await pg1.start(60_000);
           assert.equal((await knownState(pg1)).postmasterPid, state.postmasterPid);
           await pg1.stop("fast", 10_000);
           assert.equal((await pg1.inspect()).state, "down");
@@ -62,7 +62,7 @@ describe("a server in other namespaces", { skip: version === undefined ? "no Pos
 
   test("is seen through a link, and after its directory was renamed", () =>
     withStopped(async ({ lab, pg1 }) => {
-      await pg1.start(10_000);
+      await pg1.start(60_000);
       const link = join(lab.directory, "link");
       symlinkSync(pg1.dataDirectory, link);
       assert.equal((await instanceAt(link).inspect()).state, "running");
@@ -76,7 +76,7 @@ describe("a server in other namespaces", { skip: version === undefined ? "no Pos
 
   test("whose directory was removed is seen and ended by its name, in our own namespace", () =>
     withStopped(async ({ pg1 }) => {
-      await pg1.start(10_000);
+      await pg1.start(60_000);
       // Halted, lest it ends by itself.
       for (const pid of (await knownState(pg1)).pids) process.kill(pid, "SIGSTOP");
       rmSync(pg1.dataDirectory, { recursive: true, force: true });
@@ -87,7 +87,7 @@ describe("a server in other namespaces", { skip: version === undefined ? "no Pos
 
   test("that was killed with its lock file left is down, and the lock file goes", () =>
     withStopped(async ({ pg1 }) => {
-      await pg1.start(10_000);
+      await pg1.start(60_000);
       for (const pid of (await knownState(pg1)).pids) process.kill(pid, "SIGKILL");
       await until(async () => (await pg1.inspect()).state === "down");
       readFileSync(join(pg1.dataDirectory, "postmaster.pid"));
@@ -117,7 +117,7 @@ describe("a server that runs out of sight", { skip: version === undefined ? "no 
   for (const [title, flags, why] of sights)
     test(`${title}: is unknown, and is neither killed, stopped, started nor copied over`, () =>
       withStopped(async ({ lab, pg1 }) => {
-        await pg1.start(10_000);
+        await pg1.start(60_000);
         const inside = instanceAt(pg1.dataDirectory, hostIn(flags, pg1.dataDirectory));
         const state = await inside.inspect();
         assert.equal(state.state, "unknown");
@@ -190,6 +190,6 @@ function sibling(lab: Lab, name: string): Instance {
 }
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
-  const held = await pollUntil(async () => ((await holds()) ? true : undefined), { everyMs: 10, timeoutMs: 15_000 });
-  assert.ok(held, "the state was not reached within 15 s");
+  const held = await pollUntil(async () => ((await holds()) ? true : undefined), { everyMs: 10, timeoutMs: 60_000 });
+  assert.ok(held, "the state was not reached within 60 s");
 }

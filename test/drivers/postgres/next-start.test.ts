@@ -80,7 +80,7 @@ for (const { title, binaries, skip } of [everyMajor[0], everyMajor.at(-1)].filte
         await pg1.markStandby();
         assert.equal((await pg1.nextStart()).as, "standby");
         assert.deepEqual((await pg1.nextStart()).leftovers, []);
-        await pg1.start(20_000);
+        await pg1.start(60_000);
         // It has replayed all that it had, which lies behind the target, and is a standby still.
         await until(() => holds(lab, "select 1 where pg_is_in_recovery() and (select count(*) = 10 from t)"));
       }));
@@ -110,11 +110,11 @@ for (const { title, binaries, skip } of [everyMajor[0], everyMajor.at(-1)].filte
         await pg1.unmarkStandby();
         await pg1.unmarkStandby();
         assert.equal((await pg1.nextStart()).as, "primary");
-        await pg1.start(20_000);
+        await pg1.start(60_000);
         await until(() => holds(lab, "select 1 where not pg_is_in_recovery()"));
         await pg1.kill();
         await pg1.markStandby();
-        await pg1.start(20_000);
+        await pg1.start(60_000);
         await assert.rejects(pg1.unmarkStandby(), { code: "NOT_POSSIBLE_NOW", why: /run as a standby/ });
       }));
   });
@@ -149,6 +149,6 @@ async function holds(lab: Lab, query: string): Promise<boolean> {
 }
 
 async function until(ask: () => Promise<boolean>): Promise<void> {
-  const held = await pollUntil(async () => ((await ask()) ? true : undefined), { everyMs: 10, timeoutMs: 15_000 });
-  assert.ok(held, "the state was not reached within 15 s");
+  const held = await pollUntil(async () => ((await ask()) ? true : undefined), { everyMs: 10, timeoutMs: 60_000 });
+  assert.ok(held, "the state was not reached within 60 s");
 }

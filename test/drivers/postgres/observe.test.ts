@@ -47,7 +47,7 @@ for (const { title, binaries, skip } of postgresVersions) {
             if (senderPort !== lab.node("pg2").port || status !== "streaming") return undefined;
             return seen.timelineId === timelineId ? seen : undefined;
           };
-          const seen = await pollUntil(streams, { everyMs: 20, timeoutMs: 15_000 });
+          const seen = await pollUntil(streams, { everyMs: 20, timeoutMs: 60_000 });
           assert.ok(seen, `pg3 does not follow pg2 on timeline ${timelineId}`);
           return seen;
         };
@@ -81,7 +81,7 @@ for (const { title, binaries, skip } of postgresVersions) {
               if (/does not exist/.test(error.message)) return undefined;
               throw error;
             }),
-          { everyMs: 20, timeoutMs: 15_000 },
+          { everyMs: 20, timeoutMs: 60_000 },
         );
         assert.equal(replicated?.receiver?.status, null);
         assert.equal(replicated?.settings.primaryConninfo, "");

@@ -51,7 +51,7 @@ async function withServer(binaries: string, use: (pg1: Instance) => Promise<void
     const pg1 = openInstance({ host: localHost(), node: "pg1", dataDirectory, ...place });
     await pg1.stop("fast", 10_000);
     await pg1.writeSettings({ dynamic_shared_memory_type: "posix" });
-    await pg1.start(20_000);
+    await pg1.start(60_000);
     await use(pg1);
   });
 }
@@ -66,6 +66,6 @@ async function memoryOf(pg1: Instance): Promise<readonly [segment: string, file:
 }
 
 async function until(ask: () => Promise<boolean>): Promise<void> {
-  const held = await pollUntil(async () => ((await ask()) ? true : undefined), { everyMs: 10, timeoutMs: 15_000 });
-  assert.ok(held, "the state was not reached within 15 s");
+  const held = await pollUntil(async () => ((await ask()) ? true : undefined), { everyMs: 10, timeoutMs: 60_000 });
+  assert.ok(held, "the state was not reached within 60 s");
 }

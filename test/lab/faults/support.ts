@@ -30,8 +30,8 @@ export function sharedLab(options: LabOptions): () => Lab {
 }
 
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const held = await pollUntil(async () => ((await holds()) ? true : undefined), { everyMs: 10, timeoutMs: 15_000 });
-  assert.ok(held, "the state was not reached within 15 s");
+  const held = await pollUntil(async () => ((await holds()) ? true : undefined), { everyMs: 10, timeoutMs: 60_000 });
+  assert.ok(held, "the state was not reached within 60 s");
 }
 
 export function logOf(lab: Lab, node: string): string {

@@ -103,7 +103,7 @@ test(
             ? found
             : undefined;
         },
-        { everyMs: 50, timeoutMs: 10_000 },
+        { everyMs: 50, timeoutMs: 60_000 },
       );
       assert.ok(seen);
       const text = captureText(seen);

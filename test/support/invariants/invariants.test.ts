@@ -172,7 +172,7 @@ async function caughtUp(lab: Lab, node: string): Promise<void> {
         const [row] = await connection.query<{ yes: boolean }>(sql, [end?.lsn ?? ""]);
         return row?.yes || undefined;
       },
-      { everyMs: 5, timeoutMs: 10_000 },
+      { everyMs: 5, timeoutMs: 60_000 },
     ),
   );
   assert.ok(isThere, `${node} has not caught up`);
