@@ -69,11 +69,13 @@ function ended(
     child.once("exit", (code, signal) => {
       unwatch();
       const answer = () => resolve(code ?? 128 + (signal === "SIGKILL" ? 9 : 15));
-      const drain = setTimeout(() => {
+      // The event loop may have been delayed since: it reads the pipes, which hold all that was said, before an immediate.
+      const drain = setTimeout(() => setImmediate(give), drainMs);
+      const give = () => {
         child.stdout?.destroy();
         child.stderr?.destroy();
         answer();
-      }, drainMs);
+      };
       child.once("close", () => {
         clearTimeout(drain);
         answer();
