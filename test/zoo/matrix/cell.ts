@@ -9,6 +9,7 @@ import { startClient } from "./client.ts";
 import { todoOf } from "./known-faults.ts";
 import { assertWell, stateOf } from "./judge.ts";
 import type { Outage } from "./outages.ts";
+import { assertOnePrimary, startProber } from "./prober.ts";
 
 /** One outage of one animal, put right by the real program; what it says is held against the servers. */
 export function testCell(recipe: Recipe, outage: Outage, of: { version?: PostgresVersion; todo?: string } = {}): void {
@@ -25,8 +26,10 @@ async function runCell(zoo: Zoo, outage: Outage, expected: Expectation): Promise
   try {
     await outage.happens(zoo, client);
     const before = await stateOf(zoo);
-    const ended = await zoo.blackstart("mitigate", ...outage.words, "--apply", "--yes");
+    const prober = startProber(zoo);
+    const ended = await zoo.blackstart("mitigate", ...outage.words, "--apply", "--yes").finally(() => prober.stop());
     const told = `exit ${ended.code}: ${storyOf(ended.records)} ${ended.stderr.slice(-500)}`;
+    assertOnePrimary(await prober.stop(), ended.records, outage.name === "demote");
     if (expected !== "done" && !(expected.orDone && ended.code === 0)) {
       assert.equal(ended.code, 3, told);
       assert.equal(ended.result.refused, expected.refused, told);
