@@ -6,7 +6,7 @@ import {
   type SynchronousNames,
 } from "../drivers/postgres/synchronous-names.ts";
 import type { Cluster } from "../system/schema.ts";
-import type { ClusterFacts, NodeFacts } from "./cluster-facts.ts";
+import { type ClusterFacts, type NodeFacts, nodeFacts } from "./cluster-facts.ts";
 import type { Lines } from "./lines.ts";
 import { linesOf, type StandbyHolder } from "./old-primary.ts";
 import { commitVerdict } from "./commit-level.ts";
@@ -81,16 +81,25 @@ function verdictOf(
   if (names === undefined) return { kind: "possible", why: asynchronousText(cluster, primary), missing: [] };
   const unreachable = unreachableMembers(names, facts, primary, lines);
   const setting = formatSynchronousNames(names);
+  const answers = (name: string) => nodeFacts(facts, name)?.observation !== undefined;
+  const [answering, silent] = [unreachable.filter(answers), unreachable.filter((name) => !answers(name))];
   if (unreachable.length < names.count)
     return {
       kind: "none",
-      why: `Every acknowledged write is on ${names.count} of the standbys in ${setting}; ${unreachable.length === 0 ? "all of them answer" : `only ${unreachable.join(", ")} cannot be reached`}.`,
+      why: `Every acknowledged write is on ${names.count} of the standbys in ${setting}; ${unreachable.length === 0 ? "all of them answer" : `only ${withoutText(answering, silent)}`}.`,
     };
   return {
     kind: "possible",
-    why: `Every acknowledged write is on ${names.count} of the standbys in ${setting}, but ${unreachable.join(", ")} cannot be reached and may hold writes that no other has.`,
-    missing: unreachable,
+    why: `Every acknowledged write is on ${names.count} of the standbys in ${setting}, but ${withoutText(answering, silent)}, and may hold writes that no other has.`,
+    missing: silent,
   };
+}
+
+function withoutText(answering: readonly string[], silent: readonly string[]): string {
+  return [
+    ...(silent.length === 0 ? [] : [`${silent.join(", ")} cannot be reached`]),
+    ...(answering.length === 0 ? [] : [`${answering.join(", ")} cannot be promoted, or does not say what it holds`]),
+  ].join("; ");
 }
 
 /**

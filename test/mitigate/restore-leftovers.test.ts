@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { isRefusal } from "../../src/plan/plan.ts";
 import { assertWhole, on, onlyPrimary, signal, until } from "./servers.ts";
 import { withWorld } from "./world.ts";
 
@@ -33,4 +34,25 @@ test("a switchover whose old primary would promote itself by its command line is
     assert.equal(result.outcome, "stopped");
     assert.match(result.state ?? "", /command line sets recovery_target = 'immediate'/);
     assert.equal(await assertWhole(world), "pg1");
+  }));
+
+test("a standby that runs with a recovery target confirms writes that it would not have as the primary: it is not promoted", () =>
+  withWorld({ nodeSettings: { pg2: { recovery_target_name: "restored" } } }, async (world) => {
+    const ask = (node: string, query: string) => on(world, node, (one) => one.query(query));
+    await ask("pg1", "select pg_create_restore_point('restored')");
+    await until("pg2 has reached its target", async () => {
+      const [row] = await ask("pg2", "select pg_is_wal_replay_paused() as paused");
+      return row?.paused === true;
+    });
+    await ask("pg1", "create table acknowledged as select 1 as i");
+    const switched = await world.plan("switchover", "ledger", { node: "pg2" });
+    assert.match(isRefusal(switched) ? switched.missing : "", /pg2 is not to become the primary: it runs with recovery/);
+    await signal(world, "pg1", "SIGKILL");
+    const refused = await world.plan("failover", "ledger");
+    assert.ok(isRefusal(refused), "what pg2 has confirmed is taken for safe");
+    assert.equal(refused.accept, "--accept-loss");
+    assert.match(refused.missing, /pg2 cannot be promoted/);
+    const result = await world.act("failover", "ledger", { acceptLoss: true });
+    assert.match(result.outcome, /^done/, result.state);
+    assert.equal(await onlyPrimary(world), "pg3");
   }));

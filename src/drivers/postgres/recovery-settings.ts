@@ -12,6 +12,16 @@ export const endsRecoveryInForce = `
 (select coalesce(json_agg(name || ' = ' || setting order by name), '[]') from pg_settings
   where name in (${recoveryEndNames}) and setting <> '')`;
 
+const targetNames = ["", "_lsn", "_name", "_time", "_xid"].map((kind) => `recovery_target${kind}`);
+
+/** The recovery target that a server was started with, as `name = value`; null where it has none. */
+export const recoveryTargetInForce = `
+(select string_agg(name || ' = ' || setting, ', ' order by name) from pg_settings
+  where name in (${targetNames.map((name) => `'${name}'`).join(", ")}) and setting <> '')`;
+
+/** The same as yes or no, which takes no look at all settings. */
+export const hasRecoveryTarget = `(${targetNames.map((name) => `current_setting('${name}')`).join(" || ")} <> '')`;
+
 /**
  * Those that the configuration files say for the next start, the same way. For roles that may read pg_file_settings.
  * A value that a later line overrides is not said.

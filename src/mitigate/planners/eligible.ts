@@ -1,20 +1,26 @@
 import { type Lsn, lsnAhead } from "../../drivers/postgres/lsn.ts";
 import type { Refusal } from "../../plan/plan.ts";
 import type { Cluster } from "../../system/schema.ts";
-import { type AnsweringNode, type ClusterFacts, receivedLsn } from "../cluster-facts.ts";
+import { type AnsweringNode, type ClusterFacts, type NodeFacts, nodeFacts, receivedLsn } from "../cluster-facts.ts";
 import type { Lines } from "../lines.ts";
 import type { StandbyHolder } from "../old-primary.ts";
 import { type Choice, refuse } from "../planning.ts";
 
 /* Which of the standbys that hold the line may become the primary. The others follow. */
 
-export function mayPromote(cluster: Cluster, node: string): boolean {
-  return cluster.nodes[node]?.promote !== "never";
+/**
+ * Why it may not become the primary. A server with a recovery target in force receives and confirms all, and promoted it
+ * ends at the target, or does not come up where it has not reached it (xlogrecovery.c).
+ */
+export function barredWhy(cluster: Cluster, { node, limits }: Pick<NodeFacts, "node" | "limits">): string | undefined {
+  if (cluster.nodes[node]?.promote === "never") return "the system file says `promote: never`";
+  const target = limits?.recoveryTarget ?? null;
+  return target === null ? undefined : `it runs with ${target}, and would have nothing beyond that as the primary`;
 }
 
 /**
- * Without those of which the file says `promote: never`, and, as long as nothing is lost by it, without those that replay
- * late: promoted, one has to replay first what it holds, which may be hours of WAL.
+ * Without those that are barred, and, as long as nothing is lost by it, without those that replay late: promoted, one has
+ * to replay first what it holds, which may be hours of WAL.
  * @param isSafe whether every acknowledged write is on one of those that are left
  */
 export function eligible(
@@ -23,7 +29,7 @@ export function eligible(
   choice: Choice,
   isSafe: (left: Lines<StandbyHolder>) => boolean,
 ): Lines<StandbyHolder> {
-  const promotable = only(lines, ({ node }) => mayPromote(cluster, node));
+  const promotable = only(lines, ({ facts }) => barredWhy(cluster, facts) === undefined);
   const prompt = only(promotable, ({ node, facts }) => node === choice.node || facts.observation.applyDelayMs === 0);
   const [first] = prompt.onLine;
   if (first === undefined || prompt.onLine.length === promotable.onLine.length) return promotable;
@@ -48,24 +54,32 @@ export function onlyFollowing(all: Lines<StandbyHolder>, elected: Lines<StandbyH
 }
 
 export function refuseBarred(cluster: Cluster, facts: ClusterFacts, choice: Choice): Refusal | undefined {
-  if (choice.node === undefined || mayPromote(cluster, choice.node)) return undefined;
-  const others = facts.nodes.filter(({ node }) => mayPromote(cluster, node)).map(({ node }) => node);
+  const chosen = choice.node === undefined ? undefined : nodeFacts(facts, choice.node);
+  const why = chosen && barredWhy(cluster, chosen);
+  if (chosen === undefined || why === undefined) return undefined;
+  const others = facts.nodes.filter((one) => barredWhy(cluster, one) === undefined).map(({ node }) => node);
   return refuse(
     "candidate",
-    `${choice.node} is not to become the primary: the system file says \`promote: never\`.`,
-    `Choose ${others.join(" or ")}, or leave the choice to Blackstart; or change the file.`,
+    `${chosen.node} is not to become the primary: ${why}.`,
+    `Choose ${others.join(" or ")}, or leave the choice to Blackstart; or ${unbarText}.`,
   );
 }
 
 export function refuseNobody(cluster: Cluster, all: Lines<StandbyHolder>): Refusal | undefined {
-  const barred = all.onLine.filter(({ node }) => !mayPromote(cluster, node)).map(({ node }) => node);
+  const barred = all.onLine.flatMap(({ node, facts }) => {
+    const why = barredWhy(cluster, facts);
+    return why === undefined ? [] : [`${node}: ${why}`];
+  });
   if (barred.length === 0 || barred.length < all.onLine.length) return undefined;
   return refuse(
     "candidate",
-    `Of the standbys only ${barred.join(", ")} could be promoted, and the system file says \`promote: never\` of each.`,
-    "Bring another standby back, or take `promote: never` out of the file for this outage.",
+    `None of the standbys may become the primary (${barred.join("; ")}).`,
+    `Bring another standby back; or ${unbarText}.`,
   );
 }
+
+const unbarText =
+  "change that: take `promote: never` out of the file, or the recovery target out of its configuration and restart it";
 
 /** What a person has to know of a delayed standby that may be elected. */
 export function delayStatements(lines: Lines<StandbyHolder>): readonly string[] {

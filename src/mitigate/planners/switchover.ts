@@ -14,7 +14,7 @@ import { isMeant, membersAmong, type Promised, promisedAfter, promiseNow } from 
 import { promiseOf } from "../loss.ts";
 import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged, refuseOld } from "../planning.ts";
 import * as steps from "../step-list.ts";
-import { mayPromote, refuseBarred } from "./eligible.ts";
+import { barredWhy, refuseBarred } from "./eligible.ts";
 
 /** A target that lags more would keep the clients waiting while it catches up. */
 const lagBytesMax = 64 * 1024 * 1024;
@@ -67,8 +67,9 @@ function targetOf(
   const names = promiseOf(primary)?.names;
   const delayed = (one: AnsweringNode) => one.observation.applyDelayMs;
   const streaming = standbysOf(facts).filter(
-    ({ node, following }) =>
-      mayPromote(cluster, node) && (following?.kind === "follows" || following?.kind === "catching-up"),
+    (one) =>
+      barredWhy(cluster, one) === undefined &&
+      (one.following?.kind === "follows" || one.following?.kind === "catching-up"),
   );
   // It is promoted when it has replayed all, not when it has received all.
   const lag = (one: AnsweringNode) =>

@@ -2,6 +2,7 @@ import type { Connection } from "../../drivers/postgres/connection.ts";
 import {
   endsRecoveryInFiles,
   endsRecoveryInForce,
+  recoveryTargetInForce,
   recoveryEndNames,
   readsFileSettings,
 } from "../../drivers/postgres/recovery-settings.ts";
@@ -18,6 +19,8 @@ export type Limits = Readonly<{
   readOnly: boolean;
   /** Recovery targets and trigger files that are set: at its next start as a standby it would end its recovery by itself. */
   endsRecovery: readonly string[];
+  /** The recovery target with which it runs, as `name = value`. */
+  recoveryTarget: string | null;
   walSenders: Readonly<{ most: number; used: number }>;
   slots: Readonly<{ most: number; used: number }>;
 }>;
@@ -46,6 +49,7 @@ select coalesce(current_setting('allow_alter_system', true), 'on') = 'on' as "al
   exists (select from pg_settings where name = 'default_transaction_read_only' and setting = 'on'
     and source in ('configuration file', 'command line', 'environment variable')) as "readOnly",
   ${endsRecoveryInForce} as "endsRecovery",
+  ${recoveryTargetInForce} as "recoveryTarget",
   json_build_object('most', current_setting('max_wal_senders')::int,
     'used', (select count(*) from pg_stat_replication)) as "walSenders",
   json_build_object('most', current_setting('max_replication_slots')::int,

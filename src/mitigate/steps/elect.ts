@@ -4,6 +4,7 @@ import { pollUntil } from "../../base/time.ts";
 import { addressOf, aimedAt, type Conninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
 import { compareWalEnds } from "../../drivers/postgres/history.ts";
+import { hasRecoveryTarget } from "../../drivers/postgres/recovery-settings.ts";
 import { askWalEnd } from "../../drivers/postgres/wal-end.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import { clusterOf } from "../../system/names.ts";
@@ -135,6 +136,7 @@ async function settled(
       return (await ask(receiverCutTimeoutMs)) ?? { node, problem: "its receiver cannot be stopped" };
     });
     if ("problem" in state) return state;
+    if (state.endsEarly) return { node, problem: "it runs with a recovery target, and would end there as the primary" };
     const end = await askWalEnd((options) => context.fleet.connect(cluster, node, options), askLimits);
     return { node, end, promoted: state.promoted };
   } catch (error) {
@@ -197,16 +199,22 @@ function cascadeAddresses(
  * more: all of it is read when the startup process waits for the primary (or cannot be seen, for want of pg_monitor).
  */
 const candidateQuery = `
-select pg_is_in_recovery() as standby,
+select pg_is_in_recovery() as standby, pg_is_in_recovery() and ${hasRecoveryTarget} as "endsEarly",
   pg_is_in_recovery() and pg_last_wal_receive_lsn() is null and exists (
     select from pg_stat_activity where backend_type = 'startup'
       and coalesce(wait_event, '') not in ('RecoveryWalStream', 'RecoveryRetrieveRetryInterval')) as replaying,
   (select sender_host || ':' || sender_port from pg_stat_wal_receiver where pid is not null limit 1) as sender,
   exists (select from pg_stat_wal_receiver where pid is not null) as receiving`;
 
-type CandidateRow = Readonly<{ standby: boolean; sender: string | null; receiving: boolean; replaying: boolean }>;
+type CandidateRow = Readonly<{
+  standby: boolean;
+  endsEarly: boolean;
+  sender: string | null;
+  receiving: boolean;
+  replaying: boolean;
+}>;
 
-type Settled = Readonly<{ promoted: boolean }>;
+type Settled = Readonly<{ promoted: boolean; endsEarly: boolean }>;
 type Seen = Settled | "receives" | "replays";
 
 async function stateOf(connection: Connection, cascades: readonly string[]): Promise<Seen> {
@@ -215,5 +223,5 @@ async function stateOf(connection: Connection, cascades: readonly string[]): Pro
   if (row.receiving && !(row.sender !== null && cascades.includes(row.sender))) return "receives";
   if (row.replaying) return "replays";
   // Promoted already, by this plan before it was interrupted: nobody may be promoted beside it.
-  return { promoted: !row.standby };
+  return { promoted: !row.standby, endsEarly: row.endsEarly };
 }

@@ -19,6 +19,7 @@ const none: Limits = {
   brokenLines: [],
   readOnly: false,
   endsRecovery: [],
+  recoveryTarget: null,
   walSenders: { most: 10, used: 2 },
   slots: { most: 10, used: 0 },
 };
