@@ -1,18 +1,19 @@
 import type { JsonObject } from "../base/json.ts";
 import { formatSynchronousNames } from "../drivers/postgres/synchronous-names.ts";
 import type { Step } from "../plan/plan.ts";
+import type { Reference } from "../plan/references.ts";
 import type { Cluster } from "../system/schema.ts";
 import type { AnsweringNode } from "./cluster-facts.ts";
 import { type Outage, outageParameter } from "./outage.ts";
 import { type Member, type Promised, promiseUnder } from "./promise.ts";
 
 /** A node's name, or the earlier step that finds it out. */
-export type NodeReference = string | Readonly<{ from: string; field: string }>;
+export type NodeReference = string | Reference;
 
 export const electedNode: NodeReference = { from: "elect", field: "node" };
 
 /** What the fence left of the old primary; see `refusedUnlessFenced`. */
-export const fencedControl = { from: "fence", field: "control" } as const;
+export const fencedControl: Reference = { from: "fence", field: "control" };
 
 /** So long may it take to copy or rewind a large database. */
 const longWorkTimeoutMs = 24 * 60 * 60_000;
@@ -103,12 +104,17 @@ function promisedParameters(promised: Promised): JsonObject {
   return { count, method, names, members: members.map((one: Member) => ({ ...one })), old };
 }
 
-export function promoteStep(cluster: string, node: NodeReference, old: string, fenced?: typeof fencedControl): Step {
+/** @param fencing the old primary that an earlier step has fenced, and what that left of it; none where nobody was */
+export function promoteStep(
+  cluster: string,
+  node: NodeReference,
+  fencing: Readonly<{ old?: string; fenced?: Reference }> = {},
+): Step {
   return {
     id: "promote",
     kind: "postgres.promote",
     title: typeof node === "string" ? `Promote ${node}` : "Promote the standby that has received most",
-    parameters: { cluster, node, old, ...(fenced === undefined ? {} : { fenced }) },
+    parameters: { cluster, node, ...fencing },
     destructive: true,
   };
 }

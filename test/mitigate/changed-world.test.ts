@@ -130,6 +130,28 @@ test("a failover that is stopped after its fence leaves a cluster that can be br
   });
 });
 
+test("where nobody was fenced, a silent node that was promoted since is not taken for fenced", async () => {
+  await withWorld({ standbys: ["synchronous"] }, async (world) => {
+    await signal(world, "pg1", "SIGKILL");
+    const pg1 = await world.fleet.instance("ledger", "pg1");
+    await pg1?.markStandby();
+    await pg1?.start(10_000);
+    // It shall not learn of the promotion by itself.
+    await on(world, "pg2", (connection) => connection.query("alter system set primary_conninfo = ''"));
+    await on(world, "pg2", (connection) => connection.query("select pg_reload_conf()"));
+    const receiving = "select 1 from pg_stat_wal_receiver";
+    await until("pg2 receives no more", () => on(world, "pg2", async (one) => (await one.query(receiving)).length === 0));
+    const plan = await stored(world, "failover", "ledger", { node: "pg2" });
+    await on(world, "pg1", (connection) => connection.query("select pg_promote(true)"));
+    await signal(world, "pg1", "SIGSTOP");
+    const result = await world.executor.run(plan.id, "person:test", "person");
+    await signal(world, "pg1", "SIGCONT");
+    assert.equal(await onlyPrimary(world), "pg1");
+    assert.equal(result.outcome, "stopped");
+    assert.match(result.state, /Whether another node takes writes is not known \(pg1/);
+  });
+});
+
 async function failuresOf(world: World, planId: string) {
   return (await world.events(planId)).filter((one) => one.kind === "step.failed").map((one) => one.data);
 }

@@ -116,7 +116,7 @@ function draft(
         },
       },
       ...steps.promiseSteps(name, steps.electedNode, promised, [...candidates, ...following]),
-      steps.promoteStep(name, steps.electedNode, furthest.node),
+      steps.promoteStep(name, steps.electedNode),
       ...(names.length > 1 ? [steps.followStep(name, steps.electedNode, names)] : []),
       ...steps.clientSteps(name, cluster, steps.electedNode),
       steps.verifyWriteStep(name, cluster, steps.electedNode, count, true),
