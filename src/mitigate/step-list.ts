@@ -12,8 +12,9 @@ export type NodeReference = string | Reference;
 
 export const electedNode: NodeReference = { from: "elect", field: "node" };
 
-/** What the fence left of the old primary; see `refusedUnlessFenced`. */
+/** What the fence, or the stop that stands in its place, left of the old primary; see `refusedUnlessFenced`. */
 export const fencedControl: Reference = { from: "fence", field: "control" };
+export const stoppedControl: Reference = { from: "hand-over", field: "control" };
 
 /** So long may it take to copy or rewind a large database. */
 const longWorkTimeoutMs = 24 * 60 * 60_000;

@@ -140,7 +140,9 @@ test("where nobody was fenced, a silent node that was promoted since is not take
     await on(world, "pg2", (connection) => connection.query("alter system set primary_conninfo = ''"));
     await on(world, "pg2", (connection) => connection.query("select pg_reload_conf()"));
     const receiving = "select 1 from pg_stat_wal_receiver";
-    await until("pg2 receives no more", () => on(world, "pg2", async (one) => (await one.query(receiving)).length === 0));
+    await until("pg2 receives no more", () =>
+      on(world, "pg2", async (one) => (await one.query(receiving)).length === 0),
+    );
     const plan = await stored(world, "failover", "ledger", { node: "pg2" });
     await on(world, "pg1", (connection) => connection.query("select pg_promote(true)"));
     await signal(world, "pg1", "SIGSTOP");

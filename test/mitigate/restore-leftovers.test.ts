@@ -46,7 +46,10 @@ test("a standby that runs with a recovery target confirms writes that it would n
     });
     await ask("pg1", "create table acknowledged as select 1 as i");
     const switched = await world.plan("switchover", "ledger", { node: "pg2" });
-    assert.match(isRefusal(switched) ? switched.missing : "", /pg2 is not to become the primary: it runs with recovery/);
+    assert.match(
+      isRefusal(switched) ? switched.missing : "",
+      /pg2 is not to become the primary: it runs with recovery/,
+    );
     await signal(world, "pg1", "SIGKILL");
     const refused = await world.plan("failover", "ledger");
     assert.ok(isRefusal(refused), "what pg2 has confirmed is taken for safe");

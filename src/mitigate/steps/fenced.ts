@@ -117,8 +117,8 @@ async function ranSinceFenced(
   try {
     const instance = await fleet.instance(cluster, old);
     if (instance === undefined) return "its host is no longer declared";
-    const [{ standbySignal }, disk] = await Promise.all([instance.inspect(), instance.diskEnd()]);
-    return ranSince(control, { ...disk, standbySignal });
+    const [state, disk] = await Promise.all([knownState(instance), instance.diskEnd()]);
+    return ranSince(control, { ...disk, standbySignal: state.standbySignal, runs: state.pids.length > 0 });
   } catch (error) {
     return `its host does not say (${messageOf(error)})`;
   }

@@ -3,10 +3,13 @@ import { pollUntil } from "../../base/time.ts";
 import { followingText } from "../../drivers/postgres/following.ts";
 import { commandLine, type Instance, knownState } from "../../drivers/postgres/instance.ts";
 import { type Lsn, lsnAhead } from "../../drivers/postgres/lsn.ts";
+import { askWalEnd } from "../../drivers/postgres/wal-end.ts";
 import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import { followingOf } from "../following.ts";
+import { remainsOf } from "./fenced.ts";
 import { stepFailed, text } from "./parameters.ts";
+import { otherWriters, whoWrites } from "./roles.ts";
 import { declaredNode, isStandby, neededInstance, sessions, startServer } from "./servers.ts";
 
 const stopTimeoutMs = 30_000;
@@ -54,7 +57,8 @@ export function handOverHandler(context: MitigationContext): StepHandler {
           next: "Start it again with `blackstart mitigate restart`, or fail over with `blackstart mitigate failover`.",
         };
       const there = state.standbySignal && (await hasReplayed(context, step, checkpointLsn));
-      return there ? { state: "done", outcome: { lsn: checkpointLsn } } : { state: "ready" };
+      if (!there) return { state: "ready" };
+      return { state: "done", outcome: { lsn: checkpointLsn, control: await remainsOf(instance) } };
     },
     async do(step) {
       const instance = await neededInstance(context, text(step, "cluster"), text(step, "node"));
@@ -62,6 +66,8 @@ export function handOverHandler(context: MitigationContext): StepHandler {
       try {
         await stopCleanly(context, step);
         const { checkpointLsn } = await instance.control();
+        // As it is now: what starts it before it is marked starts a primary.
+        const outcome = { lsn: checkpointLsn, control: await remainsOf(instance) };
         const there = async () => ((await hasReplayed(context, step, checkpointLsn)) ? true : undefined);
         if (!(await pollUntil(there, { everyMs: 5, timeoutMs: receiveTimeoutMs, signal: step.signal })))
           throw new Error(
@@ -69,7 +75,7 @@ export function handOverHandler(context: MitigationContext): StepHandler {
           );
         await step.assertHeld();
         await instance.markStandby();
-        return { lsn: checkpointLsn };
+        return outcome;
       } catch (error) {
         // Whoever holds the lease now, or was asked to end this, decides what becomes of the stopped primary.
         if (step.signal.aborted) throw interrupted(step, error);
@@ -151,14 +157,21 @@ async function stopCleanly(context: MitigationContext, step: StepContext): Promi
     throw new Error(`${node} did not stop cleanly (“${clusterState}”)`);
 }
 
-/** A record is replayed as a whole: when the end of replay lies behind its start, all of it is there. */
+/**
+ * A record is replayed as a whole: when the end of replay lies behind its start, all of it is there. One that is promoted
+ * already, by this plan before it was interrupted or by somebody else, has replayed up to where its timeline began.
+ */
 async function hasReplayed(context: MitigationContext, step: StepContext, lsn: Lsn): Promise<boolean> {
-  return sessions(context).use(text(step, "cluster"), text(step, "target"), async (connection) => {
-    if (!(await isStandby(connection))) return true; // promoted already, by this plan before it was interrupted
+  const [cluster, target] = [text(step, "cluster"), text(step, "target")];
+  const replayed = await sessions(context).use(cluster, target, async (connection) => {
+    if (!(await isStandby(connection))) return undefined;
     const rows = await connection.query<{ lsn: Lsn | null }>("select pg_last_wal_replay_lsn()::text as lsn");
-    const replayed = rows[0]?.lsn;
-    return replayed != null && lsnAhead(replayed, lsn) > 0;
+    return rows[0]?.lsn ?? "0/0";
   });
+  const end =
+    replayed ??
+    (await askWalEnd((options) => context.fleet.connect(cluster, target, options))).ancestors?.at(-1)?.endLsn;
+  return end !== undefined && lsnAhead(end, lsn) > 0;
 }
 
 async function backAgain(context: MitigationContext, step: StepContext, because: unknown): Promise<BlackstartError> {
@@ -169,8 +182,17 @@ async function backAgain(context: MitigationContext, step: StepContext, because:
     const state = await knownState(instance);
     // A fast stop cannot be called off: what hangs in it is ended, and recovers when it starts.
     if (state.pids.length > 0) await instance.kill();
+    const { taking } = otherWriters(await whoWrites(context, cluster, node), node);
+    if (taking.length > 0)
+      return stepFailed(
+        `The switchover was called off; ${node} stays down, because ${taking.join(", ")} takes writes.`,
+        `${messageOf(because)}. Somebody promoted it meanwhile; ${node} may hold writes that it lacks.`,
+        `See which of them is to be the primary; then bring the other back: \`blackstart mitigate rejoin\`, which keeps what it alone holds.`,
+        because,
+      );
     await step.assertHeld();
     await startServer(context, { cluster, node, instance }, startTimeoutMs);
+    if ((await roleOf(context, cluster, node)) !== "primary") throw new Error(`${node} did not come up as a primary`);
     return stepFailed(
       `The switchover was called off: ${node} is the primary again, as before.`,
       messageOf(because),
@@ -179,9 +201,9 @@ async function backAgain(context: MitigationContext, step: StepContext, because:
     );
   } catch (error) {
     return stepFailed(
-      `The switchover was called off, but ${node} could not be started again: no node takes writes.`,
+      `The switchover was called off, but ${node} could not be made the primary again: no node takes writes.`,
       `${messageOf(because)}. ${messageOf(error)}`,
-      `Start ${node}: \`blackstart mitigate restart\`.`,
+      `Start ${node}: \`blackstart mitigate restart\`, or, if it is marked as a standby, \`blackstart mitigate unfence\`.`,
       error,
     );
   }

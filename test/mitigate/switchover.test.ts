@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { mitigationHandlers } from "../../src/mitigate/handlers.ts";
+import { createExecutor } from "../../src/plan/executor.ts";
+import { registryOf, type StepHandler } from "../../src/plan/handler.ts";
+import { isRefusal, type Plan } from "../../src/plan/plan.ts";
+import { interruptBefore } from "./interrupt.ts";
+import { on, onlyPrimary, signal } from "./servers.ts";
+import { type World, withWorld } from "./world.ts";
+
+/* A switchover in which something happens between the stop of the primary and the promotion: nothing may be lost. */
+
+const asynchronous = { standbys: ["asynchronous", "asynchronous"] } as const;
+const promote = "select pg_promote(true)";
+
+test("the target is promoted by somebody before it has received all: it is not taken for the plan's own work", async () => {
+  await withWorld(asynchronous, async (world) => {
+    const plan = await planned(world);
+    const executor = executorBefore(world, async () => {
+      await on(world, "pg2", (connection) => connection.query(promote));
+      await acknowledge(world);
+    });
+    const result = await executor.run(plan.id, "person:test", "person");
+    assert.equal(result.outcome, "stopped", "an acknowledged write is lost");
+    assert.match(result.state, /called off; pg1 stays down, because pg2 takes writes/);
+    assert.equal(await onlyPrimary(world), "pg2");
+  });
+});
+
+test("the primary was started again after the stop: an interrupted switchover is not resumed over what it wrote", async () => {
+  await withWorld(asynchronous, async (world) => {
+    const plan = await planned(world);
+    await interruptBefore(world, plan, "promote");
+    const instance = await world.fleet.instance("ledger", "pg1");
+    await instance?.unmarkStandby();
+    await instance?.start(10_000);
+    await acknowledge(world);
+    await signal(world, "pg1", "SIGKILL");
+    const result = await world.executor.run(plan.id, "person:test");
+    assert.equal(result.outcome, "stopped", "an acknowledged write is lost");
+    assert.match(result.state, /pg1 was fenced by this plan, and may have taken writes since/);
+  });
+});
+
+async function planned(world: World): Promise<Plan> {
+  const plan = await world.plan("switchover", "ledger", { node: "pg2" });
+  if (isRefusal(plan)) assert.fail(`refused (${plan.rule}): ${plan.missing}`);
+  await world.executor.store(plan, "person:test");
+  return plan;
+}
+
+/** This happens once it was seen that the target follows, and before the primary is stopped. */
+function executorBefore(world: World, happens: () => Promise<void>) {
+  const handlers = mitigationHandlers(world).map((handler): StepHandler => {
+    if (handler.kind !== "postgres.hand-over") return handler;
+    return {
+      ...handler,
+      async do(step) {
+        await happens();
+        return handler.do(step);
+      },
+    };
+  });
+  return createExecutor({ timeline: world.timeline, handlers: registryOf(...handlers) });
+}
+
+async function acknowledge(world: World): Promise<void> {
+  await on(world, "pg1", (connection) => connection.query("create table acknowledged as select 1 as i"));
+}
