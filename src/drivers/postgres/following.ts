@@ -148,7 +148,8 @@ export function isBroken({ kind }: Following): boolean {
 
 /** How the standby has left the primary's line of history; undefined where nothing shows that it has. */
 function branchOf(standby: StandbyLook, primary: PrimaryLook): string | undefined {
-  const [its, current] = [endOf(standby), endOf(primary)];
+  const current = endOf(primary);
+  const its = heldAcross(endOf(standby), current, standby);
   const compared = compareWalEnds(its, current);
   const onTimeline = `timeline ${its.timelineId}`;
   switch (compared.kind) {
@@ -163,6 +164,17 @@ function branchOf(standby: StandbyLook, primary: PrimaryLook): string | undefine
       return aheadBytes > 0 ? aheadText(aheadBytes, its) : undefined;
     }
   }
+}
+
+/**
+ * A standby on a timeline that the primary left may hold the beginning of a record that the primary gave up: it cannot
+ * replay it, and drops it when it follows, for which only the place of its replay counts (xlogrecovery.c,
+ * rescanLatestTimeLine). What it replays late, by somebody's choice, it will have replayed one day.
+ */
+export function heldAcross(end: WalEnd, primary: WalEnd, look: Omit<StandbyLook, "end">): WalEnd {
+  const replaysAll = !look.replayPaused && look.applyDelayMs === 0;
+  const isAcross = end.timelineId !== primary.timelineId;
+  return isAcross && replaysAll && look.replayedLsn !== null ? { ...end, lsn: look.replayedLsn } : end;
 }
 
 function endOf({ end, timelineId, lsn }: Pick<StandbyLook, "end" | "timelineId" | "lsn">): WalEnd {

@@ -1,9 +1,10 @@
 import { BlackstartError } from "../../base/error.ts";
 import { delay } from "../../base/time.ts";
 import { type FollowReason, followReasonIn } from "../../drivers/postgres/follow-reason.ts";
-import { type Following, keepsUp } from "../../drivers/postgres/following.ts";
+import { type Following, heldAcross, keepsUp } from "../../drivers/postgres/following.ts";
 import { compareWalEnds, type WalEnd } from "../../drivers/postgres/history.ts";
 import { type Instance, knownState } from "../../drivers/postgres/instance.ts";
+import { lookAt } from "../../drivers/postgres/looks.ts";
 import { lsnBytes, lsnText } from "../../drivers/postgres/lsn.ts";
 import { reachabilityOf } from "../../drivers/postgres/reachability.ts";
 import { askWalEnd } from "../../drivers/postgres/wal-end.ts";
@@ -90,13 +91,17 @@ async function whenStandby(rejoining: Rejoining, primary: WalEnd | undefined): P
   const { context, step, instance } = rejoining;
   const following = await followingNow(context, step, followTimeoutMs);
   const reason = following !== undefined && keepsUp(following) ? undefined : await reasonOf(instance);
-  const end = await endOf(context, step, text(step, "node"));
+  const [end, present] = [
+    await endOf(context, step, text(step, "node")),
+    // The primary has written on since; who is ahead of it was judged by the looks.
+    await endOf(context, step, text(step, "primary")),
+  ];
+  const look = await sessions(context).use(text(step, "cluster"), text(step, "node"), lookAt);
   return {
     ...blank,
     server: "standby",
     following: following ?? { kind: "not-connected" },
-    // The primary has written on since; who is ahead of it was judged by the looks.
-    history: historyOf(end, await endOf(context, step, text(step, "primary"))),
+    history: historyOf(end && present && heldAcross(end, present, look), present),
     sharesTimeline: sharesTimeline(end, primary),
     canRewind: await instance.canRewind(),
     ...(reason && { reason }),

@@ -141,6 +141,16 @@ const cases: readonly [what: string, kind: Following["kind"], looks: Case][] = [
   ],
   ["it holds WAL from beyond the fork", "diverged", { first: { timelineId: 1, receiver: old } }],
   [
+    "it holds the beginning of a record that the primary gave up at the fork",
+    "not-connected",
+    { first: { timelineId: 1, replayedLsn: "0/4000", receiver: null }, second: { receiver: null } },
+  ],
+  [
+    "it replays later what it holds from beyond the fork",
+    "diverged",
+    { first: { timelineId: 1, replayedLsn: "0/3000", applyDelayMs: 3_600_000, receiver: old } },
+  ],
+  [
     "a branch of the same number, which was promoted at another place",
     "diverged",
     { first: { end: end(2, "0/3000") } },
