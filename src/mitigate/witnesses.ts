@@ -41,10 +41,10 @@ export async function withWitnesses(
   return { ...facts, nodes: await Promise.all(nodes) };
 }
 
-/** Its host does not see why it is silent. */
+/** Its host does not see why it is silent; one that sees it down may look at another machine, or another directory. */
 function mayLive({ reach, instance }: NodeFacts): boolean {
   if (reach !== "silent") return false;
-  return instance === undefined || !(isDown(instance) || instance.state !== "running");
+  return instance === undefined || isDown(instance) || instance.state === "running";
 }
 
 async function hearsNow(

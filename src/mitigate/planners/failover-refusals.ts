@@ -1,3 +1,4 @@
+import { isDown } from "../../drivers/postgres/instance.ts";
 import type { Refusal } from "../../plan/plan.ts";
 import type { Cluster } from "../../system/schema.ts";
 import {
@@ -53,7 +54,7 @@ export function refusePrimary(
   if (witnesses.length > 0)
     return refuse(
       "primary-heard",
-      `${primary.node} does not answer us, but ${witnesses.join(" and ")} has heard from it since it was asked: it is alive, and only the way from here to it is cut.`,
+      `${primary.node} does not answer us, but ${witnesses.join(" and ")} has heard from it since it was asked: it is alive, and only the way from here to it is cut.${wrongHostText(primary)}`,
       `Mend the network between this machine and ${primary.node}. If it has to be replaced all the same, stop it on its own machine first.`,
     );
   if (primary.reach === "starting" && !choice.evenIfStarting)
@@ -64,6 +65,11 @@ export function refusePrimary(
       "--even-if-starting",
     );
   return undefined;
+}
+
+function wrongHostText({ instance }: NodeFacts): string {
+  if (instance === undefined || !isDown(instance)) return "";
+  return " And yet its host sees nothing of it: `host:` or `data:` is that of another server.";
 }
 
 /** Unreachable is not dead. */

@@ -4,6 +4,7 @@ import { pollUntil } from "../../base/time.ts";
 import { addressOf, aimedAt, type Conninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
 import { compareWalEnds } from "../../drivers/postgres/history.ts";
+import { type Lsn, lsnAhead } from "../../drivers/postgres/lsn.ts";
 import { hasRecoveryTarget } from "../../drivers/postgres/recovery-settings.ts";
 import { askWalEnd } from "../../drivers/postgres/wal-end.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
@@ -18,6 +19,8 @@ import { sessions } from "./servers.ts";
 /** A receiver notices the death of its primary at once, unless the network to it was cut. */
 const receiverStopTimeoutMs = 1000;
 const receiverCutTimeoutMs = 5000;
+/** One whose primary is dead has taken in by then what was on its way to it. */
+const livingRounds = 4;
 /** One that was started anew reads its own log first, and a busy one has much of it. */
 const replayTimeoutMs = 60_000;
 const pollMs = 2;
@@ -65,6 +68,8 @@ async function elected(context: MitigationContext, step: StepContext, aimed: Aim
   if (fenced?.state === "refused") throw stepFailed("Nothing was promoted.", fenced.why, fenced.next);
   const candidates = asked.filter((one): one is Candidate => !("problem" in one));
   const problems = asked.filter((one) => "problem" in one);
+  const witness = problems.find((one) => isAheadOfAll(one, candidates));
+  if (witness !== undefined) throw stillAlive(step, witness);
   const election = elect(candidates, needsOf(step), step.parameters.chosen as string | undefined);
   if (election.kind === "nobody")
     throw stepFailed(
@@ -74,6 +79,21 @@ async function elected(context: MitigationContext, step: StepContext, aimed: Aim
     );
   for (const reason of election.leftOut) step.progress(reason);
   return outcomeOf(election, candidates);
+}
+
+/** A cascade that has not yet caught up holds no more than the one that it receives from. */
+function isAheadOfAll({ receives }: Problem, candidates: readonly Candidate[]): boolean {
+  return receives !== undefined && candidates.every(({ end }) => end === undefined || lsnAhead(receives, end.lsn) > 0);
+}
+
+/** It was fenced on the wrong machine, or in the wrong directory, or the fence command cut off nothing. */
+function stillAlive(step: StepContext, { node }: Problem): Error {
+  const old = typeof step.parameters.old === "string" ? step.parameters.old : "a primary";
+  return stepFailed(
+    `${old} is alive: ${node} receives more and more from it. Nothing was promoted.`,
+    `It was taken for fenced, but whatever was fenced is not the server that ${node} follows.`,
+    `See that \`host:\` and \`data:\` of ${old}, or \`fence:\`, are right; then \`blackstart status\`.`,
+  );
 }
 
 /** JSON knows no undefined. */
@@ -98,7 +118,8 @@ function outcomeOf(
   return { node, lsn: end.lsn, behind: Object.fromEntries(behind), ...(leftOut.length === 0 ? {} : { leftOut }) };
 }
 
-type Problem = Readonly<{ node: string; problem: string }>;
+/** @property receives how far it had come, while it receives more and more */
+type Problem = Readonly<{ node: string; problem: string; receives?: Lsn }>;
 
 /** What the candidate holds, once it receives nothing more and has looked through all that it holds. */
 async function settled(
@@ -111,17 +132,23 @@ async function settled(
   try {
     const state = await sessions(context).use(cluster, node, async (connection): Promise<Settled | Problem> => {
       const others = cascadeAddresses(context, cluster, texts(step, "candidates"), node);
-      let seen: Seen = "receives";
+      const now: { seen: Seen; before: Lsn | null; held: Lsn | null } = { seen: "receives", before: null, held: null };
       const ask = (timeoutMs: number) => {
+        now.before = null;
         const look = async () => {
-          seen = await stateOf(connection, others);
+          const { seen, held } = await stateOf(connection, others);
+          Object.assign(now, { seen, held, before: now.before ?? held });
           return typeof seen === "string" ? undefined : seen;
         };
         return pollUntil(look, { everyMs: pollMs, timeoutMs, signal: step.signal });
       };
-      const settledAlone = await ask(receiverStopTimeoutMs);
-      if (settledAlone !== undefined) return settledAlone;
-      if ((seen as Seen) === "replays") {
+      for (let round = 1; ; round += 1) {
+        const settledAlone = await ask(receiverStopTimeoutMs);
+        if (settledAlone !== undefined) return settledAlone;
+        if (now.seen !== "receives" || now.held === null || now.held === now.before) break;
+        if (round === livingRounds) return { node, problem: "it receives more and more", receives: now.held };
+      }
+      if (now.seen === "replays") {
         step.progress(`${node} was started anew and still reads its own log.`);
         return (
           (await ask(replayTimeoutMs)) ?? {
@@ -203,12 +230,14 @@ select pg_is_in_recovery() as standby, pg_is_in_recovery() and ${hasRecoveryTarg
   pg_is_in_recovery() and pg_last_wal_receive_lsn() is null and exists (
     select from pg_stat_activity where backend_type = 'startup'
       and coalesce(wait_event, '') not in ('RecoveryWalStream', 'RecoveryRetrieveRetryInterval')) as replaying,
+  pg_last_wal_receive_lsn()::text as held,
   (select sender_host || ':' || sender_port from pg_stat_wal_receiver where pid is not null limit 1) as sender,
   exists (select from pg_stat_wal_receiver where pid is not null) as receiving`;
 
 type CandidateRow = Readonly<{
   standby: boolean;
   endsEarly: boolean;
+  held: Lsn | null;
   sender: string | null;
   receiving: boolean;
   replaying: boolean;
@@ -217,9 +246,15 @@ type CandidateRow = Readonly<{
 type Settled = Readonly<{ promoted: boolean; endsEarly: boolean }>;
 type Seen = Settled | "receives" | "replays";
 
-async function stateOf(connection: Connection, cascades: readonly string[]): Promise<Seen> {
-  const row = (await connection.query<CandidateRow>(candidateQuery))[0];
-  if (row === undefined) return "receives";
+async function stateOf(
+  connection: Connection,
+  cascades: readonly string[],
+): Promise<Readonly<{ seen: Seen; held: Lsn | null }>> {
+  const [row] = await connection.query<CandidateRow>(candidateQuery);
+  return row === undefined ? { seen: "receives", held: null } : { seen: seenIn(row, cascades), held: row.held };
+}
+
+function seenIn(row: CandidateRow, cascades: readonly string[]): Seen {
   if (row.receiving && !(row.sender !== null && cascades.includes(row.sender))) return "receives";
   if (row.replaying) return "replays";
   // Promoted already, by this plan before it was interrupted: nobody may be promoted beside it.

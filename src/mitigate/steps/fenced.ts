@@ -117,8 +117,10 @@ async function ranSinceFenced(
   try {
     const instance = await fleet.instance(cluster, old);
     if (instance === undefined) return "its host is no longer declared";
-    const [state, disk] = await Promise.all([knownState(instance), instance.diskEnd()]);
-    return ranSince(control, { ...disk, standbySignal: state.standbySignal, runs: state.pids.length > 0 });
+    const { state, disk } = await instance.remains();
+    const { standbySignal, pids } = known(instance, state);
+    if (disk === undefined) return "its pg_control cannot be read";
+    return ranSince(control, { ...disk, standbySignal, runs: pids.length > 0 });
   } catch (error) {
     return `its host does not say (${messageOf(error)})`;
   }
