@@ -18,9 +18,7 @@ test("a standby that holds half a record of the dead primary has not diverged, a
     assert.doesNotMatch(plan.because.join(" "), /diverged/);
     const result = await world.act("rejoin", "ledger/pg3");
     const [done] = (await world.events(result.planId)).filter(({ kind }) => kind === "step.done");
-    assert.equal((done?.data as { outcome: { how: string } }).outcome.how, "aimed");
-    const pg1 = await world.act("rejoin", "ledger/pg1");
-    assert.match(pg1.outcome, /^done/, pg1.state);
+    assert.match(JSON.stringify(done?.data), /"how":"aimed"/);
   });
 });
 

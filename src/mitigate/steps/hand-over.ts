@@ -159,7 +159,8 @@ async function stopCleanly(context: MitigationContext, step: StepContext): Promi
 
 /**
  * A record is replayed as a whole: when the end of replay lies behind its start, all of it is there. One that is promoted
- * already, by this plan before it was interrupted or by somebody else, has replayed up to where its timeline began.
+ * already, by this plan before it was interrupted or by somebody else, has replayed up to where its timeline began; throws
+ * where that was too soon.
  */
 async function hasReplayed(context: MitigationContext, step: StepContext, lsn: Lsn): Promise<boolean> {
   const [cluster, target] = [text(step, "cluster"), text(step, "target")];
@@ -168,10 +169,11 @@ async function hasReplayed(context: MitigationContext, step: StepContext, lsn: L
     const rows = await connection.query<{ lsn: Lsn | null }>("select pg_last_wal_replay_lsn()::text as lsn");
     return rows[0]?.lsn ?? "0/0";
   });
-  const end =
-    replayed ??
-    (await askWalEnd((options) => context.fleet.connect(cluster, target, options))).ancestors?.at(-1)?.endLsn;
-  return end !== undefined && lsnAhead(end, lsn) > 0;
+  if (replayed !== undefined) return lsnAhead(replayed, lsn) > 0;
+  const { ancestors } = await askWalEnd((options) => context.fleet.connect(cluster, target, options));
+  const fork = ancestors?.at(-1)?.endLsn;
+  if (fork !== undefined && lsnAhead(fork, lsn) > 0) return true;
+  throw new Error(`${target} was promoted before it had received all up to ${lsn}`);
 }
 
 async function backAgain(context: MitigationContext, step: StepContext, because: unknown): Promise<BlackstartError> {
