@@ -143,6 +143,11 @@ export type InstanceState =
   | Readonly<{ state: "down" | "no-data"; pids: readonly number[]; postmasterPid?: undefined; standbySignal: boolean }>
   | Readonly<{ state: "unknown"; why: string; pids?: undefined; postmasterPid?: undefined; standbySignal: boolean }>;
 
+/** By the state in pg_control: it ran, last, as a standby. A crash recovery is a primary's. */
+export function ranAsStandby(clusterState: string): boolean {
+  return clusterState === "in archive recovery" || clusterState === "shut down in recovery";
+}
+
 export type KnownState = Exclude<InstanceState, { state: "unknown" }>;
 
 /** Seen to be down. Of what is unknown this is false. */

@@ -3,7 +3,7 @@ import { delay } from "../../base/time.ts";
 import { type FollowReason, followReasonIn } from "../../drivers/postgres/follow-reason.ts";
 import { type Following, heldAcross, keepsUp } from "../../drivers/postgres/following.ts";
 import { compareWalEnds, type WalEnd } from "../../drivers/postgres/history.ts";
-import { type Instance, knownState } from "../../drivers/postgres/instance.ts";
+import { type Instance, knownState, ranAsStandby } from "../../drivers/postgres/instance.ts";
 import { lookAt } from "../../drivers/postgres/looks.ts";
 import { lsnBytes, lsnText } from "../../drivers/postgres/lsn.ts";
 import { reachabilityOf } from "../../drivers/postgres/reachability.ts";
@@ -82,7 +82,7 @@ async function whenDown(
   return {
     ...(await byFiles(instance, primary)),
     server: "down",
-    crashed: clusterState !== "shut down" && !clusterState.includes("recovery"),
+    crashed: clusterState !== "shut down" && !ranAsStandby(clusterState),
     ...(reason && { reason }),
   };
 }

@@ -28,6 +28,16 @@ const cases: readonly (readonly [name: string, files: Files, names: string, comm
     "local",
   ],
   [
+    "what stands behind an included file",
+    {
+      "postgresql.conf": "include_dir = 'conf.d'\nsynchronous_standby_names = ''\n",
+      "conf.d/x.conf": "synchronous_standby_names = 'pg2'\ninclude 'deep/more.conf'\n",
+      "conf.d/deep/more.conf": "synchronous_commit = off\n",
+    },
+    "",
+    "off",
+  ],
+  [
     "ALTER SYSTEM over the file, the command line over both",
     {
       "postgresql.conf": "synchronous_commit = off\nsynchronous_standby_names = 'a'\n",
@@ -42,7 +52,7 @@ const cases: readonly (readonly [name: string, files: Files, names: string, comm
 for (const [name, files, names, commit] of cases)
   test(`the synchronous settings in a dead server's files: ${name}`, () =>
     withFolder(async (folder) => {
-      mkdirSync(join(folder, "conf.d"));
+      mkdirSync(join(folder, "conf.d/deep"), { recursive: true });
       for (const [file, text] of Object.entries({ "postgresql.auto.conf": "", ...files }))
         writeFileSync(join(folder, file), text);
       assert.deepEqual(await configuredSynchronous(placeOf(folder)), {

@@ -1,5 +1,5 @@
 import { BlackstartError } from "../../../base/error.ts";
-import { commandLine, type NextStart, type RecoveryEnd } from "../instance.ts";
+import { commandLine, type NextStart, ranAsStandby, type RecoveryEnd } from "../instance.ts";
 import { control } from "./control.ts";
 import { commandFailed, type Place, runOrThrow } from "./place.ts";
 import { readSetting, writeSettings } from "./settings.ts";
@@ -7,16 +7,16 @@ import { readSetting, writeSettings } from "./settings.ts";
 const timeoutMs = 10_000;
 
 /**
- * Prints the lines that say where recovery ends, in the order in which a server reads them, so that the last one wins:
- * the configuration file, with what it includes in its place; postgresql.auto.conf; the command line of the last start.
+ * Shell: `tell_configuration` prints the lines that set what $said names (an extended regular expression), in the order in
+ * which a server reads them, so that the last one wins: the configuration file, with what it includes in its place;
+ * postgresql.auto.conf; the command line of the last start. Wants $data, and $config where it is known.
  */
-const tellConfiguration = `
+export const tellConfiguration = `
 from_command_line=
 if [ -r "$data/postmaster.opts" ]; then
   from_command_line=$(sed -n 's/.*"\\(-c\\)\\{0,1\\}\\(--\\)\\{0,1\\}config[-_]file=\\([^"]*\\)".*/\\3/p' "$data/postmaster.opts")
 fi
 config=\${config:-\${from_command_line:-$data/postgresql.conf}}
-said='recovery_target|promote_trigger_file'
 tell_settings() {
   [ -r "$1" ] || { printf 'closed\\t%s\\n' "$1"; return; }
   grep -iE "^[[:space:]]*(include|$said)" "$1" | while read -r text; do
@@ -43,8 +43,10 @@ tell_configuration() {
 }
 `;
 
+const said = "said='recovery_target|promote_trigger_file'";
+
 const lookScript = `
-data=$1 config=$2
+data=$1 config=$2 ${said}
 ${tellConfiguration}
 { IFS= read -r version <"$data/PG_VERSION"; } 2>/dev/null || { echo "$data holds no database." >&2; exit 1; }
 printf 'version\\t%s\\n' "$version"
@@ -57,7 +59,7 @@ const saysMore = 3;
 
 /** On disk before it is believed: after a power loss the file must be there. Without arguments `sync` takes all. */
 const markScript = `
-data=$1 config=$2 mark=$3
+data=$1 config=$2 mark=$3 ${said}
 ${tellConfiguration}
 [ -e "$data/PG_VERSION" ] || { echo "$data holds no database." >&2; exit 1; }
 told=$(tell_configuration)
@@ -99,8 +101,7 @@ export async function unmarkStandby(place: Place): Promise<void> {
       next: "Promote it instead (`blackstart mitigate failover`). Nothing was changed.",
       details: { node: place.node, clusterState },
     });
-  if (clusterState.includes("recovery") && clusterState !== "in crash recovery")
-    throw refuse(`It has run as a standby since (“${clusterState}”).`);
+  if (ranAsStandby(clusterState)) throw refuse(`It has run as a standby since (“${clusterState}”).`);
   const result = await place.host.run({
     script: unmarkScript,
     args: [place.dataDirectory],

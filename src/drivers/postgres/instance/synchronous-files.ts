@@ -1,3 +1,4 @@
+import { tellConfiguration } from "./next-start.ts";
 import { type Place, runOrThrow } from "./place.ts";
 
 /* For whom its commits wait, by the configuration files of a server that cannot be asked. */
@@ -5,23 +6,16 @@ import { type Place, runOrThrow } from "./place.ts";
 export type ConfiguredSynchronous = Readonly<{ synchronousStandbyNames: string; synchronousCommit: string }>;
 
 /**
- * Its files in the order in which the server reads them, so that the last line wins: postgresql.conf, what it includes
- * (one level deep), postgresql.auto.conf, and last the command line.
+ * Every line that sets one of them, the last one wins; fails where a file cannot be read.
  * @param $1 the data directory
  * @param $2 the configuration file; empty: the one in the data directory
  */
-export const configurationScript = String.raw`
-data=$1 config=$2
-[ -n "$config" ] || config=$data/postgresql.conf
-cat -- "$config" && echo || exit 1
-cd "$(dirname "$config")" || exit 1
-sed -n "s/^[[:space:]]*include[a-z_]*[[:space:]=]*'\([^']*\)'.*/\1/p" "$config" | while IFS= read -r included; do
-  if [ -d "$included" ]; then cat -- "$included"/*.conf; else cat -- "$included"; fi 2>/dev/null
-  echo
-done
-cat -- "$data/postgresql.auto.conf" && echo || exit 1
-cat -- "$data/postmaster.opts" 2>/dev/null
-exit 0
+export const configurationScript = `
+data=$1 config=$2 said='synchronous_(standby_names|commit)'
+${tellConfiguration}
+told=$(tell_configuration)
+case $told in *'closed\t'*) exit 1 ;; esac
+printf '%s\\n' "$told"
 `;
 
 /** In postmaster.opts: "-c" "synchronous_commit=off", or "--synchronous_commit=off". */
@@ -29,7 +23,8 @@ const onCommandLine = /"(?:--)?(synchronous_\w+)=([^"]*)"/g;
 
 /** From the script's output. Pure. */
 export function synchronousIn(configuration: string): ConfiguredSynchronous {
-  const settings = configuration.replace(onCommandLine, "\n$1 = '$2'\n");
+  const lines = configuration.replace(/^(?:set\t[^\t]*|started)\t/gm, "");
+  const settings = lines.replace(onCommandLine, "\n$1 = '$2'\n");
   return {
     synchronousStandbyNames: settingIn(settings, "synchronous_standby_names") ?? "",
     synchronousCommit: settingIn(settings, "synchronous_commit") ?? "on",
