@@ -3,7 +3,7 @@ import type { ControlData, DiskEnd, KnownState } from "../drivers/postgres/insta
 import type { WalEnd } from "../drivers/postgres/history.ts";
 import type { Lsn } from "../drivers/postgres/lsn.ts";
 import type { NodeObservation } from "../drivers/postgres/observe.ts";
-import type { PromiseRecord } from "../timeline/promise-record.ts";
+import type { DatedPromise } from "../timeline/promise-record.ts";
 import type { ObservationEvent } from "../timeline/observation.ts";
 import type { CommitSetting } from "./commit-level.ts";
 import type { ClientsLogin } from "./readiness/clients-login.ts";
@@ -16,7 +16,7 @@ export type ClusterFacts = Readonly<{
   /** In the order of the file. */
   nodes: readonly NodeFacts[];
   /** What a plan set for whom commits wait, last; undefined where none did. */
-  lowered?: PromiseRecord;
+  lowered?: DatedPromise;
   /** What the clients' address file says; undefined where there is none. */
   clientsAddress?: string;
 }>;

@@ -28,22 +28,32 @@ export type LossVerdict =
 export type SynchronousPromise = Readonly<{ names: SynchronousNames | undefined }>;
 
 export function promiseOf(primary: NodeFacts): SynchronousPromise | undefined {
-  return promisesOf(primary)[0];
+  return understood(settingsOf(primary))[0];
 }
 
 /**
- * What it said when it was last seen, and what its files say now: they may have been changed since. What cannot be
- * understood is left out: PostgreSQL took it, and what was promised is not known.
+ * What it said when it was last seen, what a plan has set since, and what its files say now: it may have run with any of
+ * them.
  */
-export function promisesOf(primary: NodeFacts): readonly SynchronousPromise[] {
-  const remembered = primary.remembered?.role === "primary" ? primary.remembered.synchronousStandbyNames : undefined;
-  const settings = [
-    primary.observation?.settings.synchronousStandbyNames ?? remembered,
-    primary.observation === undefined ? primary.configured?.synchronousStandbyNames : undefined,
-  ];
+function settingsOf(primary: NodeFacts, lowered?: ClusterFacts["lowered"]): readonly string[] {
+  const { observation, remembered, configured, node } = primary;
+  if (observation !== undefined) return [observation.settings.synchronousStandbyNames];
+  const isSetSince = lowered?.node === node && lowered.position > (remembered?.position ?? 0);
+  return [
+    remembered?.role === "primary" ? remembered.synchronousStandbyNames : undefined,
+    isSetSince ? lowered.setting : undefined,
+    configured?.synchronousStandbyNames,
+  ].filter((one) => one !== undefined);
+}
+
+export function promisesOf(primary: NodeFacts, { lowered }: ClusterFacts): readonly SynchronousPromise[] {
+  return understood(settingsOf(primary, lowered));
+}
+
+function understood(settings: readonly string[]): readonly SynchronousPromise[] {
   return settings.flatMap((setting) => {
     try {
-      return setting === undefined ? [] : [{ names: parseSynchronousNames(setting) }];
+      return [{ names: parseSynchronousNames(setting) }];
     } catch (error) {
       if (error instanceof SyntaxError) return [];
       throw error;
@@ -60,8 +70,15 @@ export function lossVerdict(
 ): LossVerdict {
   const unwaited = commitVerdict(primary, lines);
   if (unwaited !== undefined) return unwaited;
-  // Where what is remembered and what its files say differ, it may have run with either.
-  const verdicts = promisesOf(primary).map((promise) => verdictOf(promise, cluster, facts, primary, lines));
+  const promises = promisesOf(primary, facts);
+  const settings = settingsOf(primary, facts.lowered);
+  if (promises.length < settings.length)
+    return {
+      kind: "unknown",
+      why: `It is not known which standbys ${primary.node} waited for: its synchronous_standby_names cannot be understood (${settings.join("; ")}).`,
+    };
+  // Where these differ, it may have run with any of them.
+  const verdicts = promises.map((promise) => verdictOf(promise, cluster, facts, primary, lines));
   return (
     verdicts.find((one) => one.kind !== "none") ??
     verdicts[0] ?? {

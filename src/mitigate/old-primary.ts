@@ -29,7 +29,32 @@ export function lastPrimaryOf(facts: ClusterFacts): NodeFacts | undefined {
   const counts = new Map<NodeFacts, number>();
   for (const node of followed) if (node) counts.set(node, (counts.get(node) ?? 0) + 1);
   const byStandbys = [...counts].sort((a, b) => b[1] - a[1])[0]?.[0];
-  return byStandbys ?? remembered;
+  return byStandbys ?? promotedUnseen(facts, remembered, line) ?? remembered;
+}
+
+/**
+ * One that is silent, is no standby, and whose files show a line that went on from the remembered primary's: it was
+ * promoted while nobody looked, and no standby followed it.
+ */
+function promotedUnseen(
+  facts: ClusterFacts,
+  remembered: NodeFacts | undefined,
+  line: WalEnd | undefined,
+): NodeFacts | undefined {
+  if (line === undefined) return undefined;
+  const later = facts.nodes.filter(
+    ({ observation, instance, onDisk }) =>
+      observation === undefined &&
+      instance?.standbySignal === false &&
+      onDisk !== undefined &&
+      hasAncestor(onDisk, line.timelineId),
+  );
+  return later
+    .filter((one) => one !== remembered)
+    .reduce<NodeFacts | undefined>((best, one) => {
+      const before = best?.onDisk;
+      return before === undefined || (one.onDisk && hasAncestor(one.onDisk, before.timelineId)) ? one : best;
+    }, undefined);
 }
 
 /**

@@ -15,8 +15,8 @@ export type PromiseRecord = Readonly<{
   plan: string;
 }>;
 
-/** `at`: when a plan set it. */
-export type DatedPromise = PromiseRecord & Readonly<{ at: Instant }>;
+/** `at`: when a plan set it; `position`: its place in the timeline. */
+export type DatedPromise = PromiseRecord & Readonly<{ at: Instant; position: number }>;
 
 export const promiseSet = "promise.set";
 
@@ -28,7 +28,9 @@ export async function readPromises(
   const all = await Promise.all(clusters.map((cluster) => readAll(timeline, { stream: `cluster/${cluster}` })));
   const last = all.flatMap((events) => {
     const event = events.findLast(({ kind }) => kind === promiseSet);
-    return event === undefined ? [] : [{ ...(event.data as unknown as PromiseRecord), at: event.at }];
+    return event === undefined
+      ? []
+      : [{ ...(event.data as unknown as PromiseRecord), at: event.at, position: event.position }];
   });
   return new Map(last.map((record) => [record.cluster, record]));
 }

@@ -92,7 +92,7 @@ export function completeOf(
   old: NodeFacts,
   lines: Lines<StandbyHolder>,
 ): readonly string[] {
-  const promises = promisesOf(old);
+  const promises = promisesOf(old, facts);
   if (verdict.kind !== "none" || promises.length === 0) return [];
   const waitedForAll = ({ names }: SynchronousPromise) => {
     if (names === undefined || names.names.includes("*")) return false;
@@ -117,7 +117,7 @@ export function needsOf(
 ): JsonObject {
   const { received, ...rest } = needsAmong(lines, choice);
   const common = { ...rest, ...(complete.length === 0 ? {} : { complete }) };
-  const needs = promisesOf(old).map(({ names }) =>
+  const needs = promisesOf(old, facts).map(({ names }) =>
     names === undefined ? undefined : membersNeeded(names, facts, old, lines),
   );
   const known = needs.filter((one) => one !== undefined);

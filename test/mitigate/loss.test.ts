@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { ClusterFacts, NodeFacts } from "../../src/mitigate/cluster-facts.ts";
+import { lossVerdict } from "../../src/mitigate/loss.ts";
+import { planFailover } from "../../src/mitigate/planners/failover.ts";
+import { isRefusal } from "../../src/plan/plan.ts";
+import { clusterOf } from "../../src/system/names.ts";
+import { alive, ancestorsOf, dead, facts, noChoice, remembered, system } from "./fixtures.ts";
+
+/* What is said of acknowledged writes counts everything by which the old primary may have run. */
+
+const degraded = {
+  cluster: "ledger",
+  node: "pg1",
+  setting: "",
+  meant: "FIRST 1 (pg2)",
+  plan: "degrade-1",
+  at: "2026-11-20T00:00:00.000Z",
+  position: 9,
+};
+const pg1 = (position: number, more: Partial<NodeFacts> = {}): NodeFacts =>
+  dead("pg1", { remembered: { ...remembered("pg1"), position }, ...more });
+const seen = (old: NodeFacts): ClusterFacts => facts(old, alive("pg2", "standby"), alive("pg3", "standby"));
+
+for (const [what, old, lowered, kind] of [
+  ["a plan gave the promise up since it was last seen", pg1(8), degraded, "possible"],
+  ["it was seen to wait again since", pg1(10), degraded, "none"],
+  ["a plan did so on another node", pg1(8), { ...degraded, node: "pg2" }, "none"],
+  [
+    "its files say what we do not understand",
+    pg1(8, { configured: { synchronousStandbyNames: "FIRST 1 (", synchronousCommit: "on" } }),
+    undefined,
+    "unknown",
+  ],
+] as const)
+  test(`acknowledged writes, where ${what}: ${kind}`, () => {
+    const all = { ...seen(old), ...(lowered === undefined ? {} : { lowered }) };
+    assert.equal(lossVerdict(clusterOf(system(), "ledger"), all, old).kind, kind);
+  });
+
+test("a node that was promoted while nobody looked, and died, is the old primary: what it acknowledged is not forgotten", () => {
+  const onDisk = {
+    timelineId: 2,
+    lsn: "0/3000100",
+    ancestors: ancestorsOf(2),
+    control: "a",
+    clusterState: "in production",
+  };
+  const made = planFailover(
+    system(),
+    facts(
+      dead("pg1", { remembered: remembered("pg1") }),
+      alive("pg2", "standby", { receiver: null }),
+      dead("pg3", { onDisk }),
+    ),
+    noChoice,
+  );
+  assert.ok(isRefusal(made), "pg2 would be promoted, as if pg3 had never been");
+  assert.match(made.missing, /pg3/);
+});
