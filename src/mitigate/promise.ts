@@ -120,6 +120,19 @@ export function promiseNow(
   return count < 1 ? undefined : { method: meant.method, count, names: list.names };
 }
 
+/** Those of the streaming names that commits may wait for while too few of the meant ones are there. */
+export function standIns(
+  names: SynchronousNames | undefined,
+  members: readonly Member[],
+  streaming: readonly string[],
+): readonly string[] {
+  return streaming.filter((name) => {
+    const bearers = members.filter((one) => isBorne(name, one));
+    const isSpared = bearers.length > 0 && bearers.every((one) => one.spared === true);
+    return !isSpared || (names !== undefined && isSynchronousName(names, name));
+  });
+}
+
 /** Those of its members that are among these nodes. */
 export function membersAmong({ members }: Promised, nodes: readonly Readonly<{ node: string }>[]): readonly Member[] {
   return members.filter((member) => nodes.some((one) => one.node === member.node));

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatSynchronousNames, parseSynchronousNames } from "../../src/drivers/postgres/synchronous-names.ts";
 import { type Member, type Promised, promiseNow, promisedAfter, promiseUnder } from "../../src/mitigate/promise.ts";
-import { alive, dead, facts, remembered, system } from "./fixtures.ts";
+import { planDegradeSynchronous } from "../../src/mitigate/planners/degrade-synchronous.ts";
+import { isRefusal } from "../../src/plan/plan.ts";
+import { alive, dead, facts, noChoice, remembered, system } from "./fixtures.ts";
 
 const members = (...all: readonly string[]): readonly Member[] =>
   all.map((one) => {
@@ -75,7 +77,15 @@ test("a promise that a plan lowered is what it was meant to be, as long as nobod
     settings: { ...alive("pg1", "primary").observation!.settings, synchronousStandbyNames: "" },
   });
   const seen = facts(primary, alive("pg2", "standby"), alive("pg3", "standby"));
-  const lowered = { cluster: "ledger", node: "pg1", setting: "", meant: "ANY 2 (pg2, pg3)", plan: "p" };
+  const lowered = {
+    cluster: "ledger",
+    node: "pg1",
+    setting: "",
+    meant: "ANY 2 (pg2, pg3)",
+    plan: "p",
+    at: "2026-11-20T00:00:00.000Z",
+    position: 9,
+  };
   assert.deepEqual(promisedAfter(ledger(), { ...seen, lowered }, primary).names, ["pg2", "pg3"]);
   assert.deepEqual(promisedAfter(ledger(), { ...seen, lowered: { ...lowered, setting: "pg9" } }, primary).names, []);
   assert.deepEqual(promisedAfter(ledger(), { ...seen, lowered: { ...lowered, node: "pg3" } }, primary).names, []);
@@ -106,4 +116,17 @@ test("the file may ask for more than was promised, never for less", () => {
   const seen = facts(old, alive("pg2", "standby"), alive("pg3", "standby"));
   assert.equal(promisedAfter(ledger(), seen, old).count, 2);
   assert.equal(promisedAfter(ledger(system({ synchronous: 0 })), seen, old).count, 2);
+});
+
+test("a promise that is given up does not make commits wait for a standby that the file spares", () => {
+  const node = (number: number, more = {}) => ({ url: `postgres://b@127.0.0.1:${number}/x`, ...more });
+  const nodes = { pg1: node(1), pg2: node(2), pg3: node(3, { synchronous: "never" }) };
+  const standbys = alive("pg1", "primary").observation!.standbys.filter(
+    ({ applicationName }) => applicationName === "pg3",
+  );
+  const seen = facts(alive("pg1", "primary", { standbys }), dead("pg2"), alive("pg3", "standby"));
+  const made = planDegradeSynchronous(system({ nodes }), seen, noChoice);
+  if (isRefusal(made)) assert.fail(made.missing);
+  const [degrade] = made.steps;
+  assert.deepEqual([degrade?.parameters.count, degrade?.parameters.names], [0, []]);
 });

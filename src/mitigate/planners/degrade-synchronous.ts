@@ -4,7 +4,7 @@ import type { System } from "../../system/schema.ts";
 import type { AnsweringNode, ClusterFacts } from "../cluster-facts.ts";
 import { promiseOf } from "../loss.ts";
 import { type Choice, declaredCluster, onePrimary, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
-import type { Promised } from "../promise.ts";
+import { type Promised, promisedAfter, standIns } from "../promise.ts";
 import * as steps from "../step-list.ts";
 
 /**
@@ -24,7 +24,8 @@ export function planDegradeSynchronous(system: System, facts: ClusterFacts, _cho
       `${primary.node} waits for no standby: synchronous_standby_names is empty.`,
       "If commits hang, the reason is another; see `blackstart check`.",
     );
-  const streaming = streamingOf(primary);
+  const { members } = promisedAfter(cluster, facts, primary);
+  const streaming = standIns(names, members, streamingOf(primary));
   const waited = streaming.filter((name) => isSynchronousName(names, name));
   if (waited.length >= names.count)
     return refuse(
@@ -37,7 +38,7 @@ export function planDegradeSynchronous(system: System, facts: ClusterFacts, _cho
     count,
     method: names.method,
     names: [...new Set(streaming)],
-    members: [],
+    members,
     old: primary.node,
   };
   const before = formatSynchronousNames(names);

@@ -12,7 +12,7 @@ import {
 } from "../../drivers/postgres/synchronous-names.ts";
 import type { CheckResult, StepContext, StepHandler, Undone } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
-import { type Member, membersAmong, type Promised, promiseNow, promiseUnder } from "../promise.ts";
+import { type Member, membersAmong, type Promised, promiseNow, promiseUnder, standIns } from "../promise.ts";
 import {
   commitsPass,
   lowerUnlessPassing,
@@ -92,7 +92,8 @@ async function wantedOf(
 ): Promise<SynchronousNames | undefined> {
   const [node, planned] = [text(step, "node"), promisedOf(step)];
   if (step.parameters.when === "degraded") {
-    const streaming = await streamingFrom(connection);
+    const names = parseSynchronousNames(await synchronousSetting(connection));
+    const streaming = standIns(names, planned.members, await streamingFrom(connection));
     return { ...planned, count: Math.min(planned.count, streaming.length), names: [...new Set(streaming)] };
   }
   const asked = isBefore(step) ? texts(step, "among") : planned.members.map((one) => one.node);
@@ -146,6 +147,13 @@ async function check(context: MitigationContext, step: StepContext, connection: 
   // Clients wait; the step itself asks who is there, and to set once more what is set already changes nothing.
   if (isBefore(step)) return { state: "ready" };
   const before = await synchronousSetting(connection);
+  // Resumed after another failover: on a standby it would be left over for the day when that is the primary.
+  if (!isBefore(step) && (await isStandby(connection)))
+    return {
+      state: "refused",
+      why: `${text(step, "node")} is a standby by now; the primary is another.`,
+      next: unchanged,
+    };
   if (step.parameters.when === "degraded") return stillNeeded(step, connection, before);
   const wanted = await wantedOf(context, step, connection);
   if (isSameSetting(before, formatSynchronousNames(wanted)))
@@ -158,6 +166,8 @@ async function check(context: MitigationContext, step: StepContext, connection: 
     next: "Bring the standbys back with `blackstart mitigate rejoin`, which sets it.",
   };
 }
+
+const unchanged = "Nothing was changed. See `blackstart status`.";
 
 type Change = Readonly<{ setting: string; previous: string }>;
 
@@ -206,9 +216,6 @@ async function restore(
 
 /** A promise is given up only while commits hang for want of the standbys that they wait for. */
 async function stillNeeded(step: StepContext, connection: Connection, setting: string): Promise<CheckResult> {
-  const next = "Nothing was changed. See `blackstart status`.";
-  if (await isStandby(connection))
-    return { state: "refused", why: `${text(step, "node")} is a standby by now; the primary is another.`, next };
   const names = parseSynchronousNames(setting);
   const there = names === undefined ? [] : counting(names, await streamingFrom(connection));
   if (names !== undefined && there.length < names.count) return { state: "ready" };
@@ -216,5 +223,5 @@ async function stillNeeded(step: StepContext, connection: Connection, setting: s
     names === undefined
       ? `${text(step, "node")} waits for no standby any more.`
       : `${there.join(", ")} streams again, as was promised.`;
-  return { state: "refused", why, next };
+  return { state: "refused", why, next: unchanged };
 }
