@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFileSync } from "node:fs";
+import { appendFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { isRefusal } from "../../src/plan/plan.ts";
@@ -55,7 +55,32 @@ test("a standby that runs with a recovery target confirms writes that it would n
     assert.ok(isRefusal(refused), "what pg2 has confirmed is taken for safe");
     assert.equal(refused.accept, "--accept-loss");
     assert.match(refused.missing, /pg2 cannot be promoted/);
-    const result = await world.act("failover", "ledger", { acceptLoss: true });
-    assert.match(result.outcome, /^done/, result.state);
-    assert.equal(await onlyPrimary(world), "pg3");
+    const accepted = await world.plan("failover", "ledger", { acceptLoss: true });
+    if (isRefusal(accepted)) assert.fail(accepted.missing);
+    assert.deepEqual(accepted.steps.find(({ id }) => id === "elect")?.parameters.candidates, ["pg3"]);
+  }));
+
+test("a standby that a restore would have promote itself is started as one, and stays one", () =>
+  withWorld({}, async (world) => {
+    await signal(world, "pg3", "SIGKILL");
+    appendFileSync(join(world.lab.node("pg3").dataDirectory, "postgresql.auto.conf"), leftovers);
+    const result = await world.act("restart", "ledger/pg3");
+    assert.equal(result.outcome, "done", result.state);
+    await on(world, "pg1", (one) => one.query("create table later as select 1 as i"));
+    const replayed = "select 1 from pg_class where relname = 'later'";
+    await until("pg3 has replayed it", () => on(world, "pg3", async (one) => (await one.query(replayed)).length === 1));
+    assert.equal(await onlyPrimary(world), "pg1");
+  }));
+
+test("a standby that has lost its mark since the plan was made is not started: it would be a second primary", () =>
+  withWorld({}, async (world) => {
+    await signal(world, "pg3", "SIGKILL");
+    const plan = await world.plan("restart", "ledger/pg3");
+    if (isRefusal(plan)) assert.fail(plan.missing);
+    rmSync(join(world.lab.node("pg3").dataDirectory, "standby.signal"));
+    await world.executor.store(plan, "person:test");
+    const result = await world.executor.run(plan.id, "person:test", "person");
+    assert.equal(await onlyPrimary(world), "pg1");
+    assert.equal(result.outcome, "stopped");
+    assert.match(result.state, /pg3 is not marked as a standby any more/);
   }));

@@ -41,6 +41,12 @@ export function planRestart(system: System, facts: ClusterFacts, choice: Choice)
       `${other.node} is the primary as well; ${node.node} would come up as a second one.`,
       "Stop the stale one: `blackstart mitigate demote`.",
     );
+  if (node.observation?.role === "standby" && !node.instance.standbySignal)
+    return refuse(
+      "unmarked",
+      `${node.node} runs as a standby, and its standby.signal is gone: it would come up as a primary.`,
+      `Put an empty file standby.signal back into its data directory, then ask again.`,
+    );
   const unsafe = wasPrimary && node.observation === undefined ? refuseStart(facts, node) : undefined;
   if (unsafe !== undefined) return unsafe;
   return draft(cluster, facts, node, wasPrimary ? "primary" : "standby");

@@ -1,6 +1,6 @@
 import { BlackstartError } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
-import { knownState } from "../../drivers/postgres/instance.ts";
+import { knownState, type NextStart } from "../../drivers/postgres/instance.ts";
 import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import { nodeFacts } from "../cluster-facts.ts";
@@ -72,7 +72,8 @@ export function startHandler(context: MitigationContext): StepHandler {
           why: `${text(step, "node")} runs as a ${role}, not as a ${text(step, "role")}.`,
           next: "See `blackstart status`, then make a new plan.",
         };
-      return text(step, "role") === "primary" ? ((await refusedBeside(context, step)) ?? ready) : ready;
+      const refused = text(step, "role") === "primary" ? refusedBeside(context, step) : refusedUnmarked(context, step);
+      return (await refused) ?? ready;
     },
     async do(step) {
       const instance = await neededInstance(context, text(step, "cluster"), text(step, "node"));
@@ -84,6 +85,8 @@ export function startHandler(context: MitigationContext): StepHandler {
           "Make a new plan.",
         );
       await step.assertHeld();
+      // A restore may have left what makes a standby promote itself.
+      if (standbySignal && promotesItself(await instance.nextStart())) await instance.markStandby();
       // Orphans and halted processes of before keep the new server from starting.
       if (pids.length > 0) await instance.kill();
       await startServer(
@@ -123,6 +126,23 @@ async function roleOf(
 }
 
 const ready: CheckResult = { state: "ready" };
+
+/** A trigger file is set on many a standby, and does nothing before somebody makes that file. */
+function promotesItself({ leftovers }: NextStart): boolean {
+  return leftovers.some(({ effect, setting }) => effect === "promote" && setting !== "promote_trigger_file");
+}
+
+/** Started without its mark it would be a primary, beside another. */
+async function refusedUnmarked(context: MitigationContext, step: StepContext): Promise<CheckResult | undefined> {
+  const node = text(step, "node");
+  const instance = await neededInstance(context, text(step, "cluster"), node);
+  if ((await knownState(instance)).standbySignal) return undefined;
+  return {
+    state: "refused",
+    why: `${node} is not marked as a standby any more (standby.signal), and would come up as a primary.`,
+    next: "See `blackstart status`, then make a new plan.",
+  };
+}
 
 /** A primary is started only where no other node can be one, or was one after it. */
 async function refusedBeside(context: MitigationContext, step: StepContext): Promise<CheckResult | undefined> {
