@@ -109,7 +109,11 @@ export function startAutopilot(options: AutopilotOptions): Autopilot {
   async function follow(): Promise<void> {
     const from = await options.timeline.position();
     const interrupted = await followInterrupted(shared, (plan) =>
-      begin(async () => void (await shared.inLane(placeOfRemedy(plan), (leave) => carryOut(shared, plan, leave)))),
+      begin(async () => {
+        await shared.inLane(placeOfRemedy(plan), (leave) => carryOut(shared, plan, leave));
+        // It may have stopped because the world is another by now: what is asked for still gets a plan of its own.
+        if (plan.incident !== undefined) await consider(plan.incident);
+      }),
     );
     begin(interrupted.resume);
     for (const { id, status } of await listIncidents(options.timeline)) {

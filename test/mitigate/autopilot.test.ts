@@ -131,6 +131,34 @@ test("a plan that was begun under the policy is resumed as soon as nobody carrie
   });
 });
 
+test("a plan that is resumed into another outage stops, and the incident gets a plan for this one", async () => {
+  await withWorld({}, async (world) => {
+    await signal(world, "pg1", "SIGKILL");
+    const responder = createResponder({ system: world.system, timeline: world.timeline });
+    const raised = [findingOf("cluster.no-primary", "failover")];
+    await responder.take({ at: new Date().toISOString(), raised, cleared: [] });
+    const incident = (await listIncidents(world.timeline))[0]?.id ?? "";
+    const plan = await world.plan("failover", "ledger", { incident });
+    assert.ok(!isRefusal(plan));
+    await world.executor.store(plan, "auto");
+    const lease = await world.timeline.lease("cluster/ledger", 500);
+    const begun = { token: lease?.token ?? 0, executor: "process 1 elsewhere" };
+    await world.timeline.append(`plan/${plan.id}`, "any", [
+      { kind: "plan.approved", by: "auto", data: { how: "policy" } },
+      { kind: "plan.started", by: "executor", data: begun },
+    ]);
+    const proposed = { plan: plan.id, planKind: "failover", title: "Fail over", causes: [] };
+    const noted = { kind: "incident.plan-proposed", by: "auto", data: proposed };
+    await world.timeline.append(`incident/${incident}`, "any", [noted]);
+    await (await world.fleet.instance("ledger", "pg1"))?.start(10_000);
+    await signal(world, "pg1", "SIGKILL");
+    await withAutopilot(world, "auto", world.timeline, async () => {
+      await until("another is done", async () => (await statesOf(world)).includes("failover done"));
+    });
+    assert.deepEqual(await statesOf(world), ["failover stopped", "failover done"]);
+  });
+});
+
 test("a node that is down is brought back once under the policy; when that did not help, a person has the say", async () => {
   await withWorld({}, async (world) => {
     await signal(world, "pg3", "SIGKILL");
