@@ -1,5 +1,5 @@
 import type { JsonObject } from "../base/json.ts";
-import { type DiskEnd, isDown } from "../drivers/postgres/instance.ts";
+import { type DiskEnd, isDown, ranAsStandby } from "../drivers/postgres/instance.ts";
 import type { NodeFacts } from "./cluster-facts.ts";
 
 /*
@@ -49,8 +49,9 @@ export function otherOutage(planned: Outage, now: Outage): string | undefined {
     return "it ran since this plan was made (its pg_control is another)";
   if (differs("synchronousStandbyNames") || differs("synchronousCommit"))
     return "for which standbys its commits wait was changed since this plan was made";
-  // A server that hung may have gone on writing. Without its host, too, only the watch's word is left.
-  if (planned.state !== "down" && differs("seenAt")) return "it was seen at work since this plan was made";
+  // A server that hung may have gone on writing. Without its host or its files, too, only the watch's word is left.
+  const isTold = planned.state === "down" && planned.control !== null && now.control !== null;
+  if (!isTold && differs("seenAt")) return "it was seen at work since this plan was made";
   return undefined;
 }
 
@@ -62,9 +63,7 @@ export function ranSince(control: string, now: Remains): string | undefined {
   if (!now.standbySignal) return "its standby.signal was taken away";
   if (now.control === control) return now.runs ? "something is starting it" : undefined;
   // Started since, as a standby: it writes nothing of its own.
-  return /^(in archive recovery|shut down in recovery)$/.test(now.clusterState)
-    ? undefined
-    : `it ran since, and not as a standby (“${now.clusterState}”)`;
+  return ranAsStandby(now.clusterState) ? undefined : `it ran since, and not as a standby (“${now.clusterState}”)`;
 }
 
 /** A type of data: it stands in a step. */

@@ -165,17 +165,20 @@ function startNodes(
   });
 }
 
-/** Lets through only what differs from what was told of the same node before. */
+/** Lets through only what differs from what was told of the same node since it was last away. */
 function createObservationFilter(system: System, observed: WatcherOptions["observed"]) {
   const told = new Map<string, string>();
   return (facts: Facts, one: NodeFacts, now: { at: Instant; ms: number }): void => {
     const cluster = system.clusters[one.cluster];
     if (observed === undefined || cluster === undefined) return;
+    const key = `${one.cluster}/${one.node}`;
+    // Back again, it is told of anew: a plan that was made while it was away is for an outage that is over.
+    if (one.condition.kind !== "up" && one.condition.kind !== "unknown") told.delete(key);
     const data = observationOf(viewOf(system, one.cluster, cluster, facts, now), one);
     if (data === undefined) return;
     const text = JSON.stringify(data);
-    if (told.get(`${one.cluster}/${one.node}`) === text) return;
-    told.set(`${one.cluster}/${one.node}`, text);
+    if (told.get(key) === text) return;
+    told.set(key, text);
     observed({ kind: "node.observed", data });
   };
 }

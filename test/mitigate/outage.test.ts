@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { BlackstartError } from "../../src/base/error.ts";
 import { createFleet, type Fleet } from "../../src/drivers/fleet.ts";
 import type { Instance } from "../../src/drivers/postgres/instance.ts";
 import { mitigationHandlers } from "../../src/mitigate/handlers.ts";
@@ -10,7 +11,7 @@ import { registryOf } from "../../src/plan/handler.ts";
 import { isRefusal, type Plan, type PlanRequest } from "../../src/plan/plan.ts";
 import { interruptBefore } from "./interrupt.ts";
 import { onlyPrimary, on, signal } from "./servers.ts";
-import { type World, withWorld } from "./world.ts";
+import { type World, withSystemFile, withWorld } from "./world.ts";
 
 /* A plan holds for the outage that it was made for: not for a primary that is back, and not for the next outage. */
 
@@ -47,6 +48,12 @@ const cases: readonly (readonly [name: string, planned: Outage, now: Outage, exp
   ["its host does not answer, now as then", unseen, unseen, undefined],
   ["its host did not answer, and it was seen at work", unseen, { ...unseen, seenAt: 2 }, /seen at work/],
   ["a hung server was seen at work, and hangs again", runs, { ...runs, seenAt: 2 }, /seen at work/],
+  [
+    "its files could not be read, and it was seen at work",
+    { ...down, control: null },
+    { ...down, seenAt: 2 },
+    /at work/,
+  ],
   ["its host did, and what the watch saw is older news", down, { ...down, seenAt: 2 }, undefined],
 ];
 
@@ -135,6 +142,40 @@ test("a plan that was interrupted after its fence is not resumed in the next out
     const result = await world.executor.run(plan.id, "person:test");
     assert.equal(result.outcome, "stopped", "an acknowledged write is lost");
     assert.match(result.state, /pg1 was fenced by this plan, and may have taken writes since/);
+  });
+});
+
+test("what was cut off by a command before an interruption is not taken for cut off when the plan is resumed", async () => {
+  await withWorld({}, async (world) => {
+    const cut = (text: string) =>
+      text.replace(/(pg1:[\s\S]*?)host: \S+/, "$1").replace(/( +)nodes:/, "$1fence: 'true'\n$&");
+    await withSystemFile(world, cut, async (far) => {
+      assert.equal(far.system.clusters.ledger?.fence, "true");
+      await signal(world, "pg1", "SIGKILL");
+      const plan = await far.plan("failover", "ledger");
+      if (isRefusal(plan)) assert.fail(`refused (${plan.rule}): ${plan.missing}`);
+      await far.executor.store(plan, "person:test");
+      await interruptBefore(far, plan, "elect");
+      const result = await far.executor.run(plan.id, "person:test");
+      assert.equal(result.outcome, "stopped", "whoever let it in again since has two primaries");
+      assert.match(result.state, /interrupted, and whether it is cut off still cannot be seen/);
+    });
+  });
+});
+
+test("a primary that is back before its mark is known to have failed is not cut off", async () => {
+  await withWorld({}, async (world) => {
+    const { ledger } = world.system.clusters;
+    assert.ok(ledger);
+    const system = { ...world.system, clusters: { ledger: { ...ledger, fence: "true" } } };
+    const plan = await planned(world);
+    const { result } = await runWith({ ...world, system }, plan, "markStandby", async (instance) => {
+      await instance.start(10_000);
+      throw new BlackstartError("HOST_COMMAND_FAILED", { what: "Its disk hung.", why: "A test.", next: "None." });
+    });
+    assert.equal(result.outcome, "stopped", "a healthy primary was shot");
+    assert.match(result.state, /pg1 is back and takes writes/);
+    assert.equal(await onlyPrimary(world), "pg1");
   });
 });
 

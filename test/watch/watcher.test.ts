@@ -129,8 +129,11 @@ test("the synchronous standby is dead: commits hang, it says so with how many wa
 });
 
 test("the primary is stopped, not dead: it hangs, and is well again when it goes on", async () => {
-  await watching(lab, async ({ until }) => {
+  await watching(lab, async ({ until, observations }) => {
     await until();
+    const seen = () => observations.filter(({ node, standbys }) => node === "pg1" && standbys.length === 2).length;
+    await eventually(() => assert.ok(seen() > 0));
+    const before = seen();
     signalAll(lab, "pg1", "SIGSTOP");
     try {
       await until(noPrimary, "critical node.hanging node:ledger/pg1");
@@ -138,6 +141,8 @@ test("the primary is stopped, not dead: it hangs, and is well again when it goes
       signalAll(lab, "pg1", "SIGCONT");
     }
     await until();
+    // A plan that was made meanwhile is for an outage that is over: that it is back has to be stored.
+    await eventually(() => assert.ok(seen() > before));
   });
 });
 

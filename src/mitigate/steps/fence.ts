@@ -43,7 +43,7 @@ export function fenceHandler(context: MitigationContext): StepHandler {
       if (outcome.how === "cut-off") {
         // A command that ends with 0 and cuts nothing off is how two primaries come about.
         const all = await whoWrites(context, text(step, "cluster"), text(step, "node"));
-        if (all.every((one) => one.node !== text(step, "node") || one.writes !== "takes")) return;
+        if (all.every((one) => one.node !== text(step, "node") || one.writes !== "takes")) return notedFenced(step);
         throw notFenced(step, "The fence command ended with 0, and yet it takes writes.");
       }
       const seen = seenJustNow(step) ?? (await look(context, step));
@@ -170,7 +170,7 @@ async function end(context: MitigationContext, step: StepContext, seen: Seen): P
     try {
       await instance.markStandby();
     } catch (error) {
-      return unmarked(context, step, instance, error);
+      return unmarked(context, step, seen, error);
     }
   }
   // Of two primaries the one that is to go takes writes: that is why.
@@ -213,10 +213,11 @@ function leftAlone(step: StepContext, why: string, markLeftWhy?: string): Error 
 async function unmarked(
   context: MitigationContext,
   step: StepContext,
-  instance: Instance,
+  seen: Seen,
   because: unknown,
 ): Promise<JsonObject> {
   const [cluster, node] = [text(step, "cluster"), text(step, "node")];
+  const { instance } = seen;
   if (clusterOf(context.system, cluster).fence === undefined)
     throw stepFailed(
       `${node} cannot be marked as a standby; it was left as it is, and nothing was promoted.`,
@@ -224,6 +225,10 @@ async function unmarked(
       `Let its disk take writes again, or declare \`fence:\`, a command that cuts ${node} off for good; then make a new plan.`,
       because,
     );
+  // The attempt may have taken as long as its disk was stuck.
+  const since = step.parameters.keeps === undefined ? await sincePlanned(context, step, seen) : undefined;
+  if (since?.changed !== undefined) throw leftAlone(step, since.changed);
+  noteSeen(step, undefined);
   step.progress(`${node} cannot be marked as a standby: ${messageOf(because)} It is ended and cut off.`);
   await endServer(context, step, { cluster, node, instance }, { mode: "kill", timeoutMs: stopTimeoutMs });
   return cutOff(context, step);

@@ -98,14 +98,19 @@ export async function refusedUnlessFenced(
   step: StepContext,
 ): Promise<CheckResult | undefined> {
   const { old, fenced } = step.parameters;
-  if (typeof old !== "string" || typeof fenced !== "string" || fenced === "" || wasJustFenced(step)) return undefined;
-  const why = await ranSinceFenced(context, text(step, "cluster"), old, fenced);
+  if (typeof old !== "string" || typeof fenced !== "string" || wasJustFenced(step)) return undefined;
+  const why = fenced === "" ? cutOffBefore(step) : await ranSinceFenced(context, text(step, "cluster"), old, fenced);
   if (why === undefined) return undefined;
   return {
     state: "refused",
     why: `${old} was fenced by this plan, and may have taken writes since: ${why}.`,
     next: "See `blackstart status`, then make a new plan.",
   };
+}
+
+/** A command that cut it off leaves nothing that could be looked at later. */
+function cutOffBefore({ run }: StepContext): string | undefined {
+  return fencedAtMs.has(run) ? undefined : "the plan was interrupted, and whether it is cut off still cannot be seen";
 }
 
 async function ranSinceFenced(
