@@ -8,7 +8,8 @@ import type { Remedy } from "../rejoin-decision.ts";
 import { tellingMeanwhile } from "./long-work.ts";
 import { text } from "./parameters.ts";
 import { setPrimaryConninfo } from "./primary-conninfo.ts";
-import { conninfoOf, correctedConninfo, pairOf } from "./replication-conninfo.ts";
+import { conninfoOf, correctedConninfo, pairOf, settingOf } from "./replication-conninfo.ts";
+import { provideSlot } from "./slot.ts";
 import { declaredNode, endServer, forgetZombie, sessions, startServer } from "./servers.ts";
 
 const stopTimeoutMs = 15_000;
@@ -47,6 +48,8 @@ export async function carryOut(
       const leading = await conninfo(rejoining);
       await end(rejoining);
       await clone(rejoining.context, step, instance, leading, limit);
+      // Nobody has read by its slot while all was copied: it may have lost its WAL (max_slot_wal_keep_size).
+      await provideSlot(rejoining.context, step, text(step, "node"), await settingOf(instance, "primary_slot_name"));
       return startAsStandby(rejoining, leading, Math.min(replayTimeoutMs, limit().timeoutMs));
     }
   }

@@ -8,13 +8,16 @@ import { lookAt } from "../../drivers/postgres/looks.ts";
 import { lsnBytes, lsnText } from "../../drivers/postgres/lsn.ts";
 import { reachabilityOf } from "../../drivers/postgres/reachability.ts";
 import { askWalEnd } from "../../drivers/postgres/wal-end.ts";
+import { keepsWalFrom } from "../../drivers/postgres/wal-kept.ts";
 import type { StepContext } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import { followingOf } from "../following.ts";
 import type { RejoinSituation } from "../rejoin-decision.ts";
 import { text } from "./parameters.ts";
 import type { Rejoining } from "./rejoin-remedies.ts";
+import { pairOf } from "./replication-conninfo.ts";
 import { isStandby, sessions } from "./servers.ts";
+import { upstreamFor } from "./upstream.ts";
 
 const followTimeoutMs = 10_000;
 /** One that starts is given so long to answer, or to say what keeps it from it. */
@@ -50,9 +53,8 @@ export async function followingNow(
   step: StepContext,
   timeoutMs: number,
 ): Promise<Following | undefined> {
-  const pair = { cluster: text(step, "cluster"), node: text(step, "node"), primary: text(step, "primary") };
   try {
-    return await followingOf(context, pair, { timeoutMs, signal: step.signal });
+    return await followingOf(context, pairOf(step), { timeoutMs, signal: step.signal });
   } catch (error) {
     if (error instanceof BlackstartError && !step.signal.aborted) return undefined;
     throw error;
@@ -90,12 +92,13 @@ async function whenDown(
 async function whenStandby(rejoining: Rejoining, primary: WalEnd | undefined): Promise<RejoinSituation> {
   const { context, step, instance } = rejoining;
   const following = await followingNow(context, step, followTimeoutMs);
-  const reason = following !== undefined && keepsUp(following) ? undefined : await reasonOf(instance);
   const [end, present] = [
     await endOf(context, step, text(step, "node")),
     // The primary has written on since; who is ahead of it was judged by the looks.
     await endOf(context, step, text(step, "primary")),
   ];
+  const known = following !== undefined && keepsUp(following) ? undefined : await reasonOf(instance);
+  const reason = known ?? (following?.kind === "not-connected" ? await missesWal(rejoining, end) : undefined);
   const look = await sessions(context).use(text(step, "cluster"), text(step, "node"), lookAt);
   return {
     ...blank,
@@ -139,6 +142,24 @@ async function endOf(context: MitigationContext, step: StepContext, node: string
     return await askWalEnd((options) => context.fleet.connect(text(step, "cluster"), node, options));
   } catch (error) {
     if (error instanceof BlackstartError) return undefined; // Not to be told is not known, and no reason to rewind.
+    throw error;
+  }
+}
+
+/** Where its log does not say why; not of one that may get it from an archive yet. */
+async function missesWal({ context, step }: Rejoining, end: WalEnd | undefined): Promise<FollowReason | undefined> {
+  const { cluster, node, primary } = pairOf(step);
+  if (end === undefined) return undefined;
+  try {
+    const restores = await sessions(context).use(cluster, node, async (one) => (await lookAt(one)).restores);
+    if (restores !== false) return undefined;
+    const upstream = await upstreamFor(context, cluster, node, primary);
+    const keeps = await sessions(context).use(cluster, upstream, (one) => keepsWalFrom(one, end.lsn));
+    return keeps === false
+      ? { kind: "wal-gone", said: `${upstream} has removed the WAL from ${end.lsn} on, which ${node} lacks` }
+      : undefined;
+  } catch (error) {
+    if (error instanceof BlackstartError) return undefined; // Then it is not known.
     throw error;
   }
 }

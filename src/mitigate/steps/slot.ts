@@ -6,7 +6,8 @@ import { sessions } from "./servers.ts";
 
 /**
  * A standby whose primary_slot_name names a slot that its primary does not have never streams, and slots are not
- * replicated: the slot is made on the new primary. It reserves the log at once, since the standby comes for it next.
+ * replicated: the slot is made on the new primary. It reserves the log at once, since the standby comes for it next. One
+ * that has lost its WAL (max_slot_wal_keep_size) lets nobody stream any more, and is made anew.
  * Answers whether it was missing.
  */
 export async function provideSlot(
@@ -18,10 +19,14 @@ export async function provideSlot(
   if (slot === "") return false;
   const [cluster, primary] = [text(step, "cluster"), text(step, "primary")];
   return sessions(context).use(cluster, primary, async (connection) => {
-    const there = await connection.query("select 1 from pg_replication_slots where slot_name = $1", [slot]);
-    if (there.length > 0) return false;
+    const [there] = await connection.query<{ lost: boolean }>(
+      "select coalesce(wal_status = 'lost', false) as lost from pg_replication_slots where slot_name = $1",
+      [slot],
+    );
+    if (there?.lost === false) return false;
     await step.assertHeld();
     try {
+      if (there !== undefined) await connection.query("select pg_drop_replication_slot($1)", [slot]);
       await connection.query("select pg_create_physical_replication_slot($1, true)", [slot]);
     } catch (error) {
       throw cannotProvide(error, { node, primary, slot });
