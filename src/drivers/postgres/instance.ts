@@ -84,6 +84,12 @@ export interface Instance {
    */
   keep(label: string, what: "wal" | "everything", limit?: WorkLimit): Promise<{ directory: string; bytes: number }>;
 
+  /** Throws NOT_POSSIBLE_NOW where there is no room for `keep`. Works on a server that runs. */
+  assertRoomToKeep(what: "wal" | "everything"): Promise<void>;
+
+  /** The same for a `clone` of so many bytes. */
+  assertRoomToClone(bytes: number): Promise<void>;
+
   /**
    * Shared memory on the host that killed servers of this directory, or of its predecessors that were moved aside, have
    * left, and that nobody uses. Files in /dev/shm do not say whose they are: those of the same account are among them.

@@ -1,3 +1,4 @@
+import { BlackstartError } from "../../base/error.ts";
 import { type Conninfo, formatConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
 import type { FollowReason } from "../../drivers/postgres/follow-reason.ts";
@@ -13,6 +14,8 @@ import { provideSlot } from "./slot.ts";
 import { declaredNode, endServer, forgetZombie, sessions, startServer } from "./servers.ts";
 
 const stopTimeoutMs = 15_000;
+/** Each file is looked at. */
+const sizeTimeoutMs = 60_000;
 const startTimeoutMs = 60_000;
 /** What was written during a long copy is replayed before the server takes connections. */
 const replayTimeoutMs = 60 * 60_000;
@@ -52,6 +55,38 @@ export async function carryOut(
       await provideSlot(rejoining.context, step, text(step, "node"), await settingOf(instance, "primary_slot_name"));
       return startAsStandby(rejoining, leading, Math.min(replayTimeoutMs, limit().timeoutMs));
     }
+  }
+}
+
+/**
+ * Before a server is stopped: throws NOT_POSSIBLE_NOW where what the remedy writes has no room.
+ * @param keeps what it alone holds is kept before
+ */
+export async function assertRoomFor(
+  { context, step, instance }: Rejoining,
+  remedy: Remedy,
+  keeps: boolean,
+): Promise<void> {
+  if (keeps) {
+    // What is kept is known for sure only once it was stopped: here it is as if in order.
+    const rewinds = (await instance.lacksForRewind()) === undefined;
+    await instance.assertRoomToKeep(rewinds ? "everything" : "wal");
+  }
+  const bytes = remedy === "clone" ? await sizeOfPrimary(context, step) : undefined;
+  if (bytes !== undefined) await instance.assertRoomToClone(bytes);
+}
+
+/** Without tablespaces of its own, which lie elsewhere. Undefined: our role may not ask for it. */
+async function sizeOfPrimary(context: MitigationContext, step: StepContext): Promise<number | undefined> {
+  const query = "select (pg_tablespace_size('pg_default') + pg_tablespace_size('pg_global'))::float8 as bytes";
+  try {
+    return await sessions(context).use(text(step, "cluster"), text(step, "primary"), async (connection) => {
+      const [row] = await connection.query<{ bytes: number }>(query, [], { timeoutMs: sizeTimeoutMs });
+      return row?.bytes;
+    });
+  } catch (error) {
+    if (error instanceof BlackstartError && error.code === "QUERY_FAILED") return undefined;
+    throw error;
   }
 }
 

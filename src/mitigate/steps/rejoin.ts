@@ -7,7 +7,7 @@ import type { MitigationContext } from "../context.ts";
 import { decideRejoin, type Remedy, type RejoinSituation, whatIsLeft } from "../rejoin-decision.ts";
 import { limitOf, stoppedHalfWay } from "./long-work.ts";
 import { stepFailed, text } from "./parameters.ts";
-import { carryOut, keepOwn, type Rejoining, runAgain } from "./rejoin-remedies.ts";
+import { assertRoomFor, carryOut, keepOwn, type Rejoining, runAgain } from "./rejoin-remedies.ts";
 import { followingNow, situationOf } from "./rejoin-situation.ts";
 import { settingOf } from "./replication-conninfo.ts";
 import { isStandby, neededInstance, sessions } from "./servers.ts";
@@ -80,6 +80,7 @@ async function comeBack(rejoining: Rejoining): Promise<JsonObject> {
     tried.push(decision.remedy);
     try {
       step.progress(`${node}: ${remedyText[decision.remedy]}, because: ${decision.because}`);
+      await assertRoomFor(rejoining, decision.remedy, decision.keeps && kept === undefined);
       if (decision.keeps) kept ??= await keepOwn(rejoining);
       await carryOut(rejoining, decision.remedy, now.reason?.kind);
     } catch (error) {

@@ -7,6 +7,7 @@ import { leftoversFunctions, longWork } from "./leftovers.ts";
 import { ownedFolderFunction, ownFilesFunctions } from "./own-files.ts";
 import { beside, commandFailed, type Place, runOrThrow } from "./place.ts";
 import { assertDown } from "./rewind.ts";
+import { assertRoom, roomFunctions } from "./room.ts";
 
 /**
  * The new directory is made whole beside the old one, and then takes its place by two renames. Until then the old one
@@ -90,6 +91,20 @@ if [ -e "$data" ]; then
 fi
 mv "$new" "$data" && cat "$done" && rm "$done"
 `;
+
+/** What is left of an earlier clone is gone on with, or removed first. */
+const roomScript = `
+data=$1 need=$2
+${roomFunctions}
+size_of "$data.cloning"; need_room "$need" "$size"
+`;
+
+/** See `Instance.assertRoomToClone`. */
+export async function assertRoomToClone(place: Place, bytes: number): Promise<void> {
+  const args = [place.dataDirectory, String(Math.ceil(bytes / 1024))];
+  const result = await place.host.run({ script: roomScript, args, timeoutMs: 60_000 });
+  assertRoom(place, `copy ${place.node} anew`, result);
+}
 
 export type CloneSource = Readonly<{ url: string; replication: string; place: Place | undefined }>;
 

@@ -1,10 +1,33 @@
-import { BlackstartError } from "../../../base/error.ts";
 import type { WorkLimit } from "../instance.ts";
 import { leftoversFunctions, longWork } from "./leftovers.ts";
 import { beside, commandFailed, type Place } from "./place.ts";
+import { assertRoom, roomFunctions } from "./room.ts";
 
 const defaultLimit: WorkLimit = { timeoutMs: 30 * 60_000 };
-const noRoom = 3;
+
+/** Of $data and $what it keeps. */
+const keepFunctions = `
+${roomFunctions}
+# What a copy alone may hold: the cluster, the checkpoint from which it recovers (pg_control: system identifier; checkpoint,
+# redo, timeline), and the WAL up to its end, which lies in the segment that was written last.
+state_of() {
+  segments=$(ls -t "$1/pg_wal" | grep -E '^[0-9A-F]{24}$')
+  { head -c 8 "$1/global/pg_control"; tail -c +33 "$1/global/pg_control" | head -c 20; echo "$segments" | LC_ALL=C sort
+    cat "$1/pg_wal/$(echo "$segments" | head -n 1)"; } 2>/dev/null | cksum
+}
+# A copy of this state, to $found: tried again and again, a rejoin would fill the disk with one state.
+find_kept() {
+  found= state=$(state_of "$data")
+  for old in "$data".kept-everything-* "$data".kept-"$what"-*; do
+    case $old in *.part) continue ;; esac
+    [ -d "$old/pg_wal" ] && [ "$(state_of "$old")" = "$state" ] || continue
+    found=$old; return
+  done
+}
+size_to_keep() {
+  case $what in wal) size_of "$data/pg_wal" ;; everything) size_of "$data" ;; esac
+}
+`;
 
 /**
  * `wal`: the write-ahead log, and what is needed to read it (control file, prepared transactions). A copy is made under
@@ -15,36 +38,16 @@ const script = `
 data=$1 kept=$2 what=$3
 ${longWork}
 ${leftoversFunctions}
+${keepFunctions}
 end_leftovers
 if [ -d "$kept" ]; then du -sk "$kept"; exit; fi
-# What a copy alone may hold: the cluster, the checkpoint from which it recovers (pg_control: system identifier; checkpoint,
-# redo, timeline), and the WAL up to its end, which lies in the segment that was written last.
-state_of() {
-  segments=$(ls -t "$1/pg_wal" | grep -E '^[0-9A-F]{24}$')
-  { head -c 8 "$1/global/pg_control"; tail -c +33 "$1/global/pg_control" | head -c 20; echo "$segments" | LC_ALL=C sort
-    cat "$1/pg_wal/$(echo "$segments" | head -n 1)"; } 2>/dev/null | cksum
-}
-# Tried again and again, a rejoin would fill the disk with one state.
-state=$(state_of "$data")
-for old in "$data".kept-everything-* "$data".kept-"$what"-*; do
-  case $old in *.part) continue ;; esac
-  [ -d "$old/pg_wal" ] && [ "$(state_of "$old")" = "$state" ] || continue
-  du -sk "$old"; exit
-done
+find_kept
+[ -z "$found" ] || { du -sk "$found"; exit; }
 part=$kept.part
 # Also what was stopped half-way for another plan: there might be no room for both.
 rm -rf "$data".kept-*.part
 [ -e "$data.cloned" ] || rm -rf "$data.cloning"
-case $what in
-  wal) need=$(du -skL "$data/pg_wal") ;;
-  everything) need=$(du -skL "$data") ;;
-esac
-need=\${need%%[!0-9]*}
-free=$(df -Pk "$(dirname "$kept")" | tail -n 1 | { read -r _ _ _ free _; echo "$free"; })
-# A little is left over for whoever else writes there.
-if [ "$free" -lt $((need + need / 20 + 16384)) ]; then
-  echo "$((need / 1024)) MiB are to be kept, and $((free / 1024)) MiB are free beside $data." >&2; exit ${noRoom}
-fi
+size_to_keep; need_room "$size" 0
 umask 077
 # What is half copied would only keep the disk full.
 trap 'code=$?; [ "$code" = 0 ] || rm -rf "$part"' EXIT
@@ -79,11 +82,27 @@ export async function keep(
   const result = await place.host.run({ script, args: [place.dataDirectory, directory, what], ...limit });
   const [kibibytes = "", kept = directory] = result.stdout.trimEnd().split("\t");
   if (result.code === 0) return { directory: kept, bytes: Number(kibibytes) * 1024 };
-  if (result.code !== noRoom) throw commandFailed(place, `keeping ${what}`, result);
-  throw new BlackstartError("NOT_POSSIBLE_NOW", {
-    what: `There is no room to keep ${what === "wal" ? "the write-ahead log" : "the data directory"} of ${place.node}.`,
-    why: result.stderr.trim(),
-    next: `Make room on ${place.host.reference}, beside ${place.dataDirectory}. Nothing was changed.`,
-    details: { host: place.host.reference, node: place.node },
-  });
+  assertRoom(place, `keep ${keptText(what)} of ${place.node}`, result);
+  throw commandFailed(place, `keeping ${what}`, result);
+}
+
+/** What the copy will take the place of goes first. */
+const roomScript = `
+data=$1 what=$2
+${keepFunctions}
+find_kept
+[ -z "$found" ] || exit 0
+size_of "$data".kept-*.part; spare=$size
+[ -e "$data.cloned" ] || { size_of "$data.cloning"; spare=$((spare + size)); }
+size_to_keep; need_room "$size" "$spare"
+`;
+
+/** See `Instance.assertRoomToKeep`. */
+export async function assertRoomToKeep(place: Place, what: "wal" | "everything"): Promise<void> {
+  const result = await place.host.run({ script: roomScript, args: [place.dataDirectory, what], timeoutMs: 60_000 });
+  assertRoom(place, `keep ${keptText(what)} of ${place.node}`, result);
+}
+
+function keptText(what: "wal" | "everything"): string {
+  return what === "wal" ? "the write-ahead log" : "the data directory";
 }

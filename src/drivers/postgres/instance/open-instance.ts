@@ -1,11 +1,11 @@
 import type { Instance } from "../instance.ts";
 import { lastErrors } from "./last-errors.ts";
 import { locateBinaries } from "./binaries.ts";
-import { clone } from "./clone.ts";
+import { assertRoomToClone, clone } from "./clone.ts";
 import { control } from "./control.ts";
 import { diskEnd } from "./disk-end.ts";
 import { inspect } from "./inspect.ts";
-import { keep } from "./keep.ts";
+import { assertRoomToKeep, keep } from "./keep.ts";
 import { kill } from "./kill.ts";
 import { markStandby, nextStart, unmarkStandby } from "./next-start.ts";
 import { type Place, withConfigFile } from "./place.ts";
@@ -61,6 +61,8 @@ export function openInstance(place: Place): Instance {
     },
     diskEnd: () => diskEnd(place),
     keep: (label, what, limit) => keep(place, label, what, limit),
+    assertRoomToKeep: (what) => assertRoomToKeep(place, what),
+    assertRoomToClone: (bytes) => assertRoomToClone(place, bytes),
     leftMemory: () => leftMemory(place),
     removeLeftMemory: (which) => removeLeftMemory(place, which),
     lacksForRewind: async () => lacksForRewind(place, await programs()),
