@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { sep } from "node:path";
+import { deleted, placeBelow } from "./process-place.ts";
 
 /** A process that can be told from a later one with the same pid: by when it started, in clock ticks since this boot. */
 export type ProcessIdentity = Readonly<{ pid: number; startTime: string; boot: string }>;
@@ -37,9 +37,10 @@ export function serverProcessesIn(folder: string): readonly ProcessInfo[] {
 
 /** Those that stand at or below a folder and are ours, and whatever these have started there. */
 export function processesIn(folder: string, isOurs: (process: ProcessInfo) => boolean): readonly ProcessInfo[] {
+  const isThere = placeBelow(folder);
   const there = readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map((name) => infoOf(Number(name), folder))
+    .filter((name) => /^\d+$/.test(name) && isThere(name))
+    .map((name) => infoOf(Number(name)))
     .filter((info) => info !== undefined);
   const found = new Set(there.filter(isOurs));
   const pids = new Set([...found].map(({ pid }) => pid));
@@ -94,13 +95,11 @@ function linkOf(pid: string, link: string): string | undefined {
   }
 }
 
-/** Of a process that stands at or below the folder; the rest is only asked of those, for a fault must be quick. */
-function infoOf(pid: number, folder: string): ProcessInfo | undefined {
+/** The rest is only asked of those that stand there, for a fault must be quick. */
+function infoOf(pid: number): ProcessInfo | undefined {
   try {
-    // The kernel adds this to a link whose target was removed.
-    const read = (link: string) => readlinkSync(`/proc/${pid}/${link}`).replace(/ \(deleted\)$/, "");
+    const read = (link: string) => readlinkSync(`/proc/${pid}/${link}`).replace(deleted, "");
     const directory = read("cwd");
-    if (directory !== folder && !directory.startsWith(folder + sep)) return undefined;
     const stat = statOf(pid);
     if (stat === undefined || stat.state === "Z") return undefined;
     const program = read("exe");
