@@ -22,6 +22,8 @@ export type RejoinSituation = Readonly<{
   following?: Following;
   /** Why it does not follow, or did not start, as its log says. */
   reason?: FollowReason;
+  /** Why the primary does not let it in, as a login from its host has shown just now. */
+  refused?: FollowReason;
   /** Its WAL beside the primary's; of one that is down only a lower bound is known, so it is never surely on the line. */
   history: "on-line" | "diverged" | "unknown";
   /** Its timeline is the primary's own: a rewind would not know where they parted, and write into the primary's line. */
@@ -45,8 +47,14 @@ export function decideRejoin(now: RejoinSituation, tried: readonly Remedy[]): Re
   if (now.following !== undefined && keepsUp(now.following)) return { kind: "done", how: now.following.kind };
   const { remedies, keeps, because } = fitting(now);
   const remedy = remedies.find((one) => !tried.includes(one));
-  return remedy === undefined ? { kind: "leave", because } : { kind: "remedy", remedy, keeps, because };
+  if (remedy === undefined) return { kind: "leave", because };
+  // Nothing is taken off it for a primary from which it could not get what comes after.
+  if (needsTheWay.has(remedy) && now.refused !== undefined) return { kind: "leave", because: now.refused.said };
+  return { kind: "remedy", remedy, keeps, because };
 }
+
+/** What makes it anew, or a part of it, and leaves it with WAL to be fetched from the primary before it starts at all. */
+export const needsTheWay: ReadonlySet<Remedy> = new Set(["rewind", "clone"]);
 
 type Fitting = Readonly<{ remedies: readonly Remedy[]; keeps: boolean; because: string }>;
 
@@ -110,7 +118,7 @@ export function whatIsLeft(
     return `If ${node} is the stale one, \`blackstart mitigate demote ${cluster}/${node}\` stops it and brings it back.`;
   if (now.following?.kind === "replays-nothing")
     return `See what holds its replay up: a long query there (pg_stat_activity), or a record that it cannot read (its log). ${again}`;
-  switch (now.reason?.kind) {
+  switch ((now.refused ?? now.reason)?.kind) {
     case "not-let-in":
       return `Let it in: a line for \`replication\` in pg_hba.conf of ${primary}, above those that reject it, and a reload. ${again}`;
     case "role":

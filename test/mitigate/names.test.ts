@@ -83,7 +83,14 @@ test("the remaining standby cannot follow: what was set before the promotion is 
     const result = await world.executor.run(plan.id, "person:test", "person");
     assert.equal(result.outcome, "done-with-failures", result.state);
     const primary = await onlyPrimary(world);
-    if (primary === "pg2") assert.equal(await synchronousNames(world, "pg2"), "");
+    if (primary === "pg2") {
+      assert.equal(await synchronousNames(world, "pg2"), "");
+      // It could not fetch there what comes after a rewind: nothing was done to it, and a person reads what to put right.
+      const failed = (await world.events(plan.id)).find(
+        ({ kind, data }) => kind === "step.failed" && (data as { step?: string }).step === "rejoin-pg1",
+      );
+      assert.match(JSON.stringify(failed?.data), /pg_hba\.conf/);
+    }
     await writes(world, primary);
   });
 });

@@ -75,6 +75,11 @@ const cases: readonly [what: string, situation: Partial<RejoinSituation>, done: 
   ["a primary that crashed on the very timeline", { crashed: true }, "keep+clone leave"],
   ["it does not start: its disk is full", because("disk-full"), "leave"],
   ["it does not start: it is damaged", because("damaged"), "clone leave"],
+  [
+    "diverged, and the primary does not let it in",
+    { history: "diverged", ...otherTimeline, refused: { kind: "not-let-in", said: "FATAL:  no pg_hba.conf entry" } },
+    "leave",
+  ],
   ["a rewind was interrupted", { ...because("half-rewound"), ...otherTimeline }, "keep+rewind keep+clone leave"],
 ];
 

@@ -1,4 +1,5 @@
 import { BlackstartError } from "../../base/error.ts";
+import { delay } from "../../base/time.ts";
 import { type Conninfo, formatConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
 import type { FollowReason } from "../../drivers/postgres/follow-reason.ts";
@@ -7,8 +8,9 @@ import type { StepContext } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import type { Remedy } from "../rejoin-decision.ts";
 import { tellingMeanwhile } from "./long-work.ts";
-import { text } from "./parameters.ts";
+import { stepFailed, text } from "./parameters.ts";
 import { setPrimaryConninfo } from "./primary-conninfo.ts";
+import { refusalOf } from "./rejoin-situation.ts";
 import { conninfoOf, correctedConninfo, pairOf, settingOf } from "./replication-conninfo.ts";
 import { provideSlot } from "./slot.ts";
 import { declaredNode, endServer, forgetZombie, sessions, startServer } from "./servers.ts";
@@ -129,12 +131,40 @@ function conninfo({ context, step, instance }: Rejoining): Promise<Conninfo> {
 }
 
 async function startAsStandby(rejoining: Rejoining, leading: Conninfo, timeoutMs: number): Promise<void> {
-  const { context, step, instance } = rejoining;
+  const { step, instance } = rejoining;
   await end(rejoining);
   await step.assertHeld();
   await instance.markStandby();
   await instance.writeSettings({ primary_conninfo: formatConninfo(leading), recovery_target_timeline: "latest" });
-  await startServer(context, placeOf(step, instance), timeoutMs, step.signal);
+  await startUnlessRefused(rejoining, timeoutMs);
+}
+
+const askEveryMs = 5000;
+const refusalsMax = 3;
+
+/** What was made anew starts only once it has fetched the rest: where it is not let in for that, it would wait for ever. */
+async function startUnlessRefused(rejoining: Rejoining, timeoutMs: number): Promise<void> {
+  const { context, step, instance } = rejoining;
+  const over = new AbortController();
+  const signal = AbortSignal.any([step.signal, over.signal]);
+  const watch = async () => {
+    for (let refusals = 0; refusals < refusalsMax; ) {
+      await delay(askEveryMs, signal);
+      const refused = await refusalOf(rejoining);
+      refusals = refused === undefined ? 0 : refusals + 1;
+      if (refused === undefined || refusals < refusalsMax) continue;
+      const what = `${text(step, "node")} waits for WAL that it cannot fetch; it is left starting.`;
+      over.abort(stepFailed(what, refused.said, "Let it in, and it goes on by itself."));
+    }
+  };
+  // It is over when the start is; a question that fails ends nothing.
+  const watching = watch().catch(() => undefined);
+  try {
+    await startServer(context, placeOf(step, instance), timeoutMs, signal);
+  } finally {
+    over.abort();
+    await watching;
+  }
 }
 
 /** A reload, and nothing else. What is right already is left alone. */

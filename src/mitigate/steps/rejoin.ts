@@ -4,11 +4,11 @@ import { keepsUp, followingText } from "../../drivers/postgres/following.ts";
 import { knownState } from "../../drivers/postgres/instance.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
-import { decideRejoin, type Remedy, type RejoinSituation, whatIsLeft } from "../rejoin-decision.ts";
+import { decideRejoin, needsTheWay, type Remedy, type RejoinSituation, whatIsLeft } from "../rejoin-decision.ts";
 import { limitOf, stoppedHalfWay } from "./long-work.ts";
 import { stepFailed, text } from "./parameters.ts";
 import { assertRoomFor, carryOut, keepOwn, type Rejoining, runAgain } from "./rejoin-remedies.ts";
-import { followingNow, situationOf } from "./rejoin-situation.ts";
+import { followingNow, refusalOf, situationOf } from "./rejoin-situation.ts";
 import { settingOf } from "./replication-conninfo.ts";
 import { isStandby, neededInstance, sessions } from "./servers.ts";
 import { provideSlot, withdrawSlot } from "./slot.ts";
@@ -76,6 +76,11 @@ async function comeBack(rejoining: Rejoining): Promise<JsonObject> {
         ...(because === undefined ? {} : { because }),
       };
     if (decision.kind === "leave") throw await left(rejoining, now, [decision.because, ...problems], served);
+    const refused = needsTheWay.has(decision.remedy) ? await refusalOf(rejoining) : undefined;
+    if (refused !== undefined && now.refused === undefined) {
+      now = { ...now, refused };
+      continue;
+    }
     because ??= decision.because;
     tried.push(decision.remedy);
     try {
