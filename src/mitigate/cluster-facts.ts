@@ -31,6 +31,8 @@ export type NodeFacts = Readonly<{
   node: string;
   /** `host:port` of its url. */
   address: string;
+  /** All to which its standbys may be aimed; undefined: that one alone. */
+  addresses?: readonly string[];
   reach: Reach;
   /** Why it does not answer, in words. */
   problem?: string;
@@ -106,13 +108,12 @@ export function otherSuspects(facts: ClusterFacts, primary: NodeFacts): readonly
 /** The declared node from which this standby is set to replicate. */
 export function upstreamOf(facts: ClusterFacts, standby: AnsweringNode): NodeFacts | undefined {
   const receiver = standby.observation.receiver;
-  const address = addressInConninfo(standby.observation.settings.primaryConninfo);
-  return facts.nodes.find(
-    (one) =>
-      one.node !== standby.node &&
-      (one.address === address ||
-        (receiver?.senderHost != null && one.address === `${receiver.senderHost}:${receiver.senderPort}`)),
-  );
+  const aimed = [
+    addressInConninfo(standby.observation.settings.primaryConninfo),
+    receiver?.senderHost == null ? undefined : `${receiver.senderHost}:${receiver.senderPort}`,
+  ];
+  const isAimedAt = ({ address, addresses = [address] }: NodeFacts) => addresses.some((one) => aimed.includes(one));
+  return facts.nodes.find((one) => one.node !== standby.node && isAimedAt(one));
 }
 
 function addressInConninfo(conninfo: string): string | undefined {

@@ -4,7 +4,8 @@ import { addressOf } from "../drivers/postgres/conninfo.ts";
 import { type Instance, isDown } from "../drivers/postgres/instance.ts";
 import { nameAsStandby, nameBySettings } from "../drivers/postgres/names.ts";
 import { readPromises } from "../timeline/promise-record.ts";
-import { clusterOf } from "../system/names.ts";
+import { addressesOf } from "../system/address.ts";
+import { clusterOf, nodeOf } from "../system/names.ts";
 import { readClientsAddress } from "../drivers/clients/address-file.ts";
 import { askDatabase } from "./ask-database.ts";
 import type { ClusterFacts, NodeFacts, Reach } from "./cluster-facts.ts";
@@ -60,8 +61,8 @@ async function factsOf(
   memory: Memory,
   hosts: "all" | "silent",
 ): Promise<NodeFacts> {
-  const url = clusterOf(context.system, cluster).nodes[node]?.url ?? "";
-  const address = addressOf(url);
+  const declared = nodeOf(context.system, cluster, node);
+  const address = addressOf(declared.url);
   const { promise: letIn, resolve } = Promise.withResolvers<void>();
   const asked = askDatabase(context, cluster, node, memory.remembered?.role !== "primary", { letIn: resolve });
   const [database, host] = await Promise.all([
@@ -71,6 +72,7 @@ async function factsOf(
   return {
     node,
     address: `${address.host}:${address.port}`,
+    addresses: addressesOf(declared),
     ...database,
     ...(contradicted(database.reach, host) ? { hostProblem: contradiction } : host),
     ...memory,

@@ -61,6 +61,15 @@ const cases: readonly (readonly [name: string, seen: ClusterFacts, expected: str
     "starts pg1",
   ],
   [
+    "a cascade, by the address that is declared for replication",
+    facts(
+      down("pg1", 1),
+      { ...alive("pg2", "standby", quiet), addresses: ["127.0.0.1:2", "127.0.0.1:22"] },
+      alive("pg3", "standby", streamsFrom(22)),
+    ),
+    "starts pg1",
+  ],
+  [
     "a standby is on a later timeline",
     facts(down("pg1", 1), alive("pg2", "standby", { ...quiet, timelineId: 2 })),
     "stale",

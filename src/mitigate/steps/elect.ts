@@ -1,13 +1,14 @@
 import { messageOf } from "../../base/error.ts";
 import type { JsonObject } from "../../base/json.ts";
 import { pollUntil } from "../../base/time.ts";
-import { addressOf, aimedAt, type Conninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
+import { aimedAt, type Conninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
 import { compareWalEnds } from "../../drivers/postgres/history.ts";
 import { type Lsn, lsnAhead } from "../../drivers/postgres/lsn.ts";
 import { hasRecoveryTarget } from "../../drivers/postgres/recovery-settings.ts";
 import { askWalEnd } from "../../drivers/postgres/wal-end.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
+import { addressesOf } from "../../system/address.ts";
 import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
 import { type Candidate, elect, type Election, type Needs } from "../election.ts";
@@ -215,10 +216,7 @@ function cascadeAddresses(
   node: string,
 ): readonly string[] {
   const { nodes } = clusterOf(context.system, cluster);
-  return candidates
-    .filter((one) => one !== node)
-    .map((one) => addressOf(nodes[one]?.url ?? ""))
-    .map(({ host, port }) => `${host}:${port}`);
+  return candidates.filter((one) => one !== node).flatMap((one) => addressesOf(nodes[one] ?? { url: "" }));
 }
 
 /**

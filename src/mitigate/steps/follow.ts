@@ -1,9 +1,10 @@
 import { BlackstartError, messageOf, whatAndWhy } from "../../base/error.ts";
-import { addressOf, aimedAt, parseConninfo } from "../../drivers/postgres/conninfo.ts";
+import { aimedAt, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
 import { type Following, followingText, keepsUp } from "../../drivers/postgres/following.ts";
 import { lookAt } from "../../drivers/postgres/looks.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
+import { addressesOf } from "../../system/address.ts";
 import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
 import { type Lowered, lowerUnlessPassing } from "./commits.ts";
@@ -141,10 +142,7 @@ async function aimAt(
 function isCascade(context: MitigationContext, step: StepContext, node: string, sender: string | null): boolean {
   const { nodes } = clusterOf(context.system, text(step, "cluster"));
   const others = texts(step, "nodes").filter((one) => one !== node);
-  return others.some((one) => {
-    const { host, port } = addressOf(nodes[one]?.url ?? "");
-    return sender === `${host}:${port}`;
-  });
+  return sender !== null && others.some((one) => addressesOf(nodes[one] ?? { url: "" }).includes(sender));
 }
 
 async function slotOf(connection: Connection): Promise<string> {
