@@ -150,7 +150,7 @@ test("a plan that is resumed into another outage stops, and the incident gets a 
     const proposed = { plan: plan.id, planKind: "failover", title: "Fail over", causes: [] };
     const noted = { kind: "incident.plan-proposed", by: "auto", data: proposed };
     await world.timeline.append(`incident/${incident}`, "any", [noted]);
-    await (await world.fleet.instance("ledger", "pg1"))?.start(10_000);
+    await (await world.fleet.instance("ledger", "pg1"))?.start(60_000);
     await signal(world, "pg1", "SIGKILL");
     await withAutopilot(world, "auto", world.timeline, async () => {
       await until("another is done", async () => (await statesOf(world)).includes("failover done"));

@@ -56,6 +56,20 @@ for (const step of ["promote", "move-clients"])
     });
   });
 
+test("a failover interrupted before move-clients moves nothing and brings nobody back where another was promoted beside it", async () => {
+  await withWorld({}, async (world) => {
+    await signal(world, "pg1", "SIGKILL");
+    const plan = await stored(world, "failover", "ledger", { node: "pg2" });
+    await interruptBefore(world, plan, "move-clients");
+    await on(world, "pg3", (connection) => connection.query("select pg_promote(true)"));
+    const address = readFileSync(world.lab.addressFile, "utf8");
+    const result = await world.executor.run(plan.id, "person:test");
+    assert.equal(result.outcome, "stopped", "it went on");
+    assert.match(result.state, /pg3 takes writes as well as pg2/);
+    assert.equal(readFileSync(world.lab.addressFile, "utf8"), address);
+  });
+});
+
 for (const [what, hide, seen] of [
   ["answers late", async () => undefined, /pg3 takes writes/],
   ["does not answer", (world: World) => signal(world, "pg3", "SIGSTOP"), /pg3: it did not answer in 3 s/],
@@ -135,7 +149,7 @@ test("where nobody was fenced, a silent node that was promoted since is not take
     await signal(world, "pg1", "SIGKILL");
     const pg1 = await world.fleet.instance("ledger", "pg1");
     await pg1?.markStandby();
-    await pg1?.start(10_000);
+    await pg1?.start(60_000);
     // It shall not learn of the promotion by itself.
     await on(world, "pg2", (connection) => connection.query("alter system set primary_conninfo = ''"));
     await on(world, "pg2", (connection) => connection.query("select pg_reload_conf()"));

@@ -170,7 +170,7 @@ test("a primary that is back before its mark is known to have failed is not cut 
     const system = { ...world.system, clusters: { ledger: { ...ledger, fence: "true" } } };
     const plan = await planned(world);
     const { result } = await runWith({ ...world, system }, plan, "markStandby", async (instance) => {
-      await instance.start(10_000);
+      await instance.start(60_000);
       throw new BlackstartError("HOST_COMMAND_FAILED", { what: "Its disk hung.", why: "A test.", next: "None." });
     });
     assert.equal(result.outcome, "stopped", "a healthy primary was shot");

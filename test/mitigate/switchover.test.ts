@@ -33,7 +33,7 @@ test("the primary was started again after the stop: an interrupted switchover is
     await interruptBefore(world, plan, "promote");
     const instance = await world.fleet.instance("ledger", "pg1");
     await instance?.unmarkStandby();
-    await instance?.start(10_000);
+    await instance?.start(60_000);
     await acknowledge(world);
     await signal(world, "pg1", "SIGKILL");
     const result = await world.executor.run(plan.id, "person:test");

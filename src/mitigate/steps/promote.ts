@@ -5,7 +5,14 @@ import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import { refusedUnlessFenced } from "./fenced.ts";
 import { stepFailed, text } from "./parameters.ts";
-import { fencedBy, otherWriters, refusedIfUnknown, whileNobodyElsePromotes, whoWrites } from "./roles.ts";
+import {
+  fencedBy,
+  notedPromoted,
+  otherWriters,
+  refusedIfUnknown,
+  whileNobodyElsePromotes,
+  whoWrites,
+} from "./roles.ts";
 import { isStandby, sessions } from "./servers.ts";
 
 /** A standby first replays what it has received; one that lagged far behind takes its time. */
@@ -43,7 +50,8 @@ export function promoteHandler(context: MitigationContext): StepHandler {
       whileNobodyElsePromotes(context, step, () => on(step, (connection) => promote(context, step, connection))),
     verify: (step, outcome) =>
       on(step, async (connection) => {
-        if (!(await isStandby(connection)) && Number((await timelineOf(connection)).timeline) >= 2) return;
+        if (!(await isStandby(connection)) && Number((await timelineOf(connection)).timeline) >= 2)
+          return notedPromoted(step);
         throw stepFailed(
           `${text(step, "node")} is not the primary of a new timeline (${JSON.stringify(outcome)}).`,
           "It is in recovery, or was a primary before without ever having been promoted.",

@@ -10,6 +10,7 @@ import { stepFailed, text } from "./parameters.ts";
 import { assertRoomFor, carryOut, keepOwn, type Rejoining, runAgain } from "./rejoin-remedies.ts";
 import { followingNow, refusalOf, situationOf } from "./rejoin-situation.ts";
 import { settingOf } from "./replication-conninfo.ts";
+import { refusedUnlessPrimary } from "./roles.ts";
 import { isStandby, neededInstance, sessions } from "./servers.ts";
 import { provideSlot, withdrawSlot } from "./slot.ts";
 
@@ -28,7 +29,8 @@ export function rejoinHandler(context: MitigationContext): StepHandler {
     async check(step) {
       if (text(step, "node") === text(step, "primary")) return { state: "done", outcome: { how: "it is the primary" } };
       const one = await followingNow(context, step, soonMs);
-      return one !== undefined && keepsUp(one) ? { state: "done", outcome: { how: one.kind } } : { state: "ready" };
+      if (one !== undefined && keepsUp(one)) return { state: "done", outcome: { how: one.kind } };
+      return (await refusedUnlessPrimary(context, step)) ?? { state: "ready" };
     },
     do: (step) => rejoin(context, step),
     async verify(step) {

@@ -85,18 +85,34 @@ export async function whileNobodyElsePromotes<T>(
   return locked(standbys.sort());
 }
 
-/** For what comes after a promotion: refused when the promoted node is a standby again, because another was promoted. */
+/** The runs in which a node was promoted, beside nobody. */
+const promotedIn = new WeakSet<object>();
+
+export function notedPromoted({ run }: StepContext): void {
+  promotedIn.add(run);
+}
+
+/**
+ * For what comes after a promotion: refused when the promoted node is a standby again, because another was promoted; and,
+ * in a plan that is resumed, when another was promoted beside it.
+ */
 export async function refusedUnlessPrimary(
   context: MitigationContext,
   step: StepContext,
 ): Promise<CheckResult | undefined> {
-  const primary = text(step, "primary");
-  if (!(await sessions(context).use(text(step, "cluster"), primary, isStandby))) return undefined;
-  return {
-    state: "refused",
-    why: `${primary} takes no writes: it is a standby. Another node was made the primary since this plan began, or none is.`,
-    next: "See `blackstart status`, then make a new plan.",
-  };
+  const [cluster, primary] = [text(step, "cluster"), text(step, "primary")];
+  const next = "See `blackstart status`, then make a new plan.";
+  if (await sessions(context).use(cluster, primary, isStandby))
+    return {
+      state: "refused",
+      why: `${primary} takes no writes: it is a standby. Another node was made the primary since this plan began, or none is.`,
+      next,
+    };
+  if (promotedIn.has(step.run)) return undefined;
+  const { taking } = otherWriters(await whoWrites(context, cluster), primary);
+  if (taking.length === 0) return undefined;
+  const why = `${taking.join(" and ")} takes writes as well as ${primary}: which of them is the primary, this plan cannot know any more.`;
+  return { state: "refused", why, next };
 }
 
 /** The old primary, which the plan of this step has fenced. */
