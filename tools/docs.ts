@@ -1,4 +1,4 @@
-// Writes the generated pages: docs/system-file.md, docs/scenario-file.md, docs/errors.md, docs/checks.md, docs/faults.md and schema/*.json.
+// Writes the generated pages: docs/system-file.md, docs/scenario-file.md, docs/errors.md, docs/checks.md, docs/faults.md, docs/findings.md and schema/*.json.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { generatedFiles } from "./docs/generated.ts";

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parse } from "yaml";
 import { z } from "zod";
 import { catalogue } from "../../src/base/catalogue.ts";
+import { findingGroups } from "../../src/finding/catalogue.ts";
+import { mitigationKinds } from "../../src/mitigate/plans.ts";
 import { parseSystem } from "../../src/system/load.ts";
 import { systemWarnings } from "../../src/system/warnings.ts";
 import { thresholdsSchema } from "../../src/system/thresholds.ts";
@@ -54,6 +56,36 @@ test("every threshold and every finding of a health check is explained where it 
         threshold,
       );
 });
+
+test("every finding that no health check makes is explained, and none that nobody makes", () => {
+  const kinds = new Map(findingGroups.flatMap((group) => Object.entries(group.kinds)));
+  const made = new Set(
+    sourcesIn("src/watch/assess", "src/mitigate/readiness", "src/watch/checks/judge.ts").flatMap(codesIn),
+  );
+  assert.ok(made.size > 40, [...made].join());
+  assert.deepEqual([...made].toSorted(), [...kinds.keys()].toSorted());
+  for (const [code, { remedy, act }] of kinds) {
+    assert.ok(remedy !== undefined || act !== undefined, `${code}: what to do?`);
+    if (remedy !== undefined) assert.ok(mitigationKinds.includes(remedy), `${code}: ${remedy}`);
+  }
+});
+
+function sourcesIn(...paths: readonly string[]): readonly string[] {
+  const files = paths.flatMap((path) =>
+    path.endsWith(".ts") ? [path] : readdirSync(join(root, path)).map((name) => join(path, name)),
+  );
+  return files.map((file) => readFileSync(join(root, file), "utf8"));
+}
+
+/** As they stand there; some are put together of a prefix and what the cases say. */
+function codesIn(source: string): readonly string[] {
+  const said = [
+    ...source.matchAll(/\bcode: "([^"]+)"|\bfound\(\s*"([^"]+)"|\btried\(\s*"([^"]+)"|[:?] "(ready\.[^"]+)"/g),
+  ].map(([, ...names]) => names.find(Boolean) as string);
+  const [, prefix = ""] = /code: `(\w+\.)\$\{\w+\}`/.exec(source) ?? [];
+  const kinds = /kind: ("\w+"(?: \| "\w+")+);/.exec(source)?.[1]?.match(/\w+/g) ?? [];
+  return [...said, ...(prefix === "" ? [] : kinds)].map((name) => (name.includes(".") ? name : `${prefix}${name}`));
+}
 
 test("every key is explained, and every error", () => {
   const { "docs/system-file.md": page = "", "docs/errors.md": errors = "" } = generatedFiles(root);

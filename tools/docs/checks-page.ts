@@ -11,7 +11,7 @@ export function checksPage(): string {
 \`blackstart check\` runs each once; \`blackstart up\` runs each on every node, one after the other, a round every
 \`watch.checks\` (default: a minute). A check is one query that only reads, with a statement and a lock time-out; a role with
 \`pg_monitor\` may run them all. What could not be run is told as \`watch.check-failed\`, never as well. Whether a node lives,
-who is the primary, and whether the standbys follow is not asked by these: the heartbeat tells it.
+who is the primary, and whether the standbys follow is not asked by these: the heartbeat tells it ([findings](findings.md)).
 
 A critical finding opens an incident, and makes \`blackstart check\` end with exit code 1. So does a node that could not be
 looked at: that nothing was found there says nothing.

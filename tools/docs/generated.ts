@@ -5,6 +5,7 @@ import { scenarioJsonSchema } from "../../src/reproduce/scenario/load.ts";
 import { checksPage } from "./checks-page.ts";
 import { errorsPage } from "./errors-page.ts";
 import { faultsPage } from "./faults-page.ts";
+import { findingsPage } from "./findings-page.ts";
 import { scenarioFilePage } from "./scenario-file-page.ts";
 import { systemFilePage } from "./system-file-page.ts";
 
@@ -21,6 +22,7 @@ export function generatedFiles(root: string): Readonly<Record<string, string>> {
     "docs/errors.md": errorsPage(),
     "docs/checks.md": checksPage(),
     "docs/faults.md": faultsPage(),
+    "docs/findings.md": findingsPage(),
     "schema/blackstart.schema.json": `${JSON.stringify(schema, null, 2)}\n`,
     "schema/scenario.schema.json": `${JSON.stringify(scenario, null, 2)}\n`,
   };
