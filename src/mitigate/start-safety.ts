@@ -1,4 +1,4 @@
-import { olderLine } from "../drivers/postgres/history.ts";
+import { wasLeftFor } from "../drivers/postgres/history.ts";
 import { isDown } from "../drivers/postgres/instance.ts";
 import type { Refusal } from "../plan/plan.ts";
 import { type AnsweringNode, type ClusterFacts, type NodeFacts, upstreamOf } from "./cluster-facts.ts";
@@ -75,13 +75,12 @@ function refuseStale(facts: ClusterFacts, other: NodeFacts, node: NodeFacts): Re
       `Let Blackstart read it: \`host:\` and \`data:\` of ${which}.`,
     );
   }
-  if (own.timelineId === its.timelineId || olderLine({ ...own }, its) === its || hasAncestor(own, its.timelineId))
-    return undefined;
+  if (!wasLeftFor(own, its)) return undefined;
   // A branch that somebody left beside a primary that was seen to go on.
   if (node.remembered?.role === "primary" && lastPrimaryOf(facts) === node) return undefined;
   return refuse(
     "stale",
-    `${other.node} is on timeline ${its.timelineId}, which ${hasAncestor(its, own.timelineId) ? "went on from" : "is not"} the timeline of ${node.node} (${own.timelineId}): another node was the primary after ${node.node}.`,
+    `${other.node} is on timeline ${its.timelineId}, which ${hasAncestor(its, own.timelineId) ? "went on from" : "is another branch than"} the timeline of ${node.node} (${own.timelineId}): another node was the primary after ${node.node}, or beside it.`,
     `Start the node that was the primary last; then bring ${node.node} back as a standby: \`blackstart mitigate rejoin ${facts.cluster}/${node.node}\`.`,
   );
 }

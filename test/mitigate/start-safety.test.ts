@@ -31,6 +31,15 @@ function down(node: string, timelineId: number, more: Partial<NodeFacts> = {}): 
 
 const standbyMark = { instance: { state: "down", pids: [], standbySignal: true } } as const;
 const { instance: _, ...hostless } = dead("pg3", { hostProblem: "no route" });
+const otherBranch = down("pg3", 2, {
+  onDisk: {
+    timelineId: 2,
+    lsn: "0/3000000",
+    ancestors: [{ timelineId: 1, endLsn: "0/2000000" }],
+    control: "a",
+    clusterState: "in production",
+  },
+});
 const streamsFrom = (senderPort: number) => ({
   receiver: receiver({ senderPort }),
   settings: { ...alive("pg3", "standby").observation!.settings, primaryConninfo: `host=127.0.0.1 port=${senderPort}` },
@@ -68,6 +77,11 @@ const cases: readonly (readonly [name: string, seen: ClusterFacts, expected: str
       alive("pg3", "standby", streamsFrom(22)),
     ),
     "starts pg1",
+  ],
+  [
+    "another was promoted too, elsewhere, and both call their timeline 2",
+    facts(down("pg1", 2), alive("pg2", "standby", quiet), otherBranch),
+    "stale",
   ],
   [
     "a standby is on a later timeline",

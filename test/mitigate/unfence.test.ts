@@ -36,6 +36,15 @@ const rows: readonly (readonly [title: string, nodes: readonly NodeFacts[], expe
     [fenced(), fixtures.dead("pg2", { onDisk: onDisk(second) }), standby("pg3")],
     "history",
   ],
+  [
+    "both were promoted, and both call their timeline 2",
+    [
+      fenced({ onDisk: onDisk(second) }),
+      standby("pg2", { ...second, ancestors: [{ timelineId: 1, endLsn: "0/2000000" }] }),
+      standby("pg3"),
+    ],
+    "history",
+  ],
   ["another may have been promoted", [fenced(), unseen, standby("pg3")], "others-unknown"],
   ["not marked", [fenced({ instance: { ...marked, standbySignal: false } }), standby("pg2")], "already"],
   ["a standby", [standby("pg1"), standby("pg2")], "already"],

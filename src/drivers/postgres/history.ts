@@ -74,6 +74,14 @@ export function olderLine<T extends WalEnd>(a: T, b: T): T | undefined {
   return isOlder(a, b) ? a : isOlder(b, a) ? b : undefined;
 }
 
+/** Whether another server's line may have been written after this one's: it went on from it, or is another branch. */
+export function wasLeftFor(own: WalEnd, other: WalEnd): boolean {
+  // Two promotions may have given two branches the same number.
+  if (own.timelineId === other.timelineId) return compareWalEnds(own, other).kind === "diverged";
+  const isBefore = own.ancestors?.some(({ timelineId }) => timelineId === other.timelineId) ?? false;
+  return !isBefore && olderLine(own, other) !== other;
+}
+
 /**
  * The ancestors that a history file names: each line a timeline, where it was left, and why; `#` begins a comment.
  * Format: readTimeLineHistory in src/backend/access/transam/timeline.c. Throws a SyntaxError for anything else.

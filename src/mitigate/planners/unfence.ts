@@ -1,7 +1,8 @@
+import { wasLeftFor } from "../../drivers/postgres/history.ts";
 import type { Refusal, Step } from "../../plan/plan.ts";
 import type { System } from "../../system/schema.ts";
 import { type ClusterFacts, type NodeFacts, nodeFacts, primariesOf } from "../cluster-facts.ts";
-import { hasAncestor, lineOf } from "../old-primary.ts";
+import { lineOf } from "../old-primary.ts";
 import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
 import { promisedAfter } from "../promise.ts";
 import * as steps from "../step-list.ts";
@@ -113,15 +114,13 @@ function refuseOthers(facts: ClusterFacts, node: NodeFacts): Refusal | undefined
       `See its log and its pg_control.`,
     );
   const ends = others.map((one) => ({ node: one.node, end: lineOf(one) }));
-  const later = ends.find(
-    ({ end }) => end === undefined || !(end.timelineId === line.timelineId || hasAncestor(line, end.timelineId)),
-  );
+  const later = ends.find(({ end }) => end === undefined || wasLeftFor(line, end));
   if (later === undefined) return undefined;
   return refuse(
     "history",
     later.end === undefined
       ? `On which line of history ${later.node} is cannot be told: it may have been promoted since.`
-      : `${later.node} is on timeline ${later.end.timelineId}, which ${node.node} (timeline ${line.timelineId}) does not know: it was promoted since.`,
+      : `${later.node} is on timeline ${later.end.timelineId}, which is not the line of ${node.node} (timeline ${line.timelineId}): it was promoted since.`,
     `Fail over to what was written last: \`blackstart mitigate failover\`; then bring ${node.node} back.`,
   );
 }
