@@ -1,4 +1,5 @@
-import type { NodeFacts } from "./cluster-facts.ts";
+import { lsnAhead } from "../drivers/postgres/lsn.ts";
+import type { AnsweringNode, NodeFacts } from "./cluster-facts.ts";
 import type { Lines } from "./lines.ts";
 import type { LossVerdict } from "./loss.ts";
 import type { StandbyHolder } from "./old-primary.ts";
@@ -29,10 +30,32 @@ export function commitLevel(setting: string): Level | undefined {
 
 /**
  * A commit of `off` or `local` waits for nobody. `remote_write` waits until a standby has handed the write to its
- * operating system, which is as good as long as that standby answers: what it is asked for is on its disk.
+ * operating system, which is as good as long as that machine runs; see `mayForget`.
  */
 function waits(level: Level): boolean {
   return level !== "off" && level !== "local";
+}
+
+/**
+ * Whether a standby may have confirmed what it does not have any more: under `remote_write` it confirms before its disk
+ * has it, and its machine may have gone down since. One that has received beyond what it had at its start has asked again
+ * for all that it lacked; before that its receiver stands at the beginning of a segment, or nowhere.
+ */
+export function mayForget(primary: NodeFacts): (standby: AnsweringNode) => boolean {
+  const isWeak = (text: string) => commitLevel(text) === "remote_write";
+  const isWritten = seenLevels(primary).some(isWeak);
+  return ({ commitSettings = [], observation: { receivedLsn, replayedLsn } }) =>
+    (isWritten || commitSettings.some(({ level }) => isWeak(level))) &&
+    (receivedLsn === null || (replayedLsn !== null && lsnAhead(replayedLsn, receivedLsn) > 0));
+}
+
+/** What it said of synchronous_commit when it was seen, and what its files say. */
+function seenLevels({ observation, remembered, configured }: NodeFacts): readonly string[] {
+  return [
+    observation?.settings.synchronousCommit ??
+      (remembered?.role === "primary" ? remembered.synchronousCommit : undefined),
+    observation === undefined ? configured?.synchronousCommit : undefined,
+  ].filter((one) => one !== undefined && one !== "") as readonly string[];
 }
 
 /** A setting of one role, one database, or one role in one database. */
@@ -40,13 +63,8 @@ export type CommitSetting = Readonly<{ role: string | null; database: string | n
 
 /** Whether some commits may have waited for no standby; undefined: all of them waited, unless a session asked for less. */
 export function commitVerdict(primary: NodeFacts, lines: Lines<StandbyHolder>): LossVerdict | undefined {
-  const { node, observation, remembered, configured } = primary;
-  const seen = [
-    observation?.settings.synchronousCommit ??
-      (remembered?.role === "primary" ? remembered.synchronousCommit : undefined),
-    observation === undefined ? configured?.synchronousCommit : undefined,
-  ].filter((one) => one !== undefined && one !== "");
-  const settings = seen.map((one) => ({ text: one ?? "", level: commitLevel(one ?? "") }));
+  const { node } = primary;
+  const settings = seenLevels(primary).map((text) => ({ text, level: commitLevel(text) }));
   const weak = settings.find(({ level }) => level !== undefined && !waits(level));
   if (weak !== undefined)
     return possible(`${node} ran with synchronous_commit = ${weak.text}: it did not wait for a standby.`);

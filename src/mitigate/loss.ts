@@ -9,7 +9,7 @@ import type { Cluster } from "../system/schema.ts";
 import { type ClusterFacts, type NodeFacts, nodeFacts } from "./cluster-facts.ts";
 import type { Lines } from "./lines.ts";
 import { linesOf, type StandbyHolder } from "./old-primary.ts";
-import { commitVerdict } from "./commit-level.ts";
+import { commitVerdict, mayForget } from "./commit-level.ts";
 
 /**
  * Can a failover lose a write that was acknowledged?
@@ -115,7 +115,9 @@ function verdictOf(
 function withoutText(answering: readonly string[], silent: readonly string[]): string {
   return [
     ...(silent.length === 0 ? [] : [`${silent.join(", ")} cannot be reached`]),
-    ...(answering.length === 0 ? [] : [`${answering.join(", ")} cannot be promoted, or does not say what it holds`]),
+    ...(answering.length === 0
+      ? []
+      : [`${answering.join(", ")} cannot be promoted, does not say what it holds, or may have lost it`]),
   ].join("; ");
 }
 
@@ -130,7 +132,9 @@ export function unreachableMembers(
   { onLine, branches }: Lines<StandbyHolder>,
 ): readonly string[] {
   const others = facts.nodes.filter((one) => one.node !== primary.node);
-  const reachable = new Set([...onLine, ...branches.map((one) => one.holder)].map((one) => one.node));
+  const forgets = mayForget(primary);
+  const holders = [...onLine, ...branches.map((one) => one.holder)].filter((one) => !forgets(one.facts));
+  const reachable = new Set(holders.map((one) => one.node));
   const silent = others.filter((one) => !reachable.has(one.node));
   // One whose name was never seen may be any of them.
   const declared = silent.filter(({ applicationName: own }) => own === undefined || isSynchronousName(names, own));

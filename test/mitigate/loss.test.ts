@@ -38,6 +38,20 @@ for (const [what, old, lowered, kind] of [
     assert.equal(lossVerdict(clusterOf(system(), "ledger"), all, old).kind, kind);
   });
 
+const written = pg1(8, { remembered: { ...remembered("pg1"), synchronousCommit: "remote_write" } });
+const lsns = (receivedLsn: string | null, replayedLsn: string) => alive("pg2", "standby", { receivedLsn, replayedLsn });
+
+for (const [what, pg2, kind] of [
+  ["went on receiving", lsns("0/3000000", "0/3000000"), "none"],
+  ["has received since it was started anew", lsns("0/3000000", "0/2FFFF00"), "none"],
+  ["was started anew, and has received nothing that it did not have", lsns("0/2000000", "0/3000000"), "possible"],
+  ["was started anew, and has no receiver", lsns(null, "0/3000000"), "possible"],
+] as const)
+  test(`acknowledged writes under remote_write, where the standby ${what}: ${kind}`, () => {
+    const all = facts(written, pg2, alive("pg3", "standby"));
+    assert.equal(lossVerdict(clusterOf(system(), "ledger"), all, written).kind, kind);
+  });
+
 test("a node that was promoted while nobody looked, and died, is the old primary: what it acknowledged is not forgotten", () => {
   const onDisk = {
     timelineId: 2,
