@@ -6,7 +6,7 @@ import type { NodeFacts } from "../../src/mitigate/cluster-facts.ts";
 import { planUnfence } from "../../src/mitigate/planners/unfence.ts";
 import { isRefusal } from "../../src/plan/plan.ts";
 import * as fixtures from "./fixtures.ts";
-import { on, onlyPrimary, signal } from "./servers.ts";
+import { on, onlyPrimary, signal, streaming, until } from "./servers.ts";
 import { withWorld } from "./world.ts";
 
 const first: WalEnd = { timelineId: 1, lsn: "0/3000000", ancestors: [] };
@@ -22,7 +22,7 @@ const rows: readonly (readonly [title: string, nodes: readonly NodeFacts[], expe
   [
     "fenced, and nobody promoted",
     [fenced(), standby("pg2"), standby("pg3")],
-    "unmark, start-pg1, move-clients, verify-write",
+    "unmark, start-pg1, follow, move-clients, verify-write",
   ],
   [
     "all down",
@@ -82,6 +82,24 @@ test("a failover that stopped after its fence: the old primary is the primary ag
     assert.equal(result.outcome, "done", result.state);
     assert.equal(await onlyPrimary(world), "pg1");
     assert.equal(existsSync(mark), false);
+  }));
+
+test("standbys that a failover had aimed at nobody before it stopped find the old primary again", () =>
+  withWorld({}, async (world) => {
+    const instance = await world.fleet.instance("ledger", "pg1");
+    assert.ok(instance);
+    await signal(world, "pg1", "SIGKILL");
+    await until("pg1 is down", async () => (await instance.inspect()).state === "down");
+    await instance.markStandby();
+    for (const node of ["pg2", "pg3"])
+      await on(world, node, async (connection) => {
+        const conninfo = `host=127.0.0.1 port=1 user=replicator application_name=${node}`;
+        await connection.query(`alter system set primary_conninfo = '${conninfo}'`);
+        await connection.query("select pg_reload_conf()");
+      });
+    const result = await world.act("unfence", "ledger/pg1");
+    assert.equal(result.outcome, "done", result.state);
+    assert.deepEqual(await streaming(world, "pg1"), ["pg2", "pg3"]);
   }));
 
 test("a living primary with the mark of a fence loses it, and goes on serving", () =>

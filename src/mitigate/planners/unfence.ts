@@ -1,7 +1,7 @@
 import { wasLeftFor } from "../../drivers/postgres/history.ts";
 import type { Refusal, Step } from "../../plan/plan.ts";
 import type { System } from "../../system/schema.ts";
-import { type ClusterFacts, type NodeFacts, nodeFacts, primariesOf } from "../cluster-facts.ts";
+import { type ClusterFacts, type NodeFacts, nodeFacts, primariesOf, standbysOf } from "../cluster-facts.ts";
 import { lineOf } from "../old-primary.ts";
 import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
 import { promisedAfter } from "../promise.ts";
@@ -29,6 +29,7 @@ export function planUnfence(system: System, facts: ClusterFacts, choice: Choice)
   if (refusal !== undefined) return refusal;
   const { node: name } = node;
   const lives = node.observation !== undefined;
+  const standbys = standbysOf(facts).map((one) => one.node);
   return {
     kind: "unfence",
     urgent: true,
@@ -50,6 +51,8 @@ export function planUnfence(system: System, facts: ClusterFacts, choice: Choice)
         ? []
         : [
             startStep(facts.cluster, name, "primary"),
+            // The plan that fenced it may have aimed them at nobody.
+            ...(standbys.length > 0 ? [steps.followStep(facts.cluster, name, [name, ...standbys])] : []),
             ...steps.clientSteps(facts.cluster, cluster, name),
             steps.verifyWriteStep(facts.cluster, cluster, name, promisedAfter(cluster, facts, node).count),
           ]),
