@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cpSync, mkdirSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createFleet } from "../../src/drivers/fleet.ts";
@@ -9,7 +9,7 @@ import { createExecutor } from "../../src/plan/executor.ts";
 import { registryOf } from "../../src/plan/handler.ts";
 import { isRefusal } from "../../src/plan/plan.ts";
 import type { System } from "../../src/system/schema.ts";
-import { onlyPrimary, signal } from "./servers.ts";
+import { onlyPrimary, signal, until } from "./servers.ts";
 import { type World, withWorld } from "./world.ts";
 
 /* What counts as fenced, on real clusters. */
@@ -66,6 +66,25 @@ test("a primary whose disk takes no writes is cut off by the fence command, and 
     const cut = await failover(world, { fence: "true" }, async () => {});
     assert.notEqual(cut.outcome, "stopped", cut.state);
     assert.notEqual(await onlyPrimary(world), "pg1");
+  });
+});
+
+test("a primary whose data directory is gone cannot be marked: a command cuts it off, or a person has the say", async () => {
+  await withWorld({}, async (world) => {
+    const { dataDirectory } = world.lab.node("pg1");
+    await signal(world, "pg1", "SIGKILL");
+    await until(
+      "it is down",
+      async () => (await (await world.fleet.instance("ledger", "pg1"))?.inspect())?.state === "down",
+    );
+    renameSync(dataDirectory, `${dataDirectory}-unmounted`);
+    const plan = await world.plan("failover", "ledger");
+    if (isRefusal(plan)) assert.fail(`refused (${plan.rule}): ${plan.missing}`);
+    assert.match(plan.needsPerson ?? "", /pg1 has no data directory/);
+    const cut = join(world.lab.directory, "cut");
+    const result = await failover(world, { fence: `echo "$BLACKSTART_NODE" >${cut}` }, async () => {});
+    assert.notEqual(result.outcome, "stopped", result.state);
+    assert.equal(readFileSync(cut, "utf8"), "pg1\n");
   });
 });
 

@@ -101,6 +101,7 @@ function draft(decided: Decided): PlanDraft {
   const standbys = [...candidates, ...decided.following];
   const names = standbys.map((one) => one.node);
   const leftOut = leftOutTexts(lines);
+  const unmarkable = unmarkableText(cluster, old);
   const promised = promisedAfter(cluster, facts, old);
   const available = Math.min(promised.count, standbys.length - 1);
   return {
@@ -108,11 +109,12 @@ function draft(decided: Decided): PlanDraft {
     urgent: true,
     subject: { kind: "cluster", name: facts.cluster },
     because: [...becauseOf(old, candidates, verdict), ...leftOut],
-    ...(lines.branches.length === 0 ? {} : { needsPerson: leftOut.join(" ") }),
+    ...needsPersonBecause([...(lines.branches.length === 0 ? [] : leftOut), ...unmarkable]),
     risk: {
       ...risk,
       statements: [
         ...risk.statements,
+        ...unmarkable,
         ...promiseStatements(promised, available),
         ...delayStatements(lines),
         ...steps.promisedStatements(promised, candidates[0]?.node ?? old.node),
@@ -132,6 +134,18 @@ function draft(decided: Decided): PlanDraft {
       ...afterwards(facts, old, names, promised),
     ],
   };
+}
+
+function needsPersonBecause(reasons: readonly string[]): { needsPerson?: string } {
+  return reasons.length === 0 ? {} : { needsPerson: reasons.join(" ") };
+}
+
+/** Where there is nothing to mark, and no command that cuts it off, only a person can see to it that it stays away. */
+function unmarkableText({ fence }: Cluster, { node, instance }: NodeFacts): readonly string[] {
+  if (instance?.state !== "no-data" || fence !== undefined) return [];
+  return [
+    `${node} has no data directory, so it cannot be marked as a standby: if its disk is only not mounted, it comes back as a second primary.`,
+  ];
 }
 
 /** What comes after the service works again. */

@@ -118,6 +118,10 @@ async function look(context: MitigationContext, step: StepContext): Promise<Seen
     if (instance === undefined) return undefined;
     const state = await knownState(instance);
     if (!isDown(state)) return { instance, state };
+    if (state.state === "no-data" && clusterOf(context.system, cluster).fence !== undefined) {
+      step.progress(`${node} has no data directory that could be marked: it is cut off, should its disk come back.`);
+      return undefined;
+    }
     const heard = await heardAt(context, cluster, node);
     if (heard === "nothing" || (heard === "silence" && state.state === "down")) return { instance, state };
     // A wrong machine, a misspelt path, a disk that is not mounted: its server may run all the same.
