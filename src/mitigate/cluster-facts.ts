@@ -60,8 +60,7 @@ export type NodeFacts = Readonly<{
   /** The synchronous settings in the configuration files of a server that did not answer at once, where its host does. */
   configured?: Readonly<{ synchronousStandbyNames: string; synchronousCommit: string }>;
   /**
-   * Of a server that does not answer, where its host can read it: its line of history. The position is that of its last
-   * checkpoint.
+   * Of a server that does not answer, where its host can read it: its line of history. Its WAL goes at least so far.
    */
   onDisk?: DiskEnd;
   /** The end of its WAL, where that can be read. */

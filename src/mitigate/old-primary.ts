@@ -58,8 +58,8 @@ function promotedUnseen(
 }
 
 /**
- * The line of history on which a server wrote or received last: asked, else read from its files, else remembered. Right
- * after a promotion its pg_control does not know of it yet.
+ * The line of history on which a server wrote or received last: asked, else read from its files, else remembered; what is
+ * remembered, where that goes on from its files.
  */
 export function lineOf(node: NodeFacts): WalEnd | undefined {
   if (node.observation !== undefined) return endOf(node as AnsweringNode);

@@ -66,6 +66,8 @@ test("a standby whose WAL is gone is cloned, and nothing is kept of what everybo
     await on(world, "pg1", async (connection) => {
       for (let round = 0; round < 4; round++) {
         await connection.query("select pg_switch_wal() from pg_logical_emit_message(false, 'test', 'x')");
+        // A commit waits for pg2: of that one the WAL must not be gone.
+        await connection.query("select pg_logical_emit_message(true, 'test', 'x')");
         await connection.query("checkpoint");
       }
     });

@@ -72,8 +72,8 @@ export interface Instance {
   control(): Promise<ControlData>;
 
   /**
-   * Its line of history by its files: the timeline of pg_control and where that comes from. The position is the last
-   * checkpoint's; as a rule there is more. Works on a server that is down.
+   * Its line of history by its files: the timeline of pg_control and where that comes from. Its WAL
+   * goes at least so far; as a rule there is more. Works on a server that is down.
    */
   diskEnd(): Promise<DiskEnd>;
 

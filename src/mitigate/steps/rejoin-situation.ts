@@ -5,7 +5,6 @@ import { type Following, heldAcross, keepsUp } from "../../drivers/postgres/foll
 import { compareWalEnds, type WalEnd } from "../../drivers/postgres/history.ts";
 import { type Instance, knownState, ranAsStandby } from "../../drivers/postgres/instance.ts";
 import { lookAt } from "../../drivers/postgres/looks.ts";
-import { lsnBytes, lsnText } from "../../drivers/postgres/lsn.ts";
 import { reachabilityOf } from "../../drivers/postgres/reachability.ts";
 import { askWalEnd } from "../../drivers/postgres/wal-end.ts";
 import { keepsWalFrom } from "../../drivers/postgres/wal-kept.ts";
@@ -124,13 +123,13 @@ async function whenStandby(rejoining: Rejoining, primary: WalEnd | undefined): P
   };
 }
 
-/** By its files, which tell of a lower bound: at its last checkpoint there is at least a record. */
+/** By its files, which tell of a lower bound only. */
 async function byFiles(
   instance: Instance,
   primary: WalEnd | undefined,
 ): Promise<Pick<RejoinSituation, "history" | "sharesTimeline" | "crashed" | "canRewind">> {
   const end = await instance.diskEnd();
-  const history = historyOf({ ...end, lsn: lsnText(lsnBytes(end.lsn) + 1n) }, primary);
+  const history = historyOf(end, primary);
   return {
     history: history === "on-line" ? "unknown" : history,
     sharesTimeline: sharesTimeline(end, primary),

@@ -1,7 +1,7 @@
 import { BlackstartError } from "../../../base/error.ts";
 import { delay } from "../../../base/time.ts";
 import type { ControlData } from "../instance.ts";
-import { lsnText } from "../lsn.ts";
+import { type Lsn, lsnText } from "../lsn.ts";
 import { type Place, runOrThrow } from "./place.ts";
 
 /** pg_control is read here and not by pg_controldata, which not every installation has. It is world-wide the same file. */
@@ -29,11 +29,18 @@ export async function control(place: Place, attempt = 1): Promise<RewindableCont
     await delay(againMs);
     return control(place, attempt + 1);
   }
-  return { ...parsedControl(place, hex), version: Number.parseInt(stdout, 10) * 10_000 };
+  const { reachedLsn: _, ...data } = parsedControl(place, hex);
+  return { ...data, version: Number.parseInt(stdout, 10) * 10_000 };
 }
 
+/** `reachedLsn`: its WAL goes at least so far, for there is a record at its checkpoint; as a rule there is more. */
+type Parsed = Omit<RewindableControl, "version"> & Readonly<{ reachedLsn: Lsn }>;
+
+/** Where minRecoveryPoint lies, and 8 bytes on its timeline: after the checkpoint's copy and unloggedLSN, the same from 13 to 18. */
+export const minRecoveryAt = 136;
+
 /** @param hex its bytes as hexadecimal text, with white space between */
-export function parsedControl(place: Place, hex: string): Omit<RewindableControl, "version"> {
+export function parsedControl(place: Place, hex: string): Parsed {
   const parsed = parseControl(bytesOf(hex));
   if (parsed !== undefined) return parsed;
   throw new BlackstartError("HOST_COMMAND_FAILED", {
@@ -63,8 +70,11 @@ const states = [
  * with the version, so it is found by `floatFormat`, which always holds 1234567.0; that tells the byte order as well.
  * Before it: … wal_level, wal_log_hints, five limits, track_commit_timestamp, maxAlign (8). After it: eight sizes,
  * float8ByVal, data_checksum_version.
+ *
+ * The timeline is the checkpoint's, or that of minRecoveryPoint: a server that was promoted knows of its new timeline there
+ * first, before it takes writes, and in the checkpoint only later; so does a standby that followed to one.
  */
-export function parseControl(bytes: Buffer): Omit<RewindableControl, "version"> | undefined {
+export function parseControl(bytes: Buffer): Parsed | undefined {
   const little = Buffer.alloc(8);
   little.writeDoubleLE(1_234_567);
   const isLittle = bytes.includes(little);
@@ -75,12 +85,14 @@ export function parseControl(bytes: Buffer): Omit<RewindableControl, "version"> 
   const maxAlign = [anchor - 4, anchor - 8].find((at) => u32(at) === 8);
   const clusterState = states[u32(16)];
   if (maxAlign === undefined || clusterState === undefined) return undefined;
+  const [checkpoint, reached] = [u64(32), u64(minRecoveryAt)];
   return {
     systemIdentifier: u64(0).toString(),
     clusterState,
-    checkpointLsn: lsnText(u64(32)),
+    checkpointLsn: lsnText(checkpoint),
     redoLsn: lsnText(u64(40)),
-    timelineId: u32(48),
+    timelineId: Math.max(u32(48), u32(minRecoveryAt + 8)),
+    reachedLsn: lsnText(reached > checkpoint ? reached : checkpoint + 1n),
     walLogHints: bytes[maxAlign - 28] === 1,
     checksums: u32(anchor + 44) !== 0,
   };

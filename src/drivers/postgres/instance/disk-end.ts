@@ -1,14 +1,15 @@
 import { createHash } from "node:crypto";
 import type { DiskEnd } from "../instance.ts";
 import { parseHistory } from "../history.ts";
-import { parsedControl } from "./control.ts";
+import { minRecoveryAt, parsedControl } from "./control.ts";
 import { type Place, runOrThrow } from "./place.ts";
 
-/** pg_control, and the history of the timeline that it names (the byte order is the machine's own). */
+/** pg_control, and the history of the timeline that it names last (the byte order is the machine's own). */
 export const diskEndScript = `
 control=$1/global/pg_control
 head -c 1024 "$control" | od -An -v -tx1 || exit 1
 timeline=$(od -An -tu4 -j48 -N4 "$control") || exit 1
+reached=$(od -An -tu4 -j${minRecoveryAt + 8} -N4 "$control") && [ $reached -gt $timeline ] && timeline=$reached
 echo history
 file=$1/pg_wal/$(printf '%08X' $timeline).history
 [ ! -e "$file" ] || cat "$file"
@@ -28,12 +29,12 @@ export async function diskEnd(place: Place): Promise<DiskEnd> {
 /** What the script's output means. Throws HOST_COMMAND_FAILED, or SyntaxError of a history. */
 export function diskEndFrom(place: Place, stdout: string): DiskEnd {
   const [hex = "", history = ""] = stdout.split("history\n");
-  const { timelineId, checkpointLsn, clusterState } = parsedControl(place, hex);
+  const { timelineId, reachedLsn, clusterState } = parsedControl(place, hex);
   const ancestors = history.trim() === "" ? undefined : parseHistory(history);
   const digest = createHash("sha256").update(hex).digest("hex").slice(0, 16);
   return {
     timelineId,
-    lsn: checkpointLsn,
+    lsn: reachedLsn,
     ancestors: timelineId === 1 ? [] : ancestors,
     control: digest,
     clusterState,
