@@ -47,6 +47,12 @@ const cases: readonly (readonly [name: string, files: Files, names: string, comm
     "ANY 1 (a, b)",
     "remote_write",
   ],
+  [
+    "the command line with hyphens",
+    { "postgresql.conf": "", "postmaster.opts": '/usr/lib/postgres "--synchronous-commit=off"\n' },
+    "",
+    "off",
+  ],
 ];
 
 for (const [name, files, names, commit] of cases)

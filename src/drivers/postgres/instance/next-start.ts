@@ -7,22 +7,22 @@ import { readSetting, writeSettings } from "./settings.ts";
 const timeoutMs = 10_000;
 
 /**
- * Shell: `tell_configuration` prints the lines that set what $said names (an extended regular expression), in the order in
- * which a server reads them, so that the last one wins: the configuration file, with what it includes in its place;
- * postgresql.auto.conf; the command line of the last start. Wants $data, and $config where it is known.
+ * Shell: `tell_configuration` prints the lines that set what $said names (an extended regular expression, with a dot for
+ * each underscore, which may be a hyphen on the command line), in the order in which a server reads them, so that the last
+ * one wins: the configuration file, with what it includes in its place; postgresql.auto.conf; the command line of the last
+ * start. Wants $data, and $config where it is known. It starts few programs: clients wait.
  */
 export const tellConfiguration = `
 from_command_line=
-if [ -r "$data/postmaster.opts" ]; then
+if [ -z "$config" ] && [ -r "$data/postmaster.opts" ]; then
   from_command_line=$(sed -n 's/.*"\\(-c\\)\\{0,1\\}\\(--\\)\\{0,1\\}config[-_]file=\\([^"]*\\)".*/\\3/p' "$data/postmaster.opts")
 fi
 config=\${config:-\${from_command_line:-$data/postgresql.conf}}
 tell_settings() {
   [ -r "$1" ] || { printf 'closed\\t%s\\n' "$1"; return; }
   grep -iE "^[[:space:]]*(include|$said)" "$1" | while read -r text; do
-    word=$(printf '%s' "\${text%%[!A-Za-z_]*}" | tr A-Z a-z)
-    case $word in
-      include|include_if_exists|include_dir) ;;
+    case $text in
+      [Ii][Nn][Cc][Ll][Uu][Dd][Ee]*) word=$(printf '%s' "\${text%%[!A-Za-z_]*}" | tr A-Z a-z) ;;
       *) printf 'set\\t%s\\t%s\\n' "$1" "$text"; continue ;;
     esac
     name=\${text#"\${text%%[!A-Za-z_]*}"}
@@ -38,12 +38,12 @@ tell_settings() {
 tell_configuration() {
   tell_settings "$config"
   [ ! -e "$data/postgresql.auto.conf" ] || tell_settings "$data/postgresql.auto.conf"
-  [ ! -e "$data/postmaster.opts" ] || grep -iE "$(printf %s "$said" | tr _ .)" "$data/postmaster.opts" |
+  [ ! -e "$data/postmaster.opts" ] || grep -iE "$said" "$data/postmaster.opts" |
     while IFS= read -r text; do printf 'started\\t%s\\n' "$text"; done
 }
 `;
 
-const said = "said='recovery_target|promote_trigger_file'";
+const said = "said='recovery.target|promote.trigger.file'";
 
 const lookScript = `
 data=$1 config=$2 ${said}

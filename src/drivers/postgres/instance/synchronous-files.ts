@@ -11,20 +11,23 @@ export type ConfiguredSynchronous = Readonly<{ synchronousStandbyNames: string; 
  * @param $2 the configuration file; empty: the one in the data directory
  */
 export const configurationScript = `
-data=$1 config=$2 said='synchronous_(standby_names|commit)'
+data=$1 config=$2 said='synchronous.(standby.names|commit)'
 ${tellConfiguration}
 told=$(tell_configuration)
 case $told in *'closed\t'*) exit 1 ;; esac
 printf '%s\\n' "$told"
 `;
 
-/** In postmaster.opts: "-c" "synchronous_commit=off", or "--synchronous_commit=off". */
-const onCommandLine = /"(?:--)?(synchronous_\w+)=([^"]*)"/g;
+/** In postmaster.opts: "-c" "synchronous_commit=off", or "--synchronous-commit=off". */
+const onCommandLine = /"(?:--)?synchronous[_-](standby[_-]names|commit)=([^"]*)"/g;
 
 /** From the script's output. Pure. */
 export function synchronousIn(configuration: string): ConfiguredSynchronous {
   const lines = configuration.replace(/^(?:set\t[^\t]*|started)\t/gm, "");
-  const settings = lines.replace(onCommandLine, "\n$1 = '$2'\n");
+  const settings = lines.replace(
+    onCommandLine,
+    (_, name: string, value: string) => `\nsynchronous_${name.replace("-", "_")} = '${value}'\n`,
+  );
   return {
     synchronousStandbyNames: settingIn(settings, "synchronous_standby_names") ?? "",
     synchronousCommit: settingIn(settings, "synchronous_commit") ?? "on",
