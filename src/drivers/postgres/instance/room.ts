@@ -18,8 +18,8 @@ size_of() {
   size=0
   for one in "$@"; do
     [ -e "$one" ] || continue
-    part=$(du -skL "$one" 2>/dev/null | tail -n 1); part=\${part%%[!0-9]*}
-    size=$((size + \${part:-0}))
+    counted=$(du -skL "$one" 2>/dev/null | tail -n 1); counted=\${counted%%[!0-9]*}
+    size=$((size + \${counted:-0}))
   done
 }
 `;
