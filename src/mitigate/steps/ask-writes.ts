@@ -13,7 +13,8 @@ const answerTimeoutMs = 3000;
 const soonMs = 300;
 const pauseMs = 100;
 
-type Asked = Readonly<{ cluster: string; node: string; fenced: boolean }>;
+/** `connection`: one that is open already; it is asked over that first. */
+type Asked = Readonly<{ cluster: string; node: string; fenced: boolean; connection?: Connection | undefined }>;
 
 /** Whether this node takes writes. That it does not answer is an answer too. */
 export async function askWrites(context: MitigationContext, asked: Asked): Promise<WritesVerdict> {
@@ -34,7 +35,8 @@ export async function askWrites(context: MitigationContext, asked: Asked): Promi
       learn({ failure: reachabilityOf(error) });
     }
   };
-  const first = ask((work) => sessions(context).use(cluster, node, work));
+  const { connection } = asked;
+  const first = ask((work) => (connection ? work(connection) : sessions(context).use(cluster, node, work)));
   const again = async (): Promise<void> => {
     await Promise.race([first, delay(soonMs, over.signal)]);
     while (!isSettled()) {

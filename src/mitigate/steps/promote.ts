@@ -47,7 +47,12 @@ export function promoteHandler(context: MitigationContext): StepHandler {
       return { state: "done", outcome: await on(step, timelineOf) };
     },
     do: (step) =>
-      whileNobodyElsePromotes(context, step, () => on(step, (connection) => promote(context, step, connection))),
+      whileNobodyElsePromotes(context, step, (held) => {
+        const connection = held.get(text(step, "node"));
+        return connection
+          ? promote(context, step, connection, held)
+          : on(step, (own) => promote(context, step, own, held));
+      }),
     verify: (step, outcome) =>
       on(step, async (connection) => {
         if (!(await isStandby(connection)) && Number((await timelineOf(connection)).timeline) >= 2)
@@ -61,8 +66,8 @@ export function promoteHandler(context: MitigationContext): StepHandler {
   };
 }
 
-async function othersOf(context: MitigationContext, step: StepContext) {
-  return otherWriters(await whoWrites(context, text(step, "cluster"), fencedBy(step)), text(step, "node"));
+async function othersOf(context: MitigationContext, step: StepContext, held?: ReadonlyMap<string, Connection>) {
+  return otherWriters(await whoWrites(context, text(step, "cluster"), fencedBy(step), held), text(step, "node"));
 }
 
 async function timelineOf(connection: Connection): Promise<JsonObject> {
@@ -72,9 +77,14 @@ async function timelineOf(connection: Connection): Promise<JsonObject> {
   return { timeline: rows[0]?.timeline ?? 0 };
 }
 
-async function promote(context: MitigationContext, step: StepContext, connection: Connection): Promise<JsonObject> {
+async function promote(
+  context: MitigationContext,
+  step: StepContext,
+  connection: Connection,
+  held: ReadonlyMap<string, Connection>,
+): Promise<JsonObject> {
   const node = text(step, "node");
-  const { taking, unknown } = await othersOf(context, step);
+  const { taking, unknown } = await othersOf(context, step, held);
   if (taking.length > 0)
     throw stepFailed(
       `${taking.join(", ")} was promoted in this very moment; ${node} was not.`,

@@ -1,4 +1,5 @@
 import { pollUntil } from "../../base/time.ts";
+import type { Connection } from "../../drivers/postgres/connection.ts";
 import type { CheckResult, StepContext } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import type { WritesVerdict } from "../who-writes.ts";
@@ -13,16 +14,23 @@ import { isStandby, sessions } from "./servers.ts";
 
 export type NodeWrites = Readonly<{ node: string }> & WritesVerdict;
 
-/** Of every declared node. @param fenced the node that the plan has fenced, or is about to: it is not waited for */
+/** Connections that are open already, by node. */
+type Held = ReadonlyMap<string, Connection>;
+
+/**
+ * Of every declared node.
+ * @param fenced the node that the plan has fenced, or is about to: it is not waited for
+ */
 export function whoWrites(
   context: MitigationContext,
   cluster: string,
   fenced?: string,
+  held: Held = new Map(),
 ): Promise<readonly NodeWrites[]> {
   const nodes = Object.keys(context.system.clusters[cluster]?.nodes ?? {});
-  return Promise.all(
-    nodes.map(async (node) => ({ node, ...(await askWrites(context, { cluster, node, fenced: node === fenced })) })),
-  );
+  const ask = (node: string) =>
+    askWrites(context, { cluster, node, fenced: node === fenced, connection: held.get(node) });
+  return Promise.all(nodes.map(async (node) => ({ node, ...(await ask(node)) })));
 }
 
 /** Of the nodes other than `except`: those that take writes, and in words those of which it is not known. */
@@ -55,18 +63,21 @@ const lockTimeoutMs = 5000;
 /**
  * Does this while no other executor does the same on any of the standbys that both can see: each takes the locks in the
  * same order, on the standbys themselves. Whoever comes second looks after the first has ended.
+ * @param work is given the connections by which the locks are held
  */
 export async function whileNobodyElsePromotes<T>(
   context: MitigationContext,
   step: StepContext,
-  work: () => Promise<T>,
+  work: (held: Held) => Promise<T>,
 ): Promise<T> {
+  const held = new Map<string, Connection>();
   const cluster = text(step, "cluster");
   const all = await whoWrites(context, cluster, fencedBy(step));
   const standbys = all.filter((one) => one.role === "standby").map((one) => one.node);
   const locked = ([first, ...rest]: readonly string[]): Promise<T> => {
-    if (first === undefined) return work();
+    if (first === undefined) return work(held);
     return sessions(context).use(cluster, first, async (connection) => {
+      held.set(first, connection);
       const take = async () => {
         const [row] = await connection.query<{ got: boolean }>("select pg_try_advisory_lock($1) as got", [
           promotionLock,
