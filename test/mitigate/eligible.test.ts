@@ -70,6 +70,13 @@ test("a delayed standby is the last choice, also where it has received more", ()
   assert.doesNotMatch(plan.risk.statements.join(" "), /recovery_min_apply_delay/);
 });
 
+test("a delayed standby is synchronous, and another has as much: nothing can be lost, and the other is taken", () => {
+  const seen = facts(gone("pg2"), alive("pg2", "standby", late), alive("pg3", "standby"));
+  const plan = planned(planFailover(declared(), seen, noChoice));
+  assert.equal(plan.risk.lossBytes, 0);
+  assert.deepEqual(parameters(plan, "elect")?.candidates, ["pg3", "pg2"]);
+});
+
 test("where it alone has what was acknowledged it is taken, and the risk says how late it is", () => {
   const seen = facts(gone("pg2"), alive("pg2", "standby", { ...late, lsn: "0/3000100" }), alive("pg3", "standby"));
   const plan = planned(planFailover(declared(), seen, noChoice));

@@ -20,6 +20,7 @@ export type NodeObservation = Readonly<{
   /** How it replays and what it is told to follow; see `StandbyLook`. */
   replayPaused: boolean;
   applyDelayMs: number;
+  replayWaits?: boolean | null;
   wantsStreaming: boolean | null;
   restores: boolean | null;
   startedAt: string;

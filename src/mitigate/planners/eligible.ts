@@ -36,7 +36,8 @@ export function eligible(
   const lacks = promotable.onLine.some(
     (one) => !prompt.onLine.includes(one) && mayBeAhead(one.facts, receivedLsn(first.facts)),
   );
-  return !lacks || isSafe(prompt) ? prompt : promotable;
+  // Where only all of them are safe, it is for the election to see that the prompt ones have as much.
+  return isSafe(prompt) || (!lacks && !isSafe(promotable)) ? prompt : promotable;
 }
 
 /** One that was started anew has not told how much it holds before it has read its own WAL, which a delay holds up. */

@@ -1,3 +1,4 @@
+import { lsnAhead } from "../../drivers/postgres/lsn.ts";
 import type { Refusal, Risk, Step } from "../../plan/plan.ts";
 import type { Cluster, System } from "../../system/schema.ts";
 import { type AnsweringNode, type ClusterFacts, type NodeFacts, receivedLsn } from "../cluster-facts.ts";
@@ -170,17 +171,23 @@ function afterwards(
   ];
 }
 
-/** Best first on a tie: the chosen one, then those that the primary waited for, then the order of the file. */
+/** Best first on a tie: the chosen one, those that the primary waited for, the order of the file; who replays late last. */
 function candidatesOf({ facts, old, lines, choice }: Decided): readonly AnsweringNode[] {
   const names = promiseOf(old)?.names;
   const wasSynchronous = (node: string) =>
     old.remembered?.standbys.some(
       (one) => one.node === node && (one.syncState === "sync" || one.syncState === "quorum"),
     );
+  const holders = lines.onLine.map((one) => one.facts);
+  const isLate = (one: AnsweringNode) =>
+    one.observation.applyDelayMs > 0 &&
+    holders.some(
+      (other) => other.observation.applyDelayMs === 0 && lsnAhead(receivedLsn(other), receivedLsn(one)) >= 0,
+    );
   const rank = (one: AnsweringNode) =>
-    one.node === choice.node ? 0 : wasSynchronous(one.node) ? 1 : isMeant(names, one) ? 2 : 3;
+    one.node === choice.node ? 0 : isLate(one) ? 4 : wasSynchronous(one.node) ? 1 : isMeant(names, one) ? 2 : 3;
   const place = (one: AnsweringNode) => facts.nodes.findIndex((node) => node.node === one.node);
-  return lines.onLine.map((one) => one.facts).toSorted((a, b) => rank(a) - rank(b) || place(a) - place(b));
+  return holders.toSorted((a, b) => rank(a) - rank(b) || place(a) - place(b));
 }
 
 function electStep({ facts, old, lines, choice, complete }: Decided, candidates: readonly AnsweringNode[]): Step {

@@ -128,9 +128,11 @@ async function presentOf(
 ): Promise<readonly Member[]> {
   const asked = nodes.map(async (node): Promise<readonly Member[]> => {
     const ask = async (connection: Connection) => {
-      const { role, receiver, settings } = await observeNode(connection, { timeoutMs: askTimeoutMs });
+      const { role, receiver, settings, replayWaits } = await observeNode(connection, { timeoutMs: askTimeoutMs });
       const name = receiver?.name ?? nameBySettings(settings);
-      return role === "standby" && name !== undefined ? [{ node, name }] : [];
+      // It asks the new primary for WAL only when its replay gets to the end of what it holds.
+      const comesLater = isBefore(step) && replayWaits === true && node !== text(step, "node");
+      return role === "standby" && name !== undefined && !comesLater ? [{ node, name }] : [];
     };
     try {
       if (node === text(step, "node")) return await ask(own);
