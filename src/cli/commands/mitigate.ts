@@ -37,10 +37,9 @@ export function addMitigate(program: Command, act: Act): void {
     "switchover",
   );
   acting(
-    verb("rejoin", "bring a node back as a standby; what it had is kept").argument(
-      "[node]",
-      "which node; without it: the choices",
-    ),
+    verb("rejoin", "bring a node back as a standby; what it had is kept")
+      .argument("[node]", "which node; without it: the choices")
+      .option("--accept-loss", "although it was the primary after the one there is now"),
     "rejoin",
   );
   acting(
@@ -72,10 +71,9 @@ export function addMitigate(program: Command, act: Act): void {
     "move-clients",
   );
   acting(
-    verb("demote", "two primaries: stop the writes on the stale one").argument(
-      "[node]",
-      "the stale one; without it: the choices",
-    ),
+    verb("demote", "two primaries: stop the writes on the stale one")
+      .argument("[node]", "the stale one; without it: the choices")
+      .option("--accept-loss", "although it is the other one that is stale, as far as can be seen"),
     "demote",
   );
   acting(

@@ -1,7 +1,8 @@
 import { followingText, keepsUp } from "../../drivers/postgres/following.ts";
 import type { Refusal } from "../../plan/plan.ts";
 import type { System } from "../../system/schema.ts";
-import { type AnsweringNode, type ClusterFacts, nodeFacts, primariesOf } from "../cluster-facts.ts";
+import { type AnsweringNode, type ClusterFacts, type NodeFacts, nodeFacts, primariesOf } from "../cluster-facts.ts";
+import { hasAncestor, latest, lineOf } from "../old-primary.ts";
 import { promisedAfter } from "../promise.ts";
 import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
 import * as steps from "../step-list.ts";
@@ -30,11 +31,20 @@ export function planRejoin(system: System, facts: ClusterFacts, choice: Choice):
       `${node.node} cannot be brought back from here: ${node.hostProblem ?? "no host is declared"}.`,
       `Declare \`host:\` for ${node.node}, see that its machine is up, and ask again.`,
     );
+  const later = laterText(facts, node, primary);
+  if (later !== undefined && sawLast(facts) === node && !choice.acceptLoss)
+    return refuse(
+      "stale",
+      `${later} ${node.node} was seen as the primary after ${primary.node}.`,
+      `If the clients wrote to ${node.node} last: stop ${primary.node}, then start ${node.node} (\`blackstart mitigate restart ${facts.cluster}/${node.node}\`).`,
+      "--accept-loss",
+    );
   const promised = promisedAfter(cluster, facts, primary);
   const expected = facts.nodes.filter((one) => one.following !== undefined && keepsUp(one.following));
   return {
     kind: "rejoin",
     ...needsPersonFor(node),
+    ...(later === undefined ? {} : { needsPerson: later }),
     subject: { kind: "node", name: `${facts.cluster}/${node.node}` },
     because: [
       `${node.node} ${following === undefined ? `does not answer: ${node.problem}` : followingText(following)}.`,
@@ -44,6 +54,7 @@ export function planRejoin(system: System, facts: ClusterFacts, choice: Choice):
       lossSeconds: 0,
       downtimeSeconds: 0,
       statements: [
+        ...(later === undefined ? [] : [later]),
         `The reason is found first, and only what fits it is done. A server that serves is stopped only where it has diverged, or the WAL that it lacks is gone.`,
         `What ${node.node} alone holds is taken off it only after it was kept beside its data directory.`,
       ],
@@ -56,6 +67,17 @@ export function planRejoin(system: System, facts: ClusterFacts, choice: Choice):
       ]),
     ],
   };
+}
+
+/** Its line went on from the primary's: whichever of the two is the branch, only who knows the clients can tell. */
+function laterText({ cluster }: ClusterFacts, node: NodeFacts, primary: AnsweringNode): string | undefined {
+  const [its, current] = [lineOf(node), lineOf(primary)];
+  if (its === undefined || current === undefined || !hasAncestor(its, current.timelineId)) return undefined;
+  return `${node.node} is on timeline ${its.timelineId}, which went on from that of ${primary.node} (${current.timelineId}): if ${node.node} was promoted on purpose, ${primary.node} is the stale one, and what the clients of ${cluster} wrote last is on ${node.node} alone.`;
+}
+
+function sawLast(facts: ClusterFacts): NodeFacts | undefined {
+  return latest(facts.nodes, (one) => one.asPrimary);
 }
 
 function refuseOrPrimary(facts: ClusterFacts, node: string): AnsweringNode | Refusal {

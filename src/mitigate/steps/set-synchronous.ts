@@ -150,7 +150,7 @@ async function check(context: MitigationContext, step: StepContext, connection: 
   if (isBefore(step)) return { state: "ready" };
   const before = await synchronousSetting(connection);
   // Resumed after another failover: on a standby it would be left over for the day when that is the primary.
-  if (!isBefore(step) && (await isStandby(connection)))
+  if (await isStandby(connection))
     return {
       state: "refused",
       why: `${text(step, "node")} is a standby by now; the primary is another.`,

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { withChoices } from "../../../src/cli/commands/mitigate/choices.ts";
+import { commandLine } from "../command-line.ts";
+import { withFolder } from "../../support/folder.ts";
 import { systemOf } from "../../watch/facts-of.ts";
 
 const refusal = (rule: string) => ({ refused: true, rule, missing: "…", provide: "Name one of pg1, pg3." }) as const;
@@ -26,3 +28,10 @@ test("an unknown primary leads to starting the nodes by name, not back to itself
 test("a refusal of another kind is told as it is", () => {
   assert.deepEqual(commands("restart", "host"), []);
 });
+
+for (const kind of ["failover", "rejoin", "demote"])
+  test(`the flag by which a refused ${kind} is accepted can be given`, () =>
+    withFolder(async (folder) => {
+      const { stdout } = await commandLine(folder).run("mitigate", kind, "--help");
+      assert.match(stdout, /--accept-loss/);
+    }));
