@@ -117,6 +117,7 @@ export type Pulse = Readonly<{
   replayPaused: boolean;
   applyDelayMs: number;
   synchronousStandbyNames: string;
+  /** Empty: our own role or database has one of its own, so it is not known. */
   synchronousCommit: string;
   /** Sessions that wait in a commit for a synchronous standby. */
   synchronousWaiters: number;

@@ -124,6 +124,18 @@ export const lookFields = `
   'restores', case when standby then current_setting('restore_command') <> '' end`;
 
 /**
+ * The server's synchronous_commit; empty where our own role or database has one of its own: then a session of ours cannot
+ * tell what the others have.
+ */
+export const synchronousCommit = `
+(select case when exists (
+    select from pg_db_role_setting s, unnest(s.setconfig) c
+    where c like 'synchronous_commit=%' and (s.setrole, s.setdatabase) <> (0, 0)
+      and s.setrole in (0, (select oid from pg_roles where rolname = session_user))
+      and s.setdatabase in (0, (select oid from pg_database where datname = current_database())))
+  then '' else current_setting('synchronous_commit') end)`;
+
+/**
  * One row of pg_stat_wal_receiver, `w`, for json_build_object; see `ReceiverLook`. At its start a receiver sets both
  * times of a message to the same moment (walreceiver.c).
  */

@@ -1,4 +1,4 @@
-import { lookFields, receiverFields } from "./looks.ts";
+import { lookFields, receiverFields, synchronousCommit } from "./looks.ts";
 
 /**
  * Everything of a NodeObservation as one JSON object.
@@ -11,7 +11,7 @@ with
   s as materialized (
     select coalesce(json_object_agg(name, setting), '{}') as v
     from pg_settings
-    where name in ('synchronous_standby_names', 'synchronous_commit', 'primary_conninfo', 'cluster_name', 'data_directory',
+    where name in ('synchronous_standby_names', 'primary_conninfo', 'cluster_name', 'data_directory',
       'config_file')
   ),
   role as materialized (select pg_is_in_recovery() as standby)
@@ -21,7 +21,7 @@ select json_build_object(${lookFields},
   'startedAt', to_char(pg_postmaster_start_time() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
   'settings', (select json_build_object(
     'synchronousStandbyNames', coalesce(v->>'synchronous_standby_names', ''),
-    'synchronousCommit', coalesce(v->>'synchronous_commit', ''),
+    'synchronousCommit', ${synchronousCommit},
     'primaryConninfo', coalesce(v->>'primary_conninfo', ''),
     'clusterName', coalesce(v->>'cluster_name', ''),
     'dataDirectory', coalesce(v->>'data_directory', ''),

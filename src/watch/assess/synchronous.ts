@@ -51,7 +51,7 @@ function missing(view: ClusterView, primary: NodeFacts, names: SynchronousNames,
       { label: "sessions waiting to commit", value: String(waiters) },
       { label: "synchronous_standby_names", value: primary.pulse?.synchronousStandbyNames ?? "" },
       { label: "streaming and counted", value: listText(counted.map((one) => one.applicationName ?? "?")) || "none" },
-      ...(primary.pulse?.synchronousCommit === "on" || primary.pulse?.synchronousCommit === "remote_apply"
+      ...(["on", "remote_apply", ""].includes(primary.pulse?.synchronousCommit ?? "")
         ? []
         : [
             {

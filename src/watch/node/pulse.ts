@@ -1,5 +1,5 @@
 import type { Connection } from "../../drivers/postgres/connection.ts";
-import { conninfoField, lookFields, receiverFields } from "../../drivers/postgres/looks.ts";
+import { conninfoField, lookFields, receiverFields, synchronousCommit } from "../../drivers/postgres/looks.ts";
 import { nameBySettings, nameInReceiver, namingOf } from "../../drivers/postgres/names.ts";
 import type { NodeIdentity, Pulse } from "../facts.ts";
 
@@ -37,7 +37,7 @@ select json_build_object(${lookFields},
   'replayedAgeMs', case when standby
     then extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000 end,
   'synchronousStandbyNames', current_setting('synchronous_standby_names'),
-  'synchronousCommit', current_setting('synchronous_commit'),
+  'synchronousCommit', ${synchronousCommit},
   'synchronousWaiters', case when current_setting('synchronous_standby_names') = '' or standby then 0
     else (select count(*) from pg_stat_activity where wait_event = 'SyncRep') end,
   'senders', (select coalesce(json_agg(json_build_object(

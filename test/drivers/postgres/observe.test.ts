@@ -94,3 +94,21 @@ function observe(lab: Lab, node: string, user = "blackstart"): Promise<NodeObser
     observeNode(connection),
   );
 }
+
+test("what our own role is set to is not taken for what the clients have", () =>
+  withLab({ standbys: [] }, async (lab) => {
+    const ask = (query: string) => withConnection(lab.node("pg1").url, {}, (connection) => connection.query(query));
+    const seen = async () => (await observe(lab, "pg1")).settings.synchronousCommit;
+    await ask("alter system set synchronous_commit = off");
+    await ask("select pg_reload_conf()");
+    assert.equal(
+      await pollUntil(async () => ((await seen()) === "off" ? "off" : undefined), { everyMs: 10, timeoutMs: 10_000 }),
+      "off",
+    );
+    await ask("alter role blackstart set synchronous_commit = on");
+    assert.equal(await seen(), "");
+    await ask("alter role blackstart reset synchronous_commit");
+    await ask("create role other");
+    await ask("alter role other set synchronous_commit = on");
+    assert.equal(await seen(), "off");
+  }));
