@@ -5,8 +5,8 @@ import type { Instance } from "../drivers/postgres/instance.ts";
 import { untilItFollows } from "../drivers/postgres/looks.ts";
 import { type ClusterFacts, type NodeFacts, primariesOf, standbysOf } from "./cluster-facts.ts";
 import type { MitigationContext } from "./context.ts";
-import { addressesOf } from "../system/address.ts";
-import { nodeOf } from "../system/names.ts";
+import { sourcesUnder } from "../system/address.ts";
+import { clusterOf } from "../system/names.ts";
 import { sessionsOf } from "./sessions.ts";
 
 /** A standby of a cluster, and the node that it is to follow. */
@@ -23,8 +23,7 @@ export async function followingOf(
 ): Promise<Following> {
   const sessions = sessionsOf(fleet);
   const open = (name: string) => (more: object) => fleet.connect(cluster, name, more);
-  const { follows = primary } = nodeOf(system, cluster, node);
-  const addresses = [primary, follows].flatMap((name) => addressesOf(nodeOf(system, cluster, name)));
+  const addresses = sourcesUnder(primary, clusterOf(system, cluster).nodes);
   return sessions.use(cluster, node, (standby) =>
     sessions.use(cluster, primary, (connection) =>
       untilItFollows(

@@ -10,11 +10,16 @@ export function serverOf(url: string): string | undefined {
   return `${host.toLowerCase()}:${parsed.searchParams.get("port") || parsed.port || "5432"}`;
 }
 
+type Declared = Readonly<{ url: string; replication?: string | undefined; follows?: string | undefined }>;
+
+/** To which a standby of this primary may rightly be aimed: to it, or to a node that another is to follow (a cascade). */
+export function sourcesUnder(primary: string, nodes: Readonly<Record<string, Declared>>): readonly string[] {
+  const upstreams = new Set([primary, ...Object.values(nodes).flatMap(({ follows }) => follows ?? [])]);
+  return [...upstreams].flatMap((name) => nodes[name] ?? []).flatMap(addressesOf);
+}
+
 /** The addresses to which the standbys of a node may be aimed: of its url, and of `replication:`. */
-export function addressesOf({
-  url,
-  replication,
-}: Readonly<{ url: string; replication?: string | undefined }>): readonly string[] {
+export function addressesOf({ url, replication }: Declared): readonly string[] {
   const [, host, port = "5432"] = /\bhost *= *'?([^' ]+)(?:.*\bport *= *'?(\d+))?/.exec(replication ?? "") ?? [];
   return [serverOf(url), host && `${host}:${port}`].filter((one) => one !== undefined);
 }

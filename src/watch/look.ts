@@ -4,7 +4,7 @@ import { type Connection, connect } from "../drivers/postgres/connection.ts";
 import { type Following, following, isBroken } from "../drivers/postgres/following.ts";
 import { socketAddressOf } from "../drivers/service/address.ts";
 import { tcpProbe } from "../drivers/service/tcp.ts";
-import { addressesOf } from "../system/address.ts";
+import { sourcesUnder } from "../system/address.ts";
 import type { Node } from "../system/schema.ts";
 import { appliesTo } from "./checks/judge.ts";
 import { healthChecks } from "./checks/list.ts";
@@ -33,12 +33,13 @@ const onceMoreMs = 1000;
 /** Looks at all nodes of a cluster, each with every health check. A standby is judged by two looks, see `following`. */
 export async function lookAtCluster(
   cluster: string,
-  nodes: Readonly<Record<string, Pick<Node, "url" | "replication">>>,
+  nodes: Readonly<Record<string, Pick<Node, "url" | "replication" | "follows">>>,
   options: Looking,
 ): Promise<readonly NodeFacts[]> {
   const answers = await Promise.all(
-    Object.entries(nodes).map(async ([node, declared]) => {
-      const answer = await open(unknownFacts(cluster, node, momentOf(options.clock)), declared, options);
+    Object.entries(nodes).map(async ([node, { url }]) => {
+      const place = { url, addresses: sourcesUnder(node, nodes) };
+      const answer = await open(unknownFacts(cluster, node, momentOf(options.clock)), place, options);
       options.onNode?.(cluster, node);
       return answer;
     }),
@@ -55,10 +56,9 @@ export async function lookAtCluster(
 
 async function open(
   blank: NodeFacts,
-  declared: Pick<Node, "url" | "replication">,
+  { url, addresses }: Readonly<{ url: string; addresses: readonly string[] }>,
   options: Looking,
 ): Promise<Open | NodeFacts> {
-  const { url } = declared;
   const timeoutMs = options.statementTimeoutMs + 1000;
   let connection: Connection | undefined;
   try {
@@ -75,7 +75,7 @@ async function open(
     const up: NodeFacts = { ...blank, condition: { kind: "up" }, identity, pulse };
     const checked = await runAll(up, connection, timeoutMs, options.clock);
     const facts = withPulse({ ...up, checked }, undefined, pulse, { kind: "unknown" }, options);
-    return { facts, pulse, connection, addresses: addressesOf(declared) };
+    return { facts, pulse, connection, addresses };
   } catch (error) {
     await connection?.close();
     return failed(blank, url, error);

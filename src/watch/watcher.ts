@@ -2,7 +2,7 @@ import { type Clock, type Instant, systemClock } from "../base/time.ts";
 import { readCounts } from "../drivers/service/counters.ts";
 import type { FindingsChange } from "../finding/change.ts";
 import type { Finding } from "../finding/finding.ts";
-import { addressesOf } from "../system/address.ts";
+import { sourcesUnder } from "../system/address.ts";
 import type { System } from "../system/schema.ts";
 import type { ObservationEvent } from "../timeline/observation.ts";
 import { assess } from "./assess/assess.ts";
@@ -142,14 +142,14 @@ function startNodes(
 ): readonly NodeWatch[] {
   return Object.entries(system.clusters).flatMap(([cluster, { nodes }]) => {
     const positions = createPositionHistory();
-    return Object.entries(nodes).map(([node, declared]) => {
+    return Object.entries(nodes).map(([node, { url }]) => {
       const round = createCheckRound(system.watch.checks, beatEveryMs(system.watch.heartbeat), clock);
       let before: NodeFacts | undefined;
       return startNodeWatch({
         cluster,
         node,
-        url: declared.url,
-        addresses: addressesOf(declared),
+        url,
+        addresses: sourcesUnder(node, nodes),
         heartbeatMs: system.watch.heartbeat,
         clock,
         positions,

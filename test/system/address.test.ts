@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { hostAndPort, serverOf, withServer } from "../../src/system/address.ts";
+import { hostAndPort, serverOf, sourcesUnder, withServer } from "../../src/system/address.ts";
 
 for (const [url, server] of [
   ["postgres://h/d", "h:5432"],
@@ -27,3 +27,13 @@ for (const [url, host, port, expected] of [
     assert.equal(withServer(url, host, port), expected);
     assert.deepEqual(hostAndPort(withServer(url, host, port)), { host, port });
   });
+
+test("a standby may be aimed at its primary, by either address of it, and at the upstream of a cascade", () => {
+  const nodes = {
+    one: { url: "postgres://u@a/d", replication: "host=10.0.0.1 port=6432 user=r" },
+    two: { url: "postgres://u@b/d" },
+    three: { url: "postgres://u@c/d", follows: "two" },
+  };
+  assert.deepEqual(sourcesUnder("one", nodes), ["a:5432", "10.0.0.1:6432", "b:5432"]);
+  assert.deepEqual(sourcesUnder("two", nodes), ["b:5432"]);
+});
