@@ -34,7 +34,8 @@ export async function writtenUpTo(
       { from: lsnNumberOf(receivedLsn(furthest)), signal: AbortSignal.timeout(readTimeoutMs) },
       () => {},
     );
-    return end.kind === "end" && end.lsn > 0 ? lsnTextOf(end.lsn) : undefined;
+    // Where the files are used up to their last byte, more may have been written than is here.
+    return end.kind === "end" && end.usedUp !== true && end.lsn > 0 ? lsnTextOf(end.lsn) : undefined;
   } catch {
     // Its WAL cannot be read: then the loss is stated as unknown, which needs to be accepted.
     return undefined;

@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import type { ClusterFacts, NodeFacts } from "../../src/mitigate/cluster-facts.ts";
 import { lossVerdict } from "../../src/mitigate/loss.ts";
 import { planFailover } from "../../src/mitigate/planners/failover.ts";
 import { isRefusal } from "../../src/plan/plan.ts";
 import { clusterOf } from "../../src/system/names.ts";
+import { on, signal, until } from "./servers.ts";
+import { withWorld } from "./world.ts";
 import { alive, ancestorsOf, dead, facts, noChoice, remembered, system } from "./fixtures.ts";
 
 /* What is said of acknowledged writes counts everything by which the old primary may have run. */
@@ -71,4 +75,22 @@ test("a node that was promoted while nobody looked, and died, is the old primary
   );
   assert.ok(isRefusal(made), "pg2 would be promoted, as if pg3 had never been");
   assert.match(made.missing, /pg3/);
+});
+
+test("WAL that is used up to its last byte is not taken for all that was written", async () => {
+  await withWorld({ standbys: ["asynchronous"] }, async (world) => {
+    const ask = (node: string, query: string) => on(world, node, (one) => one.query<{ at: string }>(query));
+    const [last] = await ask("pg1", "select pg_walfile_name(pg_current_wal_insert_lsn()) as at");
+    const [switched] = await ask("pg1", "select pg_switch_wal()::text as at");
+    const received = `select pg_last_wal_receive_lsn()::text as at where pg_last_wal_receive_lsn() > '${switched?.at}'`;
+    await until("pg2 has received it", async () => (await ask("pg2", received)).length > 0);
+    await signal(world, "pg1", "SIGKILL");
+    // A file that did not come back with the disk.
+    const files = join(world.lab.node("pg1").dataDirectory, "pg_wal");
+    for (const file of readdirSync(files))
+      if (/^[0-9A-F]{24}$/.test(file) && file > (last?.at ?? "")) rmSync(join(files, file));
+    const refused = await world.plan("failover", "ledger");
+    assert.ok(isRefusal(refused), "nothing more is said to have been written");
+    assert.match(refused.missing, /cannot be measured/);
+  });
 });
