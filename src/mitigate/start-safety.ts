@@ -1,4 +1,4 @@
-import { wasLeftFor } from "../drivers/postgres/history.ts";
+import { type WalEnd, wasLeftFor } from "../drivers/postgres/history.ts";
 import { isDown } from "../drivers/postgres/instance.ts";
 import type { Refusal } from "../plan/plan.ts";
 import { type AnsweringNode, type ClusterFacts, type NodeFacts, upstreamOf } from "./cluster-facts.ts";
@@ -64,6 +64,12 @@ function whileSilent(other: NodeFacts, node: NodeFacts): Refusal | undefined {
   );
 }
 
+/** A primary as well, by its files: two that were promoted at one place have the same history, and each wrote its own. */
+function isRival({ observation, instance }: NodeFacts, own: WalEnd, its: WalEnd): boolean {
+  const wasPrimary = observation === undefined && instance?.state !== "no-data" && instance?.standbySignal === false;
+  return wasPrimary && own.timelineId === its.timelineId;
+}
+
 /** Another line that went on from this server's own was written after it. */
 function refuseStale(facts: ClusterFacts, other: NodeFacts, node: NodeFacts): Refusal | undefined {
   const [own, its] = [lineOf(node), lineOf(other)];
@@ -75,7 +81,7 @@ function refuseStale(facts: ClusterFacts, other: NodeFacts, node: NodeFacts): Re
       `Let Blackstart read it: \`host:\` and \`data:\` of ${which}.`,
     );
   }
-  if (!wasLeftFor(own, its)) return undefined;
+  if (!wasLeftFor(own, its) && !isRival(other, own, its)) return undefined;
   // A branch that somebody left beside a primary that was seen to go on.
   if (node.remembered?.role === "primary" && lastPrimaryOf(facts) === node) return undefined;
   return refuse(

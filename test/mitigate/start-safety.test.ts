@@ -79,6 +79,11 @@ const cases: readonly (readonly [name: string, seen: ClusterFacts, expected: str
     "starts pg1",
   ],
   [
+    "another was promoted too, at the same place, and died as a primary",
+    facts(down("pg1", 2), alive("pg2", "standby", quiet), down("pg3", 2)),
+    "stale",
+  ],
+  [
     "another was promoted too, elsewhere, and both call their timeline 2",
     facts(down("pg1", 2), alive("pg2", "standby", quiet), otherBranch),
     "stale",
