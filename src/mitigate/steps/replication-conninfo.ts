@@ -29,13 +29,36 @@ export async function conninfoOf(
     await settingOf(instance, "primary_conninfo"),
     await settingOf(instance, "cluster_name"),
   ];
-  const base = parseConninfo(declared.replication ?? (left === "" ? declared.url : left));
-  const { dbname: _dbname, ...kept } = withPassword(base, [parseConninfo(before), parseConninfo(left), credentials]);
+  const isBeside = declared.host !== undefined && declared.host === declaredNode(context, cluster, node).host;
+  const kept = loginFrom({ declared: declared.replication, url: declared.url, left, before, credentials, isBeside });
   const name = nameAsStandby(node, { primaryConninfo: before, clusterName }, [
     { primaryConninfo: left, clusterName: "" },
   ]);
   const upstream = await upstreamFor(context, cluster, node, primary);
   return { ...aimedAt(kept, replicationAddress(context, cluster, upstream)), application_name: name };
+}
+
+type Sources = Readonly<{
+  /** `replication:` of the primary in the system file. */
+  declared: string | undefined;
+  url: string;
+  /** The primary_conninfo that the primary has from when it was a standby itself, or nothing. */
+  left: string;
+  /** The node's own. */
+  before: string;
+  /** By which we came in to the primary. */
+  credentials: Conninfo;
+  /** Both are on one host: what is a file for the one is a file for the other. */
+  isBeside: boolean;
+}>;
+
+/** How the node logs in to the primary; see `conninfoOf`. Pure. */
+export function loginFrom({ declared, url, left, before, credentials, isBeside }: Sources): Conninfo {
+  const { passfile, ...others } = parseConninfo(left);
+  const primarys: Conninfo = { ...others, ...(isBeside && passfile !== undefined ? { passfile } : {}) };
+  const base = declared === undefined && left !== "" ? primarys : parseConninfo(declared ?? url);
+  const { dbname: _dbname, ...kept } = withPassword(base, [parseConninfo(before), primarys, credentials]);
+  return kept;
 }
 
 function withPassword(base: Conninfo, others: readonly Conninfo[]): Conninfo {
