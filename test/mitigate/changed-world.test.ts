@@ -56,6 +56,27 @@ for (const step of ["promote", "move-clients"])
     });
   });
 
+test("a primary that is well again is not shot, though behind a slow network it takes its time to say so", async () => {
+  await withWorld({}, async (world) => {
+    const { host, port } = addressOf(world.lab.node("pg1").url);
+    const link = await startSlowLink({ host, port }, 100);
+    try {
+      const slow = (text: string) => text.replaceAll(`:${port}/`, `:${link.port}/`);
+      await withSystemFile(world, slow, async (far) => {
+        await signal(world, "pg1", "SIGSTOP");
+        const plan = await stored(far, "failover", "ledger");
+        await signal(world, "pg1", "SIGCONT");
+        const result = await far.executor.run(plan.id, "person:test", "person");
+        assert.equal(result.outcome, "stopped", "a healthy primary was shot");
+        assert.match(result.state, /pg1 (is back and )?takes writes/);
+        assert.equal(await onlyPrimary(world), "pg1");
+      });
+    } finally {
+      await link.close();
+    }
+  });
+});
+
 test("a failover interrupted before move-clients moves nothing and brings nobody back where another was promoted beside it", async () => {
   await withWorld({}, async (world) => {
     await signal(world, "pg1", "SIGKILL");

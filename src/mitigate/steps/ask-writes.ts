@@ -13,12 +13,18 @@ const answerTimeoutMs = 3000;
 const soonMs = 300;
 const pauseMs = 100;
 
-/** `connection`: one that is open already; it is asked over that first. */
-type Asked = Readonly<{ cluster: string; node: string; fenced: boolean; connection?: Connection | undefined }>;
+/** `connection`: one that is open already; it is asked over that first. `waitMs`: for how long, where it is fenced. */
+type Asked = Readonly<{
+  cluster: string;
+  node: string;
+  fenced: boolean;
+  connection?: Connection | undefined;
+  waitMs?: number;
+}>;
 
 /** Whether this node takes writes. That it does not answer is an answer too. */
 export async function askWrites(context: MitigationContext, asked: Asked): Promise<WritesVerdict> {
-  const { cluster, node, fenced } = asked;
+  const { cluster, node, fenced, waitMs = fenced ? soonMs : answerTimeoutMs } = asked;
   const over = new AbortController();
   const settled = Promise.withResolvers<void>();
   let seen: NodeSeen = { fenced: false };
@@ -51,7 +57,7 @@ export async function askWrites(context: MitigationContext, asked: Asked): Promi
   for (const work of [first, again(), ...(fenced ? [] : [askHost()])])
     work.catch((error) => (over.signal.aborted ? undefined : settled.reject(error)));
   try {
-    await Promise.race([settled.promise, delay(fenced ? soonMs : answerTimeoutMs, over.signal)]);
+    await Promise.race([settled.promise, delay(waitMs, over.signal)]);
     return writesOf({ ...seen, fenced }, answerTimeoutMs);
   } finally {
     over.abort();

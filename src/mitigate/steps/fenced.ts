@@ -21,6 +21,9 @@ export type SincePlanned = Readonly<{
   seen: Seen | undefined;
 }>;
 
+/** One that runs is about to be ended: behind a slow network it answers later that it is well again. */
+const waitMs = 1500;
+
 /** @param before how it was before it was marked; undefined where its host cannot say */
 export async function sincePlanned(
   context: MitigationContext,
@@ -30,7 +33,7 @@ export async function sincePlanned(
   const [cluster, node] = [text(step, "cluster"), text(step, "node")];
   const planned = step.parameters.outage as Outage | undefined;
   const [{ writes }, asked] = await Promise.all([
-    askWrites(context, { cluster, node, fenced: true }),
+    askWrites(context, { cluster, node, fenced: true, ...(before?.state.state === "running" ? { waitMs } : {}) }),
     planned === undefined ? undefined : outageNow(context, { cluster, node }, before),
   ]);
   const answer = { control: asked?.now.control ?? undefined, seen: asked?.seen };
