@@ -53,6 +53,7 @@ test("a mitigation without its target ends with 2 and gives the choices as comma
       ["restart", "one/b"],
       ["rejoin", "two/a"],
       ["demote", "two/b"],
+      ["unfence", "one/a"],
       ["failover", "two"],
       ["switchover", "one"],
     ] as const) {

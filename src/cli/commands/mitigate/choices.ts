@@ -32,7 +32,7 @@ export function withChoices(answer: Plan | Refusal, system: System, kind: string
   return { ...answer, provide: [answer.provide, ...commands].join("\n") };
 }
 
-const takesNode: ReadonlySet<string> = new Set(["restart", "rejoin", "demote"]);
+const takesNode: ReadonlySet<string> = new Set(["restart", "rejoin", "demote", "unfence"]);
 
 function nodesOf(system: System, cluster: string): string[] {
   return Object.keys(system.clusters[cluster]?.nodes ?? {}).map((node) => `${cluster}/${node}`);

@@ -65,6 +65,7 @@ function subjectOf(system: System, kind: string, target: string | undefined): Re
   switch (kind) {
     case "rejoin":
     case "demote":
+    case "unfence":
       if (target === undefined) throw noTarget(system, kind);
       return nodeRef(system, target);
     case "restart":
