@@ -6,6 +6,7 @@ import type { IncidentEvent } from "../timeline/incident.ts";
 import type { Outcome } from "./command.ts";
 import { planHandlers } from "./compose.ts";
 import type { CommandContext } from "./context.ts";
+import { wrapped } from "./output/layout.ts";
 import { durationText } from "./output/quantities.ts";
 import { cannotBeUndone } from "./output/render-plan.ts";
 
@@ -89,7 +90,10 @@ function ended(out: CommandContext["out"], result: PlanResult, tookMs: number): 
       out.progress(`Next: blackstart plan show ${planId}`);
       return { exitCode: 4, result: fields };
     case "stopped":
-      out.text(out.style.red(`Stopped half-way, after ${durationText(tookMs)}.`), `  state: ${state}`);
+      out.text(
+        out.style.red(`Stopped half-way, after ${durationText(tookMs)}.`),
+        ...wrapped(state, out.layout.width, "  state: "),
+      );
       out.progress(`  next: ${next ?? `blackstart plan show ${planId}`}`);
       return { exitCode: 4, result: fields };
   }

@@ -37,6 +37,7 @@ export function fenceStep(cluster: string, node: string, how: Readonly<{ keeps?:
       ...(outage === undefined ? {} : { outage: outageParameter(outage) }),
     },
     destructive: true,
+    ...(keeps === undefined ? { takenBackBy: `blackstart mitigate unfence ${cluster}/${node}` } : {}),
   };
 }
 

@@ -11,6 +11,7 @@ import type { PlanRecord, RecordedEvent } from "./record.ts";
 import { fillIn } from "./references.ts";
 import type { PlanStatus } from "./status.ts";
 import { runStep, type StepEnd } from "./step-run.ts";
+import { leadsOn, progressText } from "./stopped-text.ts";
 
 export type CarryOut = Readonly<{
   plan: PlanStatus;
@@ -40,17 +41,20 @@ export async function carryOut(run: CarryOut): Promise<PlanResult> {
     await record([...pending, ...events]);
     pending = [];
   };
-  const stop = async (step: Step, why: string, next: string): Promise<PlanResult> => {
+  const stop = async (step: Step, why: string, next?: string): Promise<PlanResult> => {
+    const isBegun = next !== undefined;
+    const progress = progressText(plan.plan.steps, step, isBegun, outcomes);
+    const touched = new Set([...outcomes.keys(), ...(isBegun ? [step.id] : [])]);
+    const onward = hold.signal.aborted ? leadsOn(plan.plan, touched) : (next ?? "");
     // The same words as are stored.
-    const left = scrubbed({ state: `${why} ${progressText(plan, step, outcomes)}`, next });
+    const left = scrubbed({ state: `${why} ${progress}`, next: onward });
     await flush({ kind: "plan.stopped", data: { step: step.id, ...left } });
     return { planId: plan.id, outcome: "stopped", ...left };
   };
 
   for (const step of open) {
     if (hold.lost()) throw hold.signal.reason;
-    if (hold.signal.aborted)
-      return await stop(step, `${whyAsked(hold)} It ended before this step: ${step.title}.`, askAgain);
+    if (hold.signal.aborted) return await stop(step, whyAsked(hold));
     if (step.id === begun) await flush();
     else await flush({ kind: "step.intended", data: { step: step.id } });
     const end = await tryStep(run, step, outcomes);
@@ -75,9 +79,6 @@ function whyAsked({ signal }: Hold): string {
   const { reason } = signal;
   return reason instanceof BlackstartError ? whatAndWhy(reason) : "It was asked to stop.";
 }
-
-export const askAgain =
-  "Look at the state of the cluster, then make a new plan: its checks find what was done already.";
 
 /**
  * What an earlier executor left to do. A step that it began without recording an outcome (`begun`) is simply the first
@@ -130,13 +131,4 @@ function failed(step: Step, error: BlackstartError): RecordedEvent {
 /** What is said of a plan that came to its end. */
 export function finished(outcome: "done" | "done-with-failures"): Pick<PlanResult, "outcome" | "state"> {
   return { outcome, state: outcome === "done" ? "Every step was done." : "Every step was done that had to be." };
-}
-
-/** What stands and what does not, for the person who takes over from here. */
-export function progressText(plan: PlanStatus, at: Step, ended: { has(id: string): boolean }): string {
-  const ids = plan.steps.map(({ step }) => step.id);
-  const done = ids.filter((id) => ended.has(id));
-  const left = ids.slice(ids.indexOf(at.id) + 1);
-  const doneText = done.length === 0 ? "No step was done." : `Done: ${done.join(", ")}.`;
-  return left.length === 0 ? doneText : `${doneText} Not begun: ${left.join(", ")}.`;
 }

@@ -1,4 +1,4 @@
-import type { PlanRequest } from "../../plan/plan.ts";
+import type { PlanRequest } from "./plan.ts";
 
 /** What to type to have a remedy planned; undefined where no command plans it. */
 export function remedyCommand({ kind, subject, options }: PlanRequest): string | undefined {

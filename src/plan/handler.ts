@@ -35,6 +35,8 @@ export type CheckResult =
  */
 export interface StepHandler {
   readonly kind: string;
+  /** It leaves nothing behind that could be taken back: it looks, or tells a person what to do. */
+  readonly looks?: true;
   check(context: StepContext): Promise<CheckResult>;
   do(context: StepContext): Promise<JsonObject>;
   /** Looks at the world, not at what `do` answered. Throws when the step has not reached what it is for. */

@@ -24,6 +24,8 @@ export type Step = Readonly<{
   undoable?: boolean;
   /** Why it cannot be, where that was found out when it was planned. */
   whyNotUndoable?: string;
+  /** The command whose plan takes it back, where that is a plan of its own. */
+  takenBackBy?: string;
   /**
    * What happens to the plan when this step fails: `stop` (the default), or `continue` for what comes after the
    * service works again and does not endanger it (bringing a second standby back, say). The failure is recorded and

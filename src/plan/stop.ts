@@ -1,10 +1,10 @@
 import { BlackstartError } from "../base/error.ts";
 import { unknown } from "../system/names.ts";
 import type { Actor, Event, NewEvent, Timeline } from "../timeline/timeline.ts";
-import { askAgain, progressText } from "./carry-out.ts";
 import { discardPlan } from "./discard.ts";
 import type { PlanEvent } from "./events.ts";
 import { listPlans, type PlanStatus, readPlan, streamOfPlan } from "./status.ts";
+import { leadsOn, progressText } from "./stopped-text.ts";
 
 /** How soon the executor sees that its plan is to stop, in whichever process it runs. */
 const lookEveryMs = 250;
@@ -74,7 +74,7 @@ export function askedToStop(by: Actor, reason: string): BlackstartError {
   return new BlackstartError("INTERRUPTED", {
     what: "The plan was asked to stop",
     why: `${by} asked for it: ${reason.replace(/\.?$/, ".")}`,
-    next: askAgain,
+    next: "Look at the state of the cluster, then make a new plan: its checks find what was done already.",
   });
 }
 
@@ -95,10 +95,12 @@ function stoppedHalfWay(plan: PlanStatus): PlanEvent {
   const begun =
     at?.state === "intended"
       ? `“${step.title}” was begun, and its end is not recorded: whether it took effect is not known.`
-      : `It was left before this step: ${step.title}.`;
+      : `It was left before “${step.title}”.`;
   const done = new Set(plan.steps.flatMap((one) => (one.state === "done" ? [one.step.id] : [])));
-  const state = `Its executor (${plan.executor}) is gone. ${begun} ${progressText(plan, step, done)}`;
-  return { kind: "plan.stopped", data: { step: step.id, state, next: askAgain } };
+  const progress = progressText(plan.plan.steps, step, at?.state === "intended", done);
+  const state = `Its executor (${plan.executor}) is gone. ${begun} ${progress}`;
+  const touched = new Set(at?.state === "intended" ? [...done, step.id] : done);
+  return { kind: "plan.stopped", data: { step: step.id, state, next: leadsOn(plan.plan, touched) } };
 }
 
 function hasEnded(plan: PlanStatus): BlackstartError {

@@ -13,6 +13,7 @@ import { createRecord, type PlanRecord, type RecordedEvent } from "./record.ts";
 import { fillIn } from "./references.ts";
 import { listPlans, type PlanStatus, readPlan, type StepStatus } from "./status.ts";
 import { runStep, type StepEnd } from "./step-run.ts";
+import { titles } from "./stopped-text.ts";
 import { isTakenBack } from "./undo-status.ts";
 
 export type UndoResult = Readonly<{
@@ -39,7 +40,7 @@ const leaseTtlMsDefault = 10_000;
 /** Asks nothing of the world. What was taken back before is in neither list. */
 export function previewUndo(plan: PlanStatus, handlers: HandlerRegistry): UndoPreview {
   const back = new Set(plan.undo?.steps.filter(isTakenBack).map(({ step }) => step));
-  const begun = plan.steps.filter(({ step, state }) => state !== "pending" && !back.has(step.id)).toReversed();
+  const begun = plan.steps.filter((one) => mayHaveChanged(one, handlers) && !back.has(one.step.id)).toReversed();
   const reasons = begun.map((status) => whyItStays(status.step, handlers));
   return {
     undo: begun.filter((_, index) => reasons[index] === undefined),
@@ -50,11 +51,17 @@ export function previewUndo(plan: PlanStatus, handlers: HandlerRegistry): UndoPr
   };
 }
 
+/** What only looks, and what was done already, has changed nothing that could be taken back. */
+function mayHaveChanged(status: StepStatus, handlers: HandlerRegistry): boolean {
+  if (handlers.get(status.step.kind)?.looks === true) return false;
+  return status.state === "done" ? !status.already : status.state !== "pending";
+}
+
 function whyItStays(step: Step, handlers: HandlerRegistry): string | undefined {
-  if (step.undoable !== true)
-    return (
-      step.whyNotUndoable ?? (step.destructive === true ? "cannot be undone" : "nothing to take back, or no way to")
-    );
+  if (step.undoable !== true) {
+    if (step.takenBackBy !== undefined) return `as long as nobody was promoted: \`${step.takenBackBy}\``;
+    return step.whyNotUndoable ?? (step.destructive === true ? "cannot be undone" : "there is no way to take it back");
+  }
   return handlers.get(step.kind)?.undo === undefined ? "this Blackstart does not know how" : undefined;
 }
 
@@ -87,7 +94,7 @@ async function undo(
 ): Promise<UndoResult> {
   const { timeline, handlers } = options;
   const before = await known(timeline, planId);
-  const recorded = recordedUndo(before);
+  const recorded = recordedUndo(before, handlers);
   if (recorded !== undefined) return recorded;
   assertMayUndo(before, handlers, how);
 
@@ -99,7 +106,7 @@ async function undo(
   try {
     // Read again: somebody may have undone it since.
     const plan = await known(timeline, planId);
-    const ended = recordedUndo(plan);
+    const ended = recordedUndo(plan, handlers);
     if (ended !== undefined) return ended;
     assertMayUndo(plan, handlers, how);
     const record = createRecord(timeline, plan, hold.lease, options.onEvent);
@@ -110,10 +117,10 @@ async function undo(
 }
 
 /** What is recorded of an undoing that came to its end. */
-export function recordedUndo(plan: PlanStatus): UndoResult | undefined {
+export function recordedUndo(plan: PlanStatus, handlers: HandlerRegistry): UndoResult | undefined {
   if (plan.undo?.state !== "undone") return undefined;
   const undone = plan.undo.steps.filter(({ state }) => state === "undone").map(({ step }) => step);
-  return { planId: plan.id, outcome: "undone", undone, state: stateText(plan, undone) };
+  return { planId: plan.id, outcome: "undone", undone, state: stateText(plan, undone, handlers) };
 }
 
 /** Throws where undoing may not even be asked for. */
@@ -129,10 +136,10 @@ export function assertUndoable(plan: PlanStatus, handlers: HandlerRegistry): voi
   }
   const { undo, stays } = previewUndo(plan, handlers);
   if (undo.length > 0 || plan.undo?.state === "interrupted" || plan.undo?.state === "running") return;
-  const why = stays.map(({ step, why: reason }) => `${step.id}: ${reason}`).join("; ");
+  const why = stays.map(({ step, why: reason }) => `\n· ${step.title} [${reason}]`).join("");
   throw new BlackstartError("REFUSED", {
     what: `Nothing of the plan ${plan.id} can be undone.`,
-    why: why === "" ? "No step of it was begun." : `${why}.`,
+    why: why === "" ? "No step of it has changed anything." : `What it has changed stays:${why}`,
     next: "Make a new plan that leads to where you want to be.",
     details,
   });
@@ -170,7 +177,7 @@ async function takeBack(run: TakeBack): Promise<UndoResult> {
     pending = [];
   };
   const stop = async (step: Step, why: string, next: string): Promise<UndoResult> => {
-    const left = scrubbed({ state: `${why} ${stateText(plan, undone)}`, next });
+    const left = scrubbed({ state: `${why} ${stateText(plan, undone, handlers)}`, next });
     await flush({ kind: "plan.undo-stopped", data: { step: step.id, ...left } });
     return { planId: plan.id, outcome: "stopped", undone, ...left };
   };
@@ -195,7 +202,7 @@ async function takeBack(run: TakeBack): Promise<UndoResult> {
     pending.push({ kind: "step.undone", data: { step: step.id, outcome, tookMs, ...said } });
   }
   await flush({ kind: "plan.undone", data: {} });
-  return { planId: plan.id, outcome: "undone", undone, state: stateText(plan, undone) };
+  return { planId: plan.id, outcome: "undone", undone, state: stateText(plan, undone, handlers) };
 }
 
 const again = "Call `blackstart plan undo` again: it goes on with the steps that are left.";
@@ -260,10 +267,12 @@ function outcomesOf(plan: PlanStatus): ReadonlyMap<string, JsonObject> {
 }
 
 /** What is taken back and what is not, for the person who takes over from here. */
-function stateText(plan: PlanStatus, undone: readonly string[]): string {
-  const left = plan.steps.filter(({ step, state }) => state !== "pending" && !undone.includes(step.id));
-  const doneText = undone.length === 0 ? "No step was undone." : `Undone: ${undone.join(", ")}.`;
-  return left.length === 0 ? doneText : `${doneText} Stays: ${left.map(({ step }) => step.id).join(", ")}.`;
+function stateText(plan: PlanStatus, undone: readonly string[], handlers: HandlerRegistry): string {
+  const { steps } = plan.plan;
+  const back = undone.flatMap((id) => steps.filter((step) => step.id === id));
+  const left = plan.steps.filter((one) => mayHaveChanged(one, handlers) && !undone.includes(one.step.id));
+  const doneText = back.length === 0 ? "No step was undone." : `Undone: ${titles(back)}.`;
+  return left.length === 0 ? doneText : `${doneText} Stays: ${titles(left.map(({ step }) => step))}.`;
 }
 
 async function known(timeline: Timeline, planId: string): Promise<PlanStatus> {

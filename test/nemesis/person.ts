@@ -80,7 +80,7 @@ function remediesIn(ended: Ended): readonly string[] {
   return findingsIn(ended).flatMap(remedyOf);
 }
 
-/** As `src/cli/output/remedy.ts` says them; written anew here, for that file may be what is wrong. */
+/** As `src/plan/command.ts` says them; written anew here, for that file may be what is wrong. */
 function remedyOf(finding: Line): readonly string[] {
   const { kind, subject, options } = finding?.remedy ?? {};
   if (kind === undefined) return [];

@@ -95,13 +95,19 @@ test("a refused or failing step stops the plan, and says in what state things ar
   await withWorld({ check, verify }, async ({ timeline, calls, execute, kinds }) => {
     const refused = await execute("refused", [step("choose"), step("fence"), step("promote")]);
     assert.equal(refused.outcome, "stopped");
-    assert.match(refused.state ?? "", /pg1 may be alive.*Done: choose. Not begun: promote/);
+    assert.match(
+      refused.state ?? "",
+      /pg1 may be alive.*Done: “Write the line of choose”.*Not begun: “Write the line of promote”/,
+    );
     assert.equal(refused.next, "Give a fence command.");
     assert.ok(!calls.includes("do fence") && !calls.includes("check promote"));
     assert.deepEqual((await kinds("refused")).slice(-2), ["step.failed", "plan.stopped"]);
 
     const failed = await execute("failed", [step("promote"), step("follow")]);
-    assert.match(failed.state ?? "", /still answers as a standby.*No step was done. Not begun: follow/);
+    assert.match(
+      failed.state ?? "",
+      /still answers as a standby.*No step was done.*Not begun: “Write the line of follow”/,
+    );
     assert.doesNotMatch(JSON.stringify([failed, await timeline.read()]), /hunter2/);
     const recorded = await createExecutor({ timeline, handlers: registryOf() }).run("failed", "x", "person");
     assert.deepEqual(recorded, failed);
@@ -247,7 +253,7 @@ test("a handler that hangs does not hang the plan, and can change nothing later"
   await withWorld({ do: run }, async ({ execute }) => {
     const result = await execute("p", [step("a", { parameters: { timeoutMs: 10 } }), step("b")]);
     assert.equal(result.outcome, "stopped");
-    assert.match(result.state ?? "", /did not answer \(do\).*not known.*Not begun: b/);
+    assert.match(result.state ?? "", /did not answer \(do\).*not known.*Not begun: “Write the line of b”/);
     await fails("STEP_FAILED", later ?? Promise.resolve());
   });
 });

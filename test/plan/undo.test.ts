@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { createExecutor, type ExecutorOptions } from "../../src/plan/executor.ts";
+import { fenceStep } from "../../src/mitigate/step-list.ts";
 import { registryOf, type StepHandler } from "../../src/plan/handler.ts";
 import type { Step } from "../../src/plan/plan.ts";
 import { listPlans, readPlan } from "../../src/plan/status.ts";
@@ -65,14 +67,17 @@ test("what was done is taken back, the last first; what cannot be stays and is n
       stays.map(({ step: { id }, why }) => [id, why]),
       [
         ["gone", "cannot be undone"],
-        ["look", "nothing to take back, or no way to"],
+        ["look", "there is no way to take it back"],
       ],
     );
     // The handler of this test takes back only the last line.
     await fails("NOT_CONFIRMED", undoPlan(options, "p", "person:ada"));
     const stopped = await undoPlan(options, "p", "person:ada", "person");
     assert.equal(stopped.outcome, "stopped");
-    assert.match(stopped.state, /last line is gone wrote gone.*No step was undone. Stays: look, a, b, gone/);
+    assert.match(
+      stopped.state,
+      /last line is gone wrote gone.*No step was undone. Stays: “Write the line of look”, “Write the line of a”, “Write the line of b”, “Write the line of gone”/,
+    );
     assert.equal((await readPlan(timeline, "p"))?.undo?.state, "stopped");
     assert.equal((await readPlan(timeline, "p"))?.state, "done");
     assert.equal(linesIn(file).length, 4);
@@ -84,7 +89,7 @@ test("what was done is taken back, the last first; what cannot be stays and is n
       planId: "p",
       outcome: "undone",
       undone: ["b", "a"],
-      state: "Undone: b, a. Stays: look.",
+      state: "Undone: “Write the line of b”, “Write the line of a”. Stays: “Write the line of look”.",
     });
     assert.deepEqual(linesIn(file), ["look wrote look"]);
     const before = await kinds("p");
@@ -124,7 +129,7 @@ test("only what has ended is undone, and only where something can be", async () 
     // A program that does not know the step's undoing says so instead of leaving it out silently.
     assert.equal(await execute("other", [undoable("c")]), "done");
     const error = await undoPlan({ ...options, handlers: new Map() }, "other", "person:ada", "person").catch((e) => e);
-    assert.match(error.why, /c: this Blackstart does not know how/);
+    assert.match(error.why, /· Write the line of c \[this Blackstart does not know how\]/);
   });
 });
 
@@ -145,7 +150,10 @@ test("a step that failed is undone where it has had its effect all the same", as
   await withWorld({ do: nothing }, async ({ timeline, options, execute }) => {
     assert.equal(await execute("p", [undoable("a")]), "stopped");
     const result = await undoPlan(options, "p", "person:ada", "person");
-    assert.deepEqual([result.outcome, result.undone, result.state], ["undone", [], "No step was undone. Stays: a."]);
+    assert.deepEqual(
+      [result.outcome, result.undone, result.state],
+      ["undone", [], "No step was undone. Stays: “Write the line of a”."],
+    );
     assert.equal((await readPlan(timeline, "p"))?.undo?.steps[0]?.state, "nothing");
   });
 });
@@ -165,7 +173,7 @@ test("an undoing that stopped is begun anew with what is left", async () => {
     await execute("p", [undoable("a"), undoable("b")]);
     const stopped = await undoPlan(obstructed, "p", "person:ada", "person");
     assert.deepEqual([stopped.outcome, stopped.undone], ["stopped", ["b"]]);
-    assert.match(stopped.state, /a row was changed.*Undone: b. Stays: a/);
+    assert.match(stopped.state, /a row was changed.*Undone: “Write the line of b”. Stays: “Write the line of a”/);
     await fails("NOT_CONFIRMED", undoPlan(obstructed, "p", "person:ada"));
     isInTheWay = false;
     const undone = await undoPlan(obstructed, "p", "person:ada", "person");
@@ -227,3 +235,30 @@ async function killedAt(args: readonly string[], look: () => Promise<void>): Pro
     await exited;
   }
 }
+
+test("the preview names only what has changed something, and of a fence the command that takes it back", async () => {
+  await withWorld({}, async ({ timeline, file, options }) => {
+    appendFileSync(file, "was wrote was\n");
+    const fence = fenceStep("ledger", "alpha", {});
+    const steps = [
+      step("was"),
+      step("look", { kind: "test.look" }),
+      { ...step("fence"), takenBackBy: fence.takenBackBy },
+    ];
+    const looks = { ...(options.handlers.get("test.line") as StepHandler), kind: "test.look", looks: true } as const;
+    const all = { ...options, handlers: new Map([...options.handlers, ["test.look", looks]]) };
+    const executor = createExecutor(all);
+    await executor.store(planOf("p", steps as Step[]), "test");
+    assert.equal((await executor.run("p", "person:ada", "person")).outcome, "done");
+    const status = (await readPlan(timeline, "p")) as never;
+    assert.deepEqual(
+      previewUndo(status, all.handlers).stays.map(({ step: { id } }) => id),
+      ["fence"],
+    );
+    const { why } = await fails("REFUSED", undoPlan(all, "p", "person:ada", "person"));
+    assert.match(
+      why,
+      /^What it has changed stays:\n· Write the line of fence \[.*`blackstart mitigate unfence ledger\/alpha`\]$/,
+    );
+  });
+});

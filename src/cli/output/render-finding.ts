@@ -1,6 +1,6 @@
 import type { Finding, Severity } from "../../finding/finding.ts";
 import { type Layout, wrapped } from "./layout.ts";
-import { remedyCommand } from "./remedy.ts";
+import { remedyCommand } from "../../plan/command.ts";
 import type { Style } from "./style.ts";
 
 /** A finding as lines: how bad and what; where and which check; the evidence. */

@@ -22,6 +22,7 @@ const checkpointTimeoutMs = 5 * 60_000;
 export function checkpointHandler(context: MitigationContext): StepHandler {
   return {
     kind: "postgres.checkpoint",
+    looks: true,
     check: async () => ({ state: "ready" }),
     async do(step) {
       await step.assertHeld();

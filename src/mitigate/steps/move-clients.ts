@@ -69,6 +69,7 @@ function placeOf(context: MitigationContext, step: StepContext): { file: string;
 export function moveClientsByHandHandler(context: MitigationContext): StepHandler {
   return {
     kind: "clients.by-hand",
+    looks: true,
     check: async (step) => (await refusedUnlessPrimary(context, step)) ?? { state: "ready" },
     async do(step) {
       const { host, port } = addressOf(declaredNode(context, text(step, "cluster"), text(step, "primary")).url);

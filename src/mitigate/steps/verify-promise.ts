@@ -17,6 +17,7 @@ const lookTimeoutMs = 500;
 export function verifyPromiseHandler(context: MitigationContext): StepHandler {
   return {
     kind: "postgres.verify-promise",
+    looks: true,
     check: async () => ({ state: "ready" }),
     async do(step) {
       let seen = await look(context, step);

@@ -27,6 +27,7 @@ const promptTimeoutMs = 2000;
 export function verifyWriteHandler(context: MitigationContext): StepHandler {
   return {
     kind: "clients.verify-write",
+    looks: true,
     check: async () => ({ state: "ready" }),
     do: (step) => write(context, step),
     async verify(step, outcome) {

@@ -19,12 +19,12 @@ import { findPlan, stateText } from "./find.ts";
 export async function undoCommand(context: CommandContext, options: { yes?: boolean }, id: string): Promise<Outcome> {
   const { out } = context;
   const plan = await findPlan(context, id);
-  const recorded = recordedUndo(plan);
+  const executor = await executorOptions(context, plan.plan);
+  const recorded = recordedUndo(plan, executor.handlers);
   if (recorded !== undefined) {
     out.text(`${plan.id}: ${stateText(plan)}. ${recorded.state}`);
-    return { result: fieldsOf(recorded, previewUndo(plan, new Map())) };
+    return { result: fieldsOf(recorded, previewUndo(plan, executor.handlers)) };
   }
-  const executor = await executorOptions(context, plan.plan);
   assertUndoable(plan, executor.handlers);
   const preview = previewUndo(plan, executor.handlers);
   show(context, plan, preview);

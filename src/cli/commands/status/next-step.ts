@@ -1,7 +1,7 @@
 import { type Finding, refText } from "../../../finding/finding.ts";
 import type { Plan } from "../../../plan/plan.ts";
 import { holdersOf } from "../../../timeline/incident-people.ts";
-import { remedyCommand } from "../../output/remedy.ts";
+import { remedyCommand } from "../../../plan/command.ts";
 import { goOnWith, isInterrupted } from "../plan/find.ts";
 import type { StatusLook } from "./look.ts";
 
