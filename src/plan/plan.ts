@@ -61,6 +61,8 @@ export type Plan = Readonly<{
   needsPerson?: string;
   /** The service is down or endangered until it is done: what only cleans up behind another plan makes way for it. */
   urgent?: boolean;
+  /** What it leaves where it is, whole, where the risk only sums it up: files on the nodes' hosts. */
+  staying?: readonly JsonObject[];
   createdAt: Instant;
 }>;
 
@@ -68,7 +70,15 @@ export type Plan = Readonly<{
  * A plan that cannot be made because it would not be safe: what is missing, how to provide it, and the flag that
  * accepts the stated risk, where there is one.
  */
-export type Refusal = Readonly<{ refused: true; rule: string; missing: string; provide: string; accept?: string }>;
+export type Refusal = Readonly<{
+  refused: true;
+  rule: string;
+  missing: string;
+  provide: string;
+  accept?: string;
+  /** As a plan's. */
+  staying?: readonly JsonObject[];
+}>;
 
 export function isRefusal(value: object): value is Refusal {
   return "refused" in value && value.refused === true;

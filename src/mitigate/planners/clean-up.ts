@@ -31,24 +31,22 @@ export function planCleanUp(
     return refuse(
       "listed",
       `${unknown} is no copy that Blackstart has kept beside a data directory of ${cluster}.`,
-      copies.length === 0 ? "There is none." : `There is ${copies.map(copyText).join(", ")}.`,
+      copies.length === 0
+        ? "There is none."
+        : `There is ${copies.slice(0, shown).map(copyText).join(", ")}${more(copies)}.`,
     );
   const freed = memory.filter(({ kind, name }) => kind === "segment" || named.includes(name));
   const chosen = copies.filter(({ path }) => named.includes(path));
   const dropped = slots.filter(({ wanted }) => wanted === undefined);
+  const keptCopies = copies.filter(({ path }) => !named.includes(path));
+  const keptFiles = files.flatMap(({ name, ...file }) => (named.includes(name) ? [] : [{ ...file, path: name }]));
+  const keeps = keptCopies.length + keptFiles.length === 0 ? {} : { staying: [...keptCopies, ...keptFiles].map(plain) };
   const staying = [
     ...slots.flatMap(({ on, slot, wanted }) =>
       wanted === undefined || slot.active ? [] : [`Stays: the slot ${slot.name} on ${on.node}; ${wanted}.`],
     ),
-    ...copies
-      .filter(({ path }) => !named.includes(path))
-      .map((copy) => `Stays: ${copyText(copy)}. To remove it: --copy ${copy.path}`),
-    ...files
-      .filter(({ name }) => !named.includes(name))
-      .map(
-        ({ node, name, bytes }) =>
-          `Stays: ${name} on the host of ${node} (${sizeText(bytes)}), which no process maps; it may belong to another server of that account. To remove it: --copy ${name}`,
-      ),
+    ...stayText(keptCopies, "copies", ""),
+    ...stayText(keptFiles, "files", " No process maps them; they may belong to another server of that account."),
   ];
   const steps = [
     ...dropped.map(({ on, slot }) => dropStep(cluster, on, slot)),
@@ -56,13 +54,17 @@ export function planCleanUp(
     ...freed.map((one) => freeStep(cluster, one)),
   ];
   if (steps.length === 0)
-    return refuse(
-      "already",
-      `Nothing is left behind on ${only ?? cluster} that could be removed.`,
-      staying.length === 0 ? "There is nothing to do." : staying.join(" "),
-    );
+    return {
+      ...refuse(
+        "already",
+        `Nothing is left behind on ${only ?? cluster} that ${staying.length === 0 ? "could be removed" : "is removed without being named"}.`,
+        staying.length === 0 ? "There is nothing to do." : staying.join("\n"),
+      ),
+      ...keeps,
+    };
   return {
     kind: "clean-up",
+    ...keeps,
     subject: only === undefined ? { kind: "cluster", name: cluster } : { kind: "node", name: `${cluster}/${only}` },
     because: steps.map(({ title }) =>
       title
@@ -119,6 +121,28 @@ function freeStep(cluster: string, { node, kind, name, bytes }: { node: string }
     destructive: true,
     onFailure: "continue",
   };
+}
+
+/** So many are shown by name; a host may hold hundreds. */
+const shown = 3;
+
+type Kept = Readonly<{ node: string; path: string; bytes: number }>;
+
+function stayText(kept: readonly Kept[], what: string, why: string): readonly string[] {
+  if (kept.length === 0) return [];
+  const largest = kept.toSorted((a, b) => b.bytes - a.bytes).slice(0, shown);
+  const total = kept.reduce((sum, { bytes }) => sum + bytes, 0);
+  const all = kept.length > shown ? `${kept.length} ${what}, ${sizeText(total)}, the largest ` : "";
+  const list = kept.length > shown ? " --json lists them all." : "";
+  return [`Stays: ${all}${largest.map(copyText).join(", ")}.${why} To remove one: --copy <its path>.${list}`];
+}
+
+function more(all: readonly unknown[]): string {
+  return all.length > shown ? ` and ${all.length - shown} more: see --json without --copy` : "";
+}
+
+function plain({ node, path, bytes }: Kept): Kept {
+  return { node, path, bytes };
 }
 
 function copyText({ node, path, bytes }: Readonly<{ node: string; path: string; bytes: number }>): string {
