@@ -29,7 +29,7 @@ export async function proposeOrApply(
     out.progress(`\nNothing was changed. To carry it out:\n  ${again} --apply`);
     return { result: { plan: plan.id, outcome: "proposed" } };
   }
-  const how = await confirmed(context, plan, options.yes === true);
+  const how = await confirmed(context, plan, options.yes === true, "--apply --yes");
   const executor = await openExecutor(context, plan);
   await executor.store(plan, context.actor);
   await tellIncident(context, plan, {
@@ -121,13 +121,18 @@ export async function executorOptions(context: CommandContext, plan: Plan): Prom
 }
 
 /** Without a terminal nobody can be asked: then only `--yes` will do. */
-export async function confirmed(context: CommandContext, plan: Plan, yes: boolean): Promise<"person" | "flag"> {
+export async function confirmed(
+  context: CommandContext,
+  plan: Plan,
+  yes: boolean,
+  flags: "--apply --yes" | "--yes",
+): Promise<"person" | "flag"> {
   if (yes) return "flag";
   if (!context.out.interactive) {
     throw new BlackstartError("NOT_CONFIRMED", {
       what: `The plan ${plan.id} was not carried out: it needs a confirmation.`,
       why: "There is no terminal on which to ask for it.",
-      next: "Read the plan above; if it is right, call the same command with --apply --yes.",
+      next: `Read the plan above; if it is right, call the same command with ${flags}.`,
       details: { plan: plan.id },
     });
   }

@@ -21,7 +21,8 @@ async function resume(context: CommandContext, options: { yes?: boolean }, id: s
     return carryOut(context, plan.plan, undefined);
   }
   if (plan.state === "proposed") out.plan(plan.plan);
-  const how = plan.state === "proposed" ? await confirmed(context, plan.plan, options.yes === true) : undefined;
+  const how =
+    plan.state === "proposed" ? await confirmed(context, plan.plan, options.yes === true, "--yes") : undefined;
   return carryOut(context, plan.plan, how);
 }
 
