@@ -19,6 +19,8 @@ export type ClusterFacts = Readonly<{
   lowered?: DatedPromise;
   /** What the clients' address file says; undefined where there is none. */
   clientsAddress?: string;
+  /** The primary that plans fenced or promoted last; asked only where none answers and none is remembered. */
+  primaryInPlans?: string;
 }>;
 
 /**
@@ -99,26 +101,53 @@ function answeringOf(facts: ClusterFacts): readonly AnsweringNode[] {
  * nothing says that they are standbys. None, where it is remembered who the primary was.
  */
 export function otherSuspects(facts: ClusterFacts, primary: NodeFacts): readonly NodeFacts[] {
-  if (primary.remembered?.role === "primary") return [];
+  if (primary.remembered?.role === "primary" || facts.primaryInPlans === primary.node) return [];
   const isKnown = (one: NodeFacts) => one.remembered !== undefined || one.instance?.standbySignal === true;
   return facts.nodes.filter((one) => one.node !== primary.node && one.observation === undefined && !isKnown(one));
 }
 
 /** The declared node from which this standby is set to replicate. */
 export function upstreamOf(facts: ClusterFacts, standby: AnsweringNode): NodeFacts | undefined {
-  const receiver = standby.observation.receiver;
-  const aimed = [
-    addressInConninfo(standby.observation.settings.primaryConninfo),
-    receiver?.senderHost == null ? undefined : `${receiver.senderHost}:${receiver.senderPort}`,
-  ];
-  const isAimedAt = ({ address, addresses = [address] }: NodeFacts) => addresses.some((one) => aimed.includes(one));
-  return facts.nodes.find((one) => one.node !== standby.node && isAimedAt(one));
+  const aimed = [setTo(standby), sentBy(standby)];
+  return facts.nodes.find((one) => one.node !== standby.node && isAt(one, aimed));
 }
 
-function addressInConninfo(conninfo: string): string | undefined {
-  const part = (key: string) => new RegExp(`(?:^|\\s)${key}\\s*=\\s*'?([^'\\s]+)`).exec(conninfo)?.[1];
+/** Nothing listens there: a receiver that is aimed at it stops. */
+export const nowhere = { host: "127.0.0.1", port: 1 } as const;
+
+/** `streams`: it comes to something. */
+export type Stranger = Readonly<{ address: string; streams: boolean }>;
+
+/**
+ * The server from which this standby streams or is set to, where the file does not declare it. One that is aimed at
+ * itself, or at nowhere, follows nobody.
+ */
+export function strangerOf(facts: ClusterFacts, standby: AnsweringNode): Stranger | undefined {
+  const { receiver, settings } = standby.observation;
+  if (upstreamOf(facts, standby) !== undefined) return undefined;
+  // A receiver says that it streams before it has connected; one of which we may not see more counts as one that does.
+  const streams = receiver !== null && receiver.heard !== false;
+  const aimed = [sentBy(standby), setTo(standby)].filter((one) => one !== undefined);
+  const isStranger = (one: string) => one !== `${nowhere.host}:${nowhere.port}` && !isAt(standby, [one]);
+  const address = aimed.find(isStranger);
+  if (address !== undefined) return { address, streams };
+  if (aimed.length > 0 || (settings.primaryConninfo === "" && !streams)) return undefined;
+  return { address: "a server of which it does not tell the address", streams };
+}
+
+function isAt({ address, addresses = [address] }: NodeFacts, aimed: readonly (string | undefined)[]): boolean {
+  return addresses.some((one) => aimed.includes(one));
+}
+
+function setTo({ observation }: AnsweringNode): string | undefined {
+  const part = (key: string) =>
+    new RegExp(`(?:^|\\s)${key}\\s*=\\s*'?([^'\\s]+)`).exec(observation.settings.primaryConninfo)?.[1];
   const host = part("host") ?? part("hostaddr");
   return host === undefined ? undefined : `${host}:${part("port") ?? "5432"}`;
+}
+
+function sentBy({ observation: { receiver } }: AnsweringNode): string | undefined {
+  return receiver?.senderHost == null ? undefined : `${receiver.senderHost}:${receiver.senderPort}`;
 }
 
 /** How much WAL a standby holds. */

@@ -13,7 +13,7 @@ import type { MitigationContext } from "./context.ts";
 import { withFollowing } from "./following.ts";
 import { writtenUpTo } from "./dead-server.ts";
 import { lossVerdict } from "./loss.ts";
-import { type Memory, memoriesOf } from "./memory.ts";
+import { type Memory, memoriesOf, primaryInPlans } from "./memory.ts";
 import { lastPrimaryOf } from "./old-primary.ts";
 import { withWitnesses } from "./witnesses.ts";
 
@@ -40,9 +40,12 @@ export async function gatherFacts(
     readClientsAddress(cluster.clients?.file).catch(() => undefined),
     ...Object.keys(cluster.nodes).map((node) => factsOf(context, clusterName, node, memories(node), hosts)),
   ]);
+  const isKnown = nodes.some((one) => one.observation?.role === "primary" || one.remembered?.role === "primary");
+  const inPlans = isKnown ? undefined : await primaryInPlans(context.timeline, clusterName);
   const facts: ClusterFacts = {
     cluster: clusterName,
     nodes: nodes.map((one) => named(one, nodes)),
+    ...(inPlans === undefined ? {} : { primaryInPlans: inPlans }),
     ...(lowered === undefined ? {} : { lowered }),
     ...(clientsAddress === undefined ? {} : { clientsAddress }),
   };

@@ -4,7 +4,9 @@ import {
   type ClusterFacts,
   endOf,
   type NodeFacts,
+  type Stranger,
   standbysOf,
+  strangerOf,
   upstreamOf,
 } from "./cluster-facts.ts";
 import { type Lines, sortByLine } from "./lines.ts";
@@ -29,7 +31,43 @@ export function lastPrimaryOf(facts: ClusterFacts): NodeFacts | undefined {
   const counts = new Map<NodeFacts, number>();
   for (const node of followed) if (node) counts.set(node, (counts.get(node) ?? 0) + 1);
   const byStandbys = [...counts].sort((a, b) => b[1] - a[1])[0]?.[0];
-  return byStandbys ?? promotedUnseen(facts, remembered, line) ?? remembered;
+  return byStandbys ?? promotedUnseen(facts, remembered, line) ?? remembered ?? unanswering(facts);
+}
+
+/** As plans left it, which is less than what was seen. */
+function unanswering(facts: ClusterFacts): NodeFacts | undefined {
+  return facts.nodes.find((one) => one.node === facts.primaryInPlans && one.observation === undefined);
+}
+
+/** The node that was the primary last, as it is remembered or plans left it; it may be a standby by now. */
+export function knownPrimary(facts: ClusterFacts): NodeFacts | undefined {
+  const remembered = latest(
+    facts.nodes.filter((one) => one.remembered?.role === "primary"),
+    (one) => one.remembered,
+  );
+  return remembered ?? facts.nodes.find((one) => one.node === facts.primaryInPlans);
+}
+
+/** Where the primary was last among those that answer as standbys: the one that is known, else the one that most follow. */
+export function lastAmongStandbys(facts: ClusterFacts): AnsweringNode | undefined {
+  const standbys = standbysOf(facts);
+  const known = knownPrimary(facts);
+  if (known !== undefined) return standbys.find((one) => one === known);
+  const followed = standbys.flatMap((one) => upstreamOf(facts, one)?.node ?? []);
+  const count = ({ node }: NodeFacts) => followed.filter((one) => one === node).length;
+  return standbys.filter((one) => count(one) > 0).toSorted((a, b) => count(b) - count(a))[0];
+}
+
+/**
+ * The servers that the file does not declare, and of which one may be the primary: to promote a node then makes a second.
+ * One to which nothing leads any more is none, where a declared node is known to have been the primary.
+ */
+export function strangersOf(facts: ClusterFacts): readonly (Stranger & Readonly<{ node: string }>)[] {
+  const isKnown = knownPrimary(facts) !== undefined;
+  return standbysOf(facts).flatMap((one) => {
+    const stranger = strangerOf(facts, one);
+    return stranger === undefined || (!stranger.streams && isKnown) ? [] : [{ node: one.node, ...stranger }];
+  });
 }
 
 /**

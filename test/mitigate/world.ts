@@ -30,12 +30,19 @@ export type World = Readonly<{
   events(planId: string): Promise<readonly Event[]>;
 }>;
 
-export async function withWorld<T>(options: LabOptions, use: (world: World) => Promise<T>): Promise<T> {
+export function withWorld<T>(options: LabOptions, use: (world: World) => Promise<T>): Promise<T> {
+  return withUnwatchedWorld(options, async (world) => {
+    await remember(world);
+    return use(world);
+  });
+}
+
+/** One that nothing is remembered of: no watch ran while it was well. */
+export async function withUnwatchedWorld<T>(options: LabOptions, use: (world: World) => Promise<T>): Promise<T> {
   return withLab(options, async (lab) => {
     const timeline = await openSqliteTimeline(join(lab.directory, "timeline.db"));
     const world = await worldOf(lab, timeline);
     try {
-      await remember(world);
       return await use(world);
     } finally {
       await world.fleet.close();

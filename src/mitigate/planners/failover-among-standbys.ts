@@ -7,11 +7,19 @@ import {
   primariesOf,
   receivedLsn,
   standbysOf,
-  upstreamOf,
 } from "../cluster-facts.ts";
 import { leftOutTexts } from "../line-words.ts";
 import type { Lines } from "../lines.ts";
-import { hasAncestor, latest, lineOf, lineWrittenLast, linesAfter, type StandbyHolder } from "../old-primary.ts";
+import {
+  hasAncestor,
+  knownPrimary,
+  lastAmongStandbys,
+  lineOf,
+  lineWrittenLast,
+  linesAfter,
+  type StandbyHolder,
+  strangersOf,
+} from "../old-primary.ts";
 import { type Choice, type PlanDraft, refuse } from "../planning.ts";
 import { promisedAfter } from "../promise.ts";
 import * as steps from "../step-list.ts";
@@ -86,7 +94,7 @@ function draft(
   const furthest = lines.onLine[0]?.facts as AnsweringNode;
   const electable = candidates.map((one) => one.node);
   const names = [...electable, ...following.map((one) => one.node)];
-  const promised = promisedAfter(cluster, facts, furthest);
+  const promised = promisedAfter(cluster, facts, lastAmongStandbys(facts) ?? furthest);
   const count = Math.min(promised.count, names.length - 1);
   const { cluster: name } = facts;
   const leftOut = leftOutTexts(lines);
@@ -127,28 +135,16 @@ function draft(
   };
 }
 
-/** All answer; or the one that is remembered does, and nobody went on from its line since. */
+/** All answer; or the one that was the primary last does, and nobody went on from its line since. */
 function oldPrimaryAnswers(facts: ClusterFacts): boolean {
   const standbys = standbysOf(facts);
-  if (standbys.length === 0 || standbys.some((one) => mayFollowStranger(facts, one))) return false;
+  if (standbys.length === 0 || strangersOf(facts).length > 0) return false;
   if (standbys.length === facts.nodes.length) return true;
-  const last = latest(
-    facts.nodes.filter((one) => one.remembered?.role === "primary"),
-    (one) => one.remembered,
-  );
-  if (last?.observation?.role !== "standby" || !facts.nodes.every((one) => one.remembered !== undefined)) return false;
-  const { timelineId } = endOf(last as AnsweringNode);
+  const last = standbys.find((one) => one === knownPrimary(facts));
+  if (last === undefined) return false;
+  const { timelineId } = endOf(last);
   return facts.nodes.every((one) => {
     const line = lineOf(one);
     return line !== undefined && !hasAncestor(line, timelineId);
   });
-}
-
-/** The primary may be a server that the file does not declare: then to promote one of these makes a second. */
-function mayFollowStranger(facts: ClusterFacts, standby: AnsweringNode): boolean {
-  const { receiver, settings } = standby.observation;
-  // A receiver says that it streams before it has connected; one of which we may not see more counts as one that does.
-  const follows = receiver !== null && receiver.heard !== false;
-  if (upstreamOf(facts, standby) !== undefined || (settings.primaryConninfo === "" && !follows)) return false;
-  return follows || !facts.nodes.some((one) => one.remembered?.role === "primary");
 }

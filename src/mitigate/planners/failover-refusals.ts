@@ -9,6 +9,7 @@ import {
   primariesOf,
   standbysOf,
 } from "../cluster-facts.ts";
+import { knownPrimary, strangersOf } from "../old-primary.ts";
 import { type Choice, refuse, refuseOld } from "../planning.ts";
 
 /* When a failover would not be safe, or would be of no use. */
@@ -31,12 +32,7 @@ export function refusePrimary(
       `${primaries[0]} is alive and takes writes.`,
       "To move the primary in order, without any loss: `blackstart mitigate switchover`.",
     );
-  if (primary === undefined)
-    return refuse(
-      "primary-unknown",
-      "It is not known which node was the primary: none is remembered, and no standby says whom it followed.",
-      "Start the servers that can be started: `blackstart mitigate restart`.",
-    );
+  if (primary === undefined) return refuseUnknown(facts);
   const suspects = otherSuspects(facts, primary).map((one) => one.node);
   if (suspects.length > 0)
     return refuse(
@@ -65,6 +61,30 @@ export function refusePrimary(
       "--even-if-starting",
     );
   return undefined;
+}
+
+/** Never where every node answers as a standby, and none follows a stranger: then it is among them. */
+function refuseUnknown(facts: ClusterFacts): Refusal {
+  const strangers = strangersOf(facts);
+  if (strangers.length > 0)
+    return refuse(
+      "primary-unknown",
+      `${strangers.map(({ node, address, streams }) => `${node} ${streams ? "streams" : "is set to stream"} from ${address}`).join("; ")}, which the system file does not declare: it may be the primary.`,
+      `If it is, declare it as a node. If it is gone for good, let nobody follow it (on ${strangers.map((one) => one.node).join(" and ")}: \`alter system set primary_conninfo = ''\`, and a reload); then ask again.`,
+    );
+  const silent = facts.nodes.filter((one) => one.observation === undefined).map((one) => one.node);
+  const places =
+    silent.length === facts.nodes.length ? [facts.cluster] : silent.map((one) => `${facts.cluster}/${one}`);
+  const last = knownPrimary(facts)?.node;
+  const known =
+    last === undefined
+      ? "It is not known which node was the primary: none is remembered, no plan has changed one, and no standby that answers follows one."
+      : `${last} was the primary, and answers as a standby now.`;
+  return refuse(
+    "primary-unknown",
+    `${known} ${silent.join(" and ")} does not answer, and may be it${last === undefined ? "" : " since"}.`,
+    `Start what is down: ${places.map((place) => `\`blackstart mitigate restart ${place}\``).join(", ")}. Then ask again.`,
+  );
 }
 
 function wrongHostText({ instance }: NodeFacts): string {

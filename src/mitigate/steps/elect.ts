@@ -10,6 +10,7 @@ import { askWalEnd } from "../../drivers/postgres/wal-end.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import { addressesOf } from "../../system/address.ts";
 import { clusterOf } from "../../system/names.ts";
+import { nowhere } from "../cluster-facts.ts";
 import type { MitigationContext } from "../context.ts";
 import { type Candidate, elect, type Election, type Needs } from "../election.ts";
 import { refusedUnlessFenced } from "./fenced.ts";
@@ -27,9 +28,6 @@ const replayTimeoutMs = 60_000;
 const pollMs = 2;
 
 const askLimits = { timeoutMs: 1000, queryTimeoutMs: 3000 } as const;
-
-/** Nothing listens there: a receiver that is aimed at it stops. */
-const nowhere = { host: "127.0.0.1", port: 1 };
 
 /**
  * Waits until no candidate receives any more from the last primary, then takes the one that has received most. An
