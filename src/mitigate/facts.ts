@@ -12,6 +12,7 @@ import type { ClusterFacts, NodeFacts, Reach } from "./cluster-facts.ts";
 import type { MitigationContext } from "./context.ts";
 import { withFollowing } from "./following.ts";
 import { writtenUpTo } from "./dead-server.ts";
+import { noteLook } from "./host-look.ts";
 import { lossVerdict } from "./loss.ts";
 import { type Memory, memoriesOf, primaryInPlans } from "./memory.ts";
 import { lastPrimaryOf } from "./old-primary.ts";
@@ -131,6 +132,7 @@ async function askHost(
     const { state, disk, configured } = await withLimit(instance.remains(), hostTimeoutMs);
     if (state.state === "unknown")
       return { hostProblem: `it cannot be told whether it runs. ${state.why.replace(/\.$/, "")}` };
+    noteLook(instance, state);
     return { instance: state, ...(configured && { configured }), ...(disk && { onDisk: disk }) };
   } catch (error) {
     return { hostProblem: messageOf(error) };

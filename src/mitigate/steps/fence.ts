@@ -7,6 +7,7 @@ import { tcpProbe } from "../../drivers/service/tcp.ts";
 import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.ts";
 import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
+import { lookedJustNow } from "../host-look.ts";
 import { notedFenced, remainsOf, type Seen, sincePlanned } from "./fenced.ts";
 import { stepFailed, text } from "./parameters.ts";
 import { type NodeWrites, otherWriters, refusedIfUnknown, whoWrites } from "./roles.ts";
@@ -21,7 +22,7 @@ export function fenceHandler(context: MitigationContext): StepHandler {
     kind: "postgres.fence",
     async check(step) {
       const [seen, all] = await Promise.all([
-        look(context, step),
+        look(context, step, lookedJustNow),
         whoWrites(context, text(step, "cluster"), text(step, "node")),
       ]);
       const refused = outdated(step, all);
@@ -101,6 +102,7 @@ function seenJustNow(step: StepContext): Seen | undefined {
 async function markedAlready(context: MitigationContext, step: StepContext, seen: Seen): Promise<CheckResult> {
   const since = step.parameters.keeps === undefined ? await sincePlanned(context, step, seen) : undefined;
   if (since?.changed !== undefined) return { state: "refused", why: since.changed, next: nextPlan };
+  noteSeen(step, since?.seen);
   const control = since?.control ?? (await remainsOf(seen.instance));
   return { state: "done", outcome: { how: "seen-dead", control } };
 }
@@ -111,12 +113,17 @@ function isFenced(state: KnownState): boolean {
   return state.pids.length === 0 && (state.standbySignal || state.state === "no-data");
 }
 
-async function look(context: MitigationContext, step: StepContext): Promise<Seen | undefined> {
+/** @param known what may stand for the host's answer */
+async function look(
+  context: MitigationContext,
+  step: StepContext,
+  known: (instance: Instance) => KnownState | undefined = () => undefined,
+): Promise<Seen | undefined> {
   const [cluster, node] = [text(step, "cluster"), text(step, "node")];
   try {
     const instance = await context.fleet.instance(cluster, node);
     if (instance === undefined) return undefined;
-    const state = await knownState(instance);
+    const state = known(instance) ?? (await knownState(instance));
     if (!isDown(state)) return { instance, state };
     if (state.state === "no-data" && clusterOf(context.system, cluster).fence !== undefined) {
       step.progress(`${node} has no data directory that could be marked: it is cut off, should its disk come back.`);
