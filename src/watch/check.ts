@@ -3,6 +3,7 @@ import type { Finding } from "../finding/finding.ts";
 import type { System } from "../system/schema.ts";
 import type { DatedPromise } from "../timeline/promise-record.ts";
 import { assess } from "./assess/assess.ts";
+import { notFollowingCodes } from "./assess/standbys.ts";
 import { lookAtClients } from "./clients/look.ts";
 import { type Endpoint, cacheEndpoints, endpointTimeoutMs, serviceEndpoints } from "./endpoint/probes.ts";
 import type { EndpointFacts } from "./facts.ts";
@@ -25,7 +26,7 @@ export async function runChecks(system: System, options: CheckOptions = {}): Pro
   const [nodes, services, caches, clients] = await Promise.all([
     Promise.all(
       Object.entries(system.clusters).map(([cluster, { nodes }]) =>
-        lookAtCluster(cluster, nodes, { clock, statementTimeoutMs, onNode: options.onNode }),
+        lookAtCluster(cluster, nodes, { clock, statementTimeoutMs, healthChecks: true, onNode: options.onNode }),
       ),
     ),
     Promise.all(serviceEndpoints(system).map((endpoint) => lookAtEndpoint(endpoint, clock))),
@@ -45,6 +46,17 @@ export async function runChecks(system: System, options: CheckOptions = {}): Pro
     { nodes: nodes.flat(), services, caches, clients: clients.filter((one) => one !== undefined), promises },
     { at: now.at, ms: now.ms + oneLookMs },
   );
+}
+
+/** The standbys that do not follow: two looks at each node tell, where the first answer to a watch does not. */
+export async function notFollowing(system: System, clock: Clock = systemClock): Promise<readonly Finding[]> {
+  const looking = { clock, statementTimeoutMs: 2000, healthChecks: false };
+  const looks = Object.entries(system.clusters).map(([name, { nodes }]) => lookAtCluster(name, nodes, looking));
+  const nodes = (await Promise.all(looks)).flat();
+  const now = momentOf(clock);
+  const facts = { nodes, services: [], caches: [], clients: [] };
+  const all = assess(system, facts, { at: now.at, ms: now.ms + oneLookMs });
+  return all.filter(({ code }) => notFollowingCodes.has(code));
 }
 
 /** Longer than every grace period of a lasting watch. */

@@ -19,6 +19,8 @@ import { askIdentity, askPulse } from "./node/pulse.ts";
 type Looking = Readonly<{
   clock: Clock;
   statementTimeoutMs: number;
+  /** Whether the health checks are run as well, or only the standbys judged. */
+  healthChecks: boolean;
   onNode?: ((cluster: string, node: string) => void) | undefined;
 }>;
 
@@ -73,7 +75,7 @@ async function open(
     const identity = await askIdentity(connection, timeoutMs);
     const pulse = await askPulse(connection, timeoutMs);
     const up: NodeFacts = { ...blank, condition: { kind: "up" }, identity, pulse };
-    const checked = await runAll(up, connection, timeoutMs, options.clock);
+    const checked = options.healthChecks ? await runAll(up, connection, timeoutMs, options.clock) : [];
     const facts = withPulse({ ...up, checked }, undefined, pulse, { kind: "unknown" }, options);
     return { facts, pulse, connection, addresses };
   } catch (error) {

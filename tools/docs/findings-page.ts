@@ -7,7 +7,7 @@ export function findingsPage(): string {
 # Findings
 
 What \`blackstart up\`, \`blackstart check\` and \`blackstart check --ready\` tell, but for the [health checks](checks.md). A
-critical finding opens an incident, and makes \`blackstart check\` end with exit code 1. The plan is what
+critical finding opens an incident, and makes \`blackstart check\` end with exit code 1; \`blackstart status\` does so for a warning, too. The plan is what
 \`blackstart mitigate …\` makes for it; the finding itself, and \`blackstart status\`, give the command with the names in it.
 
 ${findingGroups.map(groupText).join("\n")}`;

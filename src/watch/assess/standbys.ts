@@ -42,6 +42,10 @@ function notFollowing(view: ClusterView, primary: NodeFacts, one: NodeFacts): re
   ];
 }
 
+export const notFollowingCodes: ReadonlySet<string> = new Set(
+  ["diverged", "follows-nobody", "other-timeline", "not-streaming"].map((code) => `replication.${code}`),
+);
+
 type Broken = Pick<Found, "code" | "title" | "evidence">;
 
 function brokenBy(view: ClusterView, primary: NodeFacts, one: NodeFacts): Broken {

@@ -23,6 +23,13 @@ const twoPrimaries = {
   code: "roles.two-primaries",
   remedy: { kind: "demote", subject: { kind: "node", name: "ledger/pg1" } },
 } as unknown as Finding;
+const strays = {
+  code: "replication.not-streaming",
+  severity: "warning",
+  title: "",
+  subject: { kind: "node", name: "ledger/pg3" },
+  remedy: { kind: "rejoin", subject: { kind: "node", name: "ledger/pg3" } },
+} as unknown as Finding;
 const incident = (status: string, more: object = {}) =>
   ({ id: "i1", status, people: [], recovery: [], open: [], ...more }) as unknown as StatusLook["incidents"][number];
 const plan = (state: string, more: object = {}) =>
@@ -107,6 +114,17 @@ const table: [string, Partial<Facts>, string | undefined][] = [
       system: { invariants: { pairs: {} }, caches: { balances: { entries: [{}] } } } as never,
     },
     "blackstart recover cache",
+  ],
+  [
+    "then what is left to be put right",
+    { incidents: [incident("mitigated")], findings: [strays] },
+    "blackstart mitigate rejoin ledger/pg3",
+  ],
+  ["a standby that does not follow, and no incident", { findings: [strays] }, "blackstart mitigate rejoin ledger/pg3"],
+  [
+    "it is asked for before somebody watches",
+    { findings: [strays], up: undefined },
+    "blackstart mitigate rejoin ledger/pg3",
   ],
   ["then it is resolved", { incidents: [incident("mitigated")] }, 'blackstart incident resolve i1 "what put it right"'],
 ];

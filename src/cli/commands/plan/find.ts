@@ -1,5 +1,4 @@
 import { BlackstartError } from "../../../base/error.ts";
-import { leaseNameOf } from "../../../plan/lease-name.ts";
 import { listPlans, type PlanState, type PlanStatus } from "../../../plan/status.ts";
 import { unknown } from "../../../system/names.ts";
 import type { CommandContext } from "../../context.ts";
@@ -28,16 +27,6 @@ export async function findPlan(context: CommandContext, asked: string): Promise<
 export function isWaiting({ state, undo }: PlanStatus): boolean {
   if (undo?.state === "running" || undo?.state === "interrupted") return true;
   return state === "proposed" || state === "approved" || state === "running" || state === "interrupted";
-}
-
-/** Those that stopped half-way, and nothing was carried out in the same place since: somebody has to see to it. */
-export function leftHalfWay(plans: readonly PlanStatus[]): readonly PlanStatus[] {
-  const begun = plans.filter(({ startedAt }) => startedAt !== undefined);
-  return begun.filter((plan) => {
-    const since = begun.filter((other) => leaseNameOf(other.plan) === leaseNameOf(plan.plan));
-    const last = since.toSorted((a, b) => (a.startedAt ?? "").localeCompare(b.startedAt ?? "")).at(-1);
-    return plan.state === "stopped" && plan.undo?.state !== "undone" && last === plan;
-  });
 }
 
 export function isInterrupted({ state, undo }: PlanStatus): boolean {

@@ -8,6 +8,7 @@ import type { ObservationEvent } from "../../../timeline/observation.ts";
 import { readPromises } from "../../../timeline/promise-record.ts";
 import type { LeaseState } from "../../../timeline/timeline.ts";
 import { cacheEndpoints, type Endpoint, serviceEndpoints } from "../../../watch/endpoint/probes.ts";
+import { notFollowing } from "../../../watch/check.ts";
 import type { NodeStatus } from "../../../watch/status.ts";
 import { momentOf } from "../../../watch/node/node-watch.ts";
 import { startWatcher } from "../../../watch/watcher.ts";
@@ -40,19 +41,22 @@ const probeTimeoutMs = 2000;
 export async function look(context: CommandContext): Promise<StatusLook> {
   const system = await context.system();
   const timeline = await context.timeline();
-  const [cluster, services, caches, incidents, plans, up] = await Promise.all([
+  const [cluster, strays, services, caches, incidents, plans, up] = await Promise.all([
     lookAtNodes(context, system),
+    withPatience(context, notFollowing(system), []),
     probeAll(serviceEndpoints(system)),
     probeAll(cacheEndpoints(system)),
     listIncidents(timeline),
     listPlans(timeline),
     timeline.leaseState("up"),
   ]);
+  const keys = new Set(cluster.findings.map(findingKey));
+  const findings = [...cluster.findings, ...strays.filter((one) => !keys.has(findingKey(one)))];
   return {
     system,
     at: systemClock.now(),
     ...cluster,
-    findings: up?.held ? asToldBefore(cluster.findings, incidents) : cluster.findings,
+    findings: up?.held ? asToldBefore(findings, incidents) : findings,
     services,
     caches,
     incidents,
@@ -80,14 +84,23 @@ async function lookAtNodes(context: CommandContext, system: System) {
     report: () => undefined,
     observed: ({ data }) => void observations.push(data),
   });
-  const patience = new AbortController();
   try {
-    await Promise.race([watcher.looked(), delay(patienceMs, AbortSignal.any([patience.signal, context.signal]))]);
-    context.signal.throwIfAborted();
+    await withPatience(context, watcher.looked(), undefined);
     return { nodes: watcher.nodes(), findings: watcher.findings(), syncStates: syncStatesOf(observations) };
   } finally {
-    patience.abort();
     await watcher.close();
+  }
+}
+
+async function withPatience<T>({ signal }: CommandContext, work: Promise<T>, otherwise: T): Promise<T> {
+  const patience = new AbortController();
+  try {
+    const waited = delay(patienceMs, AbortSignal.any([patience.signal, signal])).then(() => otherwise);
+    const result = await Promise.race([work, waited]);
+    signal.throwIfAborted();
+    return result;
+  } finally {
+    patience.abort();
   }
 }
 

@@ -2,6 +2,7 @@ import { type Finding, refText } from "../../../finding/finding.ts";
 import type { Plan } from "../../../plan/plan.ts";
 import { holdersOf } from "../../../timeline/incident-people.ts";
 import { remedyCommand } from "../../../plan/command.ts";
+import { sortedFindings } from "../../output/render-finding.ts";
 import { goOnWith, isInterrupted } from "../plan/find.ts";
 import type { StatusLook } from "./look.ts";
 
@@ -52,12 +53,19 @@ export function nextStep(
   if (left !== undefined) return { command: `blackstart plan resume ${left.id}`, why: "it works again; this is left" };
 
   const mitigated = incidents.find(({ status }) => status === "mitigated");
+  const lesser = sortedFindings(findings).map((finding) => finding.remedy && remedyCommand(finding.remedy));
+  const remains = lesser.find((command) => command !== undefined);
+  const still =
+    remains === undefined ? undefined : { command: remains, why: "it shows what would be done; --apply does it" };
   if (mitigated !== undefined)
-    return afterwards(
-      mitigated.id,
-      mitigated.recovery.map(({ act }) => act),
-      system,
+    return (
+      dataFirst(
+        mitigated.recovery.map(({ act }) => act),
+        system,
+      ) ??
+      still ?? { command: `blackstart incident resolve ${mitigated.id} "what put it right"`, why: "it works again" }
     );
+  if (still !== undefined) return still;
   if (findings.length > 0) return { command: "blackstart check", why: "every check, with its evidence" };
   return up === undefined ? { command: "blackstart up", why: "nothing watches" } : undefined;
 }
@@ -67,7 +75,7 @@ function asksFor({ remedy }: Finding, { kind, subject }: Plan): boolean {
 }
 
 /** The service works again: now the data. */
-function afterwards(incident: string, done: readonly string[], system: StatusLook["system"]): NextStep {
+function dataFirst(done: readonly string[], system: StatusLook["system"]): NextStep | undefined {
   const was = (act: string) => done.some((name) => name.includes(act));
   if (Object.keys(system.invariants).length > 0 && !was("invariant")) {
     return { command: "blackstart recover invariants", why: "it works again; is the data right?" };
@@ -75,5 +83,5 @@ function afterwards(incident: string, done: readonly string[], system: StatusLoo
   if (Object.values(system.caches).some(({ entries }) => entries.length > 0) && !was("cache")) {
     return { command: "blackstart recover cache", why: "it works again; are the caches right?" };
   }
-  return { command: `blackstart incident resolve ${incident} "what put it right"`, why: "it works again" };
+  return undefined;
 }

@@ -5,7 +5,9 @@ import { severityText, sortedFindings } from "../../output/render-finding.ts";
 import { renderIncidentLine } from "../../output/render-incident.ts";
 import type { Style } from "../../output/style.ts";
 import { type Cell, renderTable } from "../../output/table.ts";
-import { isInterrupted, isWaiting, leftHalfWay, stateText } from "../plan/find.ts";
+import { isInterrupted, stateText } from "../plan/find.ts";
+import { openPlans } from "../plan/open.ts";
+import { notFollowingCodes } from "../../../watch/assess/standbys.ts";
 import { listText } from "../../../watch/assess/words.ts";
 import type { EndpointLook, StatusLook } from "./look.ts";
 import type { NextStep } from "./next-step.ts";
@@ -49,11 +51,16 @@ function clusterLines(look: StatusLook, cluster: string, style: Style, layout: L
         : withoutPrimary(look, cluster, nodes, style);
   const rows = nodes.map((node): Cell[] => {
     const isUp = node.condition === "up";
+    const stray = strayText(look, node);
     return [
       `  ${node.node}`,
-      { text: isUp ? "up" : node.condition, paint: isUp ? style.green : style.red },
+      { text: isUp ? "up" : node.condition, paint: isUp && stray === undefined ? style.green : style.red },
       isUp ? (node.role ?? "") : "",
-      isUp ? standing(look, node, primaries[0]?.lsn ?? null) : node.seen.replace(/^[a-z ]+: /, ""),
+      isUp && stray !== undefined
+        ? [stray, standing(look, node, primaries[0]?.lsn ?? null)].join(", ")
+        : isUp
+          ? standing(look, node, primaries[0]?.lsn ?? null)
+          : node.seen.replace(/^[a-z ]+: /, ""),
     ];
   });
   return [`${style.bold(cluster)}  ${state}`, ...renderTable(rows, layout)];
@@ -70,6 +77,14 @@ function withoutPrimary(look: StatusLook, cluster: string, nodes: StatusLook["no
   const refuse = unasked.length === 1 ? "refuses our login" : "refuse our login";
   const why = unasked.every(({ condition }) => condition === "refused") ? refuse : "could not be asked";
   return style.yellow(`it cannot be told who is the primary: ${listText(unasked.map(({ node }) => node))} ${why}`);
+}
+
+/** A standby that does not follow is up, and of no use as one. */
+function strayText({ findings }: StatusLook, node: StatusLook["nodes"][number]): string | undefined {
+  const name = `${node.cluster}/${node.node}`;
+  const found = findings.find(({ code, subject }) => notFollowingCodes.has(code) && subject.name === name);
+  if (found?.code === "replication.other-timeline") return `does not follow: on timeline ${node.timelineId}`;
+  return found && `does not follow: ${found.code.replace("replication.", "").replace("-", " ")}`;
 }
 
 /** Of a primary its timeline; of a standby how far it is behind. */
@@ -113,18 +128,17 @@ function findingLines({ findings }: StatusLook, style: Style, layout: Layout): s
   );
 }
 
-function planLines({ plans, at }: StatusLook, style: Style, layout: Layout): string[] {
-  const stopped = new Set(leftHalfWay(plans));
-  const rows = plans
-    .filter((plan) => isWaiting(plan) || stopped.has(plan))
-    .map((plan): Cell[] => [
+function planLines(look: StatusLook, style: Style, layout: Layout): string[] {
+  return openPlans(look).flatMap((plan) => {
+    const isRed = isInterrupted(plan) || plan.state === "stopped";
+    const row: Cell[] = [
       "plan",
       { text: plan.id, paint: style.bold },
-      { text: stateText(plan), paint: isInterrupted(plan) || stopped.has(plan) ? style.red : (text) => text },
-      `${ageText(plan.plan.createdAt, at)} old`,
-    ]);
-  const states = [...stopped].flatMap(({ stopped: left }) =>
-    left === undefined ? [] : wrapped(`when it stopped: ${left.state}`, layout.width, "      "),
-  );
-  return [...renderTable(rows, layout), ...states];
+      { text: stateText(plan), paint: isRed ? style.red : (text) => text },
+      `${ageText(plan.plan.createdAt, look.at)} old`,
+    ];
+    const left = plan.state === "stopped" ? plan.stopped?.state : undefined;
+    const state = left === undefined ? [] : wrapped(`when it stopped: ${left}`, layout.width, "      ");
+    return [...renderTable([row], layout), ...state];
+  });
 }

@@ -3,7 +3,7 @@ import type { Outcome } from "../../command.ts";
 import type { CommandContext } from "../../context.ts";
 import { incidentJson } from "../incident/list.ts";
 import { planJson } from "../plan/list.ts";
-import { isWaiting } from "../plan/find.ts";
+import { openPlans } from "../plan/open.ts";
 import { look, type StatusLook } from "./look.ts";
 import { nextStep } from "./next-step.ts";
 import { renderStatus } from "./render.ts";
@@ -16,13 +16,13 @@ export async function statusCommand(context: CommandContext): Promise<Outcome> {
   out.text(...renderStatus(seen, next, out.style, out.layout));
   const critical = seen.findings.filter(({ severity }) => severity === "critical").length;
   return {
-    exitCode: critical > 0 || seen.findings.some(({ code }) => code === "cluster.primary-unknown") ? 1 : 0,
+    exitCode: seen.findings.some(({ severity }) => severity !== "info") ? 1 : 0,
     result: {
       system: seen.system.system,
       up: seen.up !== undefined,
       critical,
       incidents: seen.incidents.filter(({ status }) => status !== "resolved").length,
-      plans: seen.plans.filter(isWaiting).length,
+      plans: openPlans(seen).length,
       next: next?.command ?? null,
     },
   };
@@ -38,6 +38,6 @@ function records(seen: StatusLook): JsonObject[] {
     ...seen.incidents
       .filter(({ status }) => status !== "resolved")
       .map((incident) => ({ incident: incidentJson(incident) })),
-    ...seen.plans.filter(isWaiting).map((plan) => ({ plan: planJson(plan) })),
+    ...openPlans(seen).map((plan) => ({ plan: planJson(plan) })),
   ];
 }
