@@ -31,3 +31,20 @@ for (const [what, pg2, acceptLoss, expected] of [
     const kind = isRefusal(made) ? made.rule : made.needsPerson === undefined ? "planned" : "needs a person";
     assert.equal(kind, expected);
   });
+
+const marked = { instance: { state: "down", pids: [], standbySignal: true } } as const;
+const beyond = { ...onDisk(1).onDisk!, lsn: "0/3000200" };
+const before = { ...onDisk(1).onDisk!, lsn: "0/2FFFF00", clusterState: "shut down" };
+
+for (const [what, node, lossBytes] of [
+  ["was a primary beside this one, and crashed", dead("pg1", { onDisk: beyond }), null],
+  ["was one, and nobody can read where it ended", dead("pg1"), null],
+  ["was shut down before this one was promoted", dead("pg1", { onDisk: before }), 0],
+  ["was fenced by a plan", dead("pg1", { onDisk: beyond, ...marked }), 0],
+  ["has diverged", { ...alive("pg1", "standby"), following: { kind: "diverged", why: "" } as const }, null],
+] as const)
+  test(`the risk of a rejoin of a node that ${what}: ${lossBytes === 0 ? "nothing is lost" : "not known"}`, () => {
+    const seen = facts(node, alive("pg2", "primary", { timelineId: 2, lsn: "0/3000300" }), alive("pg3", "standby"));
+    const made = planRejoin(system(), seen, { ...noChoice, node: "pg1" });
+    assert.equal(isRefusal(made) ? made.rule : made.risk.lossBytes, lossBytes);
+  });

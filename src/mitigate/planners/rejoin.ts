@@ -1,7 +1,15 @@
 import { followingText, keepsUp } from "../../drivers/postgres/following.ts";
+import { compareWalEnds } from "../../drivers/postgres/history.ts";
 import type { Refusal } from "../../plan/plan.ts";
 import type { System } from "../../system/schema.ts";
-import { type AnsweringNode, type ClusterFacts, type NodeFacts, nodeFacts, primariesOf } from "../cluster-facts.ts";
+import {
+  type AnsweringNode,
+  type ClusterFacts,
+  endOf,
+  type NodeFacts,
+  nodeFacts,
+  primariesOf,
+} from "../cluster-facts.ts";
 import { hasAncestor, latest, lineOf } from "../old-primary.ts";
 import { promisedAfter } from "../promise.ts";
 import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
@@ -39,6 +47,7 @@ export function planRejoin(system: System, facts: ClusterFacts, choice: Choice):
       `If the clients wrote to ${node.node} last: stop ${primary.node}, then start ${node.node} (\`blackstart mitigate restart ${facts.cluster}/${node.node}\`).`,
       "--accept-loss",
     );
+  const alone = [later, aloneText(node, primary)].filter((one) => one !== undefined);
   const promised = promisedAfter(cluster, facts, primary);
   const expected = facts.nodes.filter((one) => one.following !== undefined && keepsUp(one.following));
   return {
@@ -50,11 +59,11 @@ export function planRejoin(system: System, facts: ClusterFacts, choice: Choice):
       `${node.node} ${following === undefined ? `does not answer: ${node.problem}` : followingText(following)}.`,
     ],
     risk: {
-      lossBytes: 0,
-      lossSeconds: 0,
+      lossBytes: alone.length === 0 ? 0 : null,
+      lossSeconds: alone.length === 0 ? 0 : null,
       downtimeSeconds: 0,
       statements: [
-        ...(later === undefined ? [] : [later]),
+        ...alone,
         `The reason is found first, and only what fits it is done. A server that serves is stopped only where it has diverged, or the WAL that it lacks is gone.`,
         `What ${node.node} alone holds is taken off it only after it was kept beside its data directory.`,
       ],
@@ -74,6 +83,19 @@ function laterText({ cluster }: ClusterFacts, node: NodeFacts, primary: Answerin
   const [its, current] = [lineOf(node), lineOf(primary)];
   if (its === undefined || current === undefined || !hasAncestor(its, current.timelineId)) return undefined;
   return `${node.node} is on timeline ${its.timelineId}, which went on from that of ${primary.node} (${current.timelineId}): if ${node.node} was promoted on purpose, ${primary.node} is the stale one, and what the clients of ${cluster} wrote last is on ${node.node} alone.`;
+}
+
+/**
+ * Beside this primary it took writes, or held them, which the primary never had, and no plan has fenced it: clients may have
+ * been told that they were done. One that was shut down in order holds no more than its last checkpoint tells.
+ */
+function aloneText({ node, observation, instance, onDisk, following }: NodeFacts, primary: AnsweringNode) {
+  const text = `What ${node} alone holds may have been acknowledged to clients. It is kept, but ${primary.node} does not have it.`;
+  if (observation !== undefined) return following?.kind === "diverged" ? text : undefined;
+  if (instance?.standbySignal !== false || instance.state === "no-data") return undefined;
+  const end = onDisk?.clusterState === "shut down" ? onDisk : undefined;
+  const compared = end && compareWalEnds(end, endOf(primary));
+  return compared?.kind === "same-line" && compared.aheadBytes <= 0 ? undefined : text;
 }
 
 function sawLast(facts: ClusterFacts): NodeFacts | undefined {
