@@ -57,6 +57,10 @@ export type NodeFacts = Readonly<{
   instance?: KnownState;
   /** Why its host says nothing; undefined when it does. */
   hostProblem?: string;
+  /** What lets its host say something. */
+  hostNext?: string;
+  /** What its host sees is another node's directory, or another server: nothing may be done there. */
+  misplaced?: true;
   /** Of a server that does not answer and whose host does. */
   control?: ControlData;
   /** The synchronous settings in the configuration files of a server that did not answer at once, where its host does. */

@@ -1,21 +1,24 @@
 import { BlackstartError, messageOf } from "../base/error.ts";
 import { delay, systemClock } from "../base/time.ts";
 import { addressOf } from "../drivers/postgres/conninfo.ts";
-import { type Instance, isDown } from "../drivers/postgres/instance.ts";
+import type { Instance } from "../drivers/postgres/instance.ts";
+import type { Identity } from "../drivers/postgres/instance/identity.ts";
 import { nameAsStandby, nameBySettings } from "../drivers/postgres/names.ts";
 import { readPromises } from "../timeline/promise-record.ts";
 import { addressesOf } from "../system/address.ts";
 import { clusterOf, nodeOf } from "../system/names.ts";
 import { readClientsAddress } from "../drivers/clients/address-file.ts";
 import { askDatabase } from "./ask-database.ts";
-import type { ClusterFacts, NodeFacts, Reach } from "./cluster-facts.ts";
+import type { ClusterFacts, NodeFacts } from "./cluster-facts.ts";
 import type { MitigationContext } from "./context.ts";
 import { withFollowing } from "./following.ts";
 import { writtenUpTo } from "./dead-server.ts";
+import { withLimit } from "./host-limit.ts";
 import { noteLook } from "./host-look.ts";
 import { lossVerdict } from "./loss.ts";
 import { type Memory, memoriesOf, primaryInPlans } from "./memory.ts";
 import { lastPrimaryOf } from "./old-primary.ts";
+import { type Housed, misplacedNext, notItsOwn, withSuspects } from "./own-directory.ts";
 import { withWitnesses } from "./witnesses.ts";
 
 /** Longer than any healthy answer; a person waits for it, and so do clients. */
@@ -36,11 +39,12 @@ export async function gatherFacts(
   const beganMs = clock.monotonicMs();
   const memories = await memoriesOf(context.timeline, clusterName);
   const lowered = (await readPromises(context.timeline, [clusterName])).get(clusterName);
-  const [clientsAddress, ...nodes] = await Promise.all([
+  const [clientsAddress, ...asked] = await Promise.all([
     // One that cannot be read keeps nobody from bringing the database back; the step that writes it says what is wrong.
     readClientsAddress(cluster.clients?.file).catch(() => undefined),
     ...Object.keys(cluster.nodes).map((node) => factsOf(context, clusterName, node, memories(node), hosts)),
   ]);
+  const nodes = await withOwnDirectories(context, clusterName, asked);
   const isKnown = nodes.some((one) => one.observation?.role === "primary" || one.remembered?.role === "primary");
   const inPlans = isKnown ? undefined : await primaryInPlans(context.timeline, clusterName);
   const facts: ClusterFacts = {
@@ -58,38 +62,58 @@ export async function gatherFacts(
   return withFollowing(context, known);
 }
 
+/** @property identity of the directory that its host sees, where it was asked */
+type Asked = Readonly<{ facts: NodeFacts; identity?: Identity }>;
+
 async function factsOf(
   context: MitigationContext,
   cluster: string,
   node: string,
   memory: Memory,
   hosts: "all" | "silent",
-): Promise<NodeFacts> {
+): Promise<Asked> {
   const declared = nodeOf(context.system, cluster, node);
   const address = addressOf(declared.url);
   const { promise: letIn, resolve } = Promise.withResolvers<void>();
   const asked = askDatabase(context, cluster, node, memory.remembered?.role !== "primary", { letIn: resolve });
-  const [database, host] = await Promise.all([
+  const [database, { identity, ...host }] = await Promise.all([
     asked,
-    hosts === "all" || !(await answersSoon(asked, letIn)) ? askHost(context, cluster, node) : {},
+    hosts === "all" || !(await answersSoon(asked, letIn)) ? askHost(context, cluster, node) : ({} as HostFacts),
   ]);
-  return {
+  const facts: NodeFacts = {
     node,
     address: `${address.host}:${address.port}`,
     addresses: addressesOf(declared),
     ...database,
-    ...(contradicted(database.reach, host) ? { hostProblem: contradiction } : host),
+    ...host,
     ...memory,
   };
+  return { facts, ...(identity && { identity }) };
 }
 
-/** Its host sees nothing of a server that is alive: it looks at the wrong machine, or at the wrong directory. */
-function contradicted(reach: Reach, { instance }: Pick<NodeFacts, "instance">): boolean {
-  return instance !== undefined && isDown(instance) && ["answers", "starting", "denied"].includes(reach);
+/** Nothing of what a host sees is believed where it looks at another node's directory. */
+async function withOwnDirectories(
+  context: MitigationContext,
+  cluster: string,
+  asked: readonly Asked[],
+): Promise<readonly NodeFacts[]> {
+  const housed = asked.map(({ facts: { node, reach, observation, instance }, identity }): Housed => {
+    return {
+      node,
+      reach,
+      ...(observation && { server: observation }),
+      ...(instance && { state: instance }),
+      ...(identity && { identity }),
+    };
+  });
+  const known = await withSuspects(context, cluster, housed);
+  return asked.map(({ facts }, at) => {
+    const problem = notItsOwn(known[at] as Housed, known);
+    if (problem === undefined) return facts;
+    const { instance: _, configured: _configured, onDisk: _disk, ...rest } = facts;
+    return { ...rest, hostProblem: problem, hostNext: misplacedNext(facts.node), misplaced: true };
+  });
 }
-
-const contradiction =
-  "its host sees nothing of it, and yet it is alive at its address: `host:` or `data:` is that of another server";
 
 /** A healthy server lets us in sooner, however busy its machine; the host of one that hangs is asked meanwhile. */
 const letInMs = 50;
@@ -121,29 +145,33 @@ function named(one: NodeFacts, all: readonly NodeFacts[]): NodeFacts {
   return name === undefined ? one : { ...one, applicationName: name };
 }
 
-async function askHost(
-  context: MitigationContext,
-  cluster: string,
-  node: string,
-): Promise<Pick<NodeFacts, "instance" | "hostProblem" | "configured" | "onDisk">> {
+type HostFacts = Pick<NodeFacts, "instance" | "hostProblem" | "hostNext" | "configured" | "onDisk"> &
+  Readonly<{ identity?: Identity }>;
+
+async function askHost(context: MitigationContext, cluster: string, node: string): Promise<HostFacts> {
   try {
     const instance = await context.fleet.instance(cluster, node);
-    if (instance === undefined) return { hostProblem: noInstanceText(context, cluster, node) };
-    const { state, disk, configured } = await withLimit(instance.remains(), hostTimeoutMs);
+    if (instance === undefined) return noInstance(context, cluster, node);
+    const { state, identity, disk, configured } = await withLimit(instance.remains(), hostTimeoutMs);
     if (state.state === "unknown")
-      return { hostProblem: `it cannot be told whether it runs. ${state.why.replace(/\.$/, "")}` };
+      return { identity, hostProblem: `it cannot be told whether it runs. ${state.why.replace(/\.$/, "")}` };
     noteLook(instance, state);
-    return { instance: state, ...(configured && { configured }), ...(disk && { onDisk: disk }) };
+    return { instance: state, identity, ...(configured && { configured }), ...(disk && { onDisk: disk }) };
   } catch (error) {
-    return { hostProblem: messageOf(error) };
+    return { hostProblem: messageOf(error).replace(/\.$/, ""), hostNext: hostNextOf(error, node) };
   }
 }
 
-function noInstanceText(context: MitigationContext, cluster: string, node: string): string {
-  const declared = clusterOf(context.system, cluster).nodes[node];
-  return declared?.host === undefined
-    ? "no `host:` is declared for it"
-    : "its data directory is not known: it was never observed, and no `data:` is declared for it";
+function hostNextOf(error: unknown, node: string): string {
+  return error instanceof BlackstartError ? error.next : `See that \`host:\` of ${node} is right, and its machine up.`;
+}
+
+function noInstance(context: MitigationContext, cluster: string, node: string): HostFacts {
+  if (nodeOf(context.system, cluster, node).host === undefined) return { hostProblem: "no `host:` is declared for it" };
+  return {
+    hostProblem: "its data directory is not known: it was never observed, and no `data:` is declared for it",
+    hostNext: `Declare \`data:\` for ${node}.`,
+  };
 }
 
 /** What can be read of the dead: only where a decision hangs on it, because it takes time. */
@@ -172,7 +200,7 @@ async function withControl(context: MitigationContext, facts: ClusterFacts): Pro
       try {
         return { ...one, control: await withLimit(controlOf(instance), hostTimeoutMs) };
       } catch (error) {
-        return { ...one, hostProblem: messageOf(error) };
+        return { ...one, hostProblem: messageOf(error).replace(/\.$/, ""), hostNext: hostNextOf(error, one.node) };
       }
     }),
   );
@@ -181,25 +209,4 @@ async function withControl(context: MitigationContext, facts: ClusterFacts): Pro
 
 function controlOf(instance: Instance) {
   return instance.control();
-}
-
-/** The answer, or UNREACHABLE after the limit; what comes later is of no interest. */
-async function withLimit<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(
-        new BlackstartError("UNREACHABLE", {
-          what: `The host did not answer within ${timeoutMs} ms.`,
-          why: "It is down or overloaded, or the network to it is cut.",
-          next: "See whether the machine answers at all.",
-        }),
-      );
-    }, timeoutMs);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -2,7 +2,7 @@ import type { JsonObject } from "../base/json.ts";
 import type { Plan, Refusal } from "../plan/plan.ts";
 import { clusterOf } from "../system/names.ts";
 import type { Cluster, System } from "../system/schema.ts";
-import { type AnsweringNode, type ClusterFacts, primariesOf } from "./cluster-facts.ts";
+import { type AnsweringNode, type ClusterFacts, type NodeFacts, primariesOf } from "./cluster-facts.ts";
 
 /** What a planner answers; the id, the time and the incident are put on it by `plans.ts`. */
 export type PlanDraft = Omit<Plan, "id" | "createdAt" | "incident">;
@@ -29,6 +29,11 @@ export function choiceOf(options: JsonObject | undefined, subjectNode: string | 
 
 export function refuse(rule: string, missing: string, provide: string, accept?: string): Refusal {
   return { refused: true, rule, missing, provide, ...(accept === undefined ? {} : { accept }) };
+}
+
+/** What lets a node be worked on whose host said nothing. */
+export function hostNextOf({ node, hostNext }: NodeFacts): string {
+  return `${hostNext ?? `Declare \`host:\` for ${node}, and see that its machine is up.`} Then ask again.`;
 }
 
 /** The primary that a plan is about which changes what it waits for. */

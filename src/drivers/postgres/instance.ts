@@ -1,6 +1,7 @@
 import { BlackstartError } from "../../base/error.ts";
 import type { Conninfo } from "./conninfo.ts";
 import type { WalEnd } from "./history.ts";
+import type { Identity } from "./instance/identity.ts";
 import type { ConfiguredSynchronous } from "./instance/synchronous-files.ts";
 import type { Lsn } from "./lsn.ts";
 
@@ -18,6 +19,9 @@ export interface Instance {
 
   /** The same, with what its files say: of a server that does not answer, as much as can be told in one look. */
   remains(): Promise<Remains>;
+
+  /** By what the directory, and the server that started in it last, are known. */
+  identity(): Promise<Identity>;
 
   /**
    * SIGKILL to every process of the server, also those that outlived their postmaster; frees its shared memory and takes
@@ -126,7 +130,12 @@ export interface Instance {
 }
 
 /** @property configured for whom commits wait, by its files. What cannot be read is left out. */
-export type Remains = Readonly<{ state: InstanceState; disk?: DiskEnd; configured?: ConfiguredSynchronous }>;
+export type Remains = Readonly<{
+  state: InstanceState;
+  identity: Identity;
+  disk?: DiskEnd;
+  configured?: ConfiguredSynchronous;
+}>;
 
 /** @property control stands for the contents of pg_control, which each start and each checkpoint change */
 export type DiskEnd = WalEnd & Readonly<{ control: string; clusterState: string }>;

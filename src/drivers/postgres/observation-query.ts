@@ -19,6 +19,7 @@ select json_build_object(${lookFields},
   'version', current_setting('server_version_num')::int,
   'systemIdentifier', (select system_identifier::text from pg_control_system()),
   'startedAt', to_char(pg_postmaster_start_time() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+  'port', current_setting('port')::int,
   'settings', (select json_build_object(
     'synchronousStandbyNames', coalesce(v->>'synchronous_standby_names', ''),
     'synchronousCommit', ${synchronousCommit},

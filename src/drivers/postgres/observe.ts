@@ -24,6 +24,8 @@ export type NodeObservation = Readonly<{
   wantsStreaming: boolean | null;
   restores: boolean | null;
   startedAt: string;
+  /** On which it listens, as it sees it itself. */
+  port?: number;
   /** Empty text where the user may not see it (`pg_monitor` may see all of them). */
   settings: Readonly<{
     synchronousStandbyNames: string;

@@ -2,7 +2,7 @@ import type { Refusal } from "../../plan/plan.ts";
 import type { Cluster, System } from "../../system/schema.ts";
 import { olderLine } from "../../drivers/postgres/history.ts";
 import { type AnsweringNode, type ClusterFacts, endOf, primariesOf, standbysOf, upstreamOf } from "../cluster-facts.ts";
-import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
+import { type Choice, declaredCluster, hostNextOf, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
 import { promisedAfter } from "../promise.ts";
 import * as steps from "../step-list.ts";
 
@@ -28,7 +28,7 @@ export function planDemote(system: System, facts: ClusterFacts, choice: Choice):
     return refuse(
       "fence",
       `${stale.node} can be neither stopped nor cut off: ${stale.hostProblem ?? "no host is declared"}.`,
-      `Declare \`host:\` for ${stale.node}, or \`fence:\` for the cluster. Until then keep the clients away from it.`,
+      `${hostNextOf(stale)} Or declare \`fence:\` for the cluster. Until then keep the clients away from it.`,
     );
   const kept = primaries.find((one) => one.node !== stale.node) as AnsweringNode;
   return draft(cluster, facts, stale, kept);

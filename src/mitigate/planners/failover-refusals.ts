@@ -10,7 +10,7 @@ import {
   standbysOf,
 } from "../cluster-facts.ts";
 import { knownPrimary, strangersOf } from "../old-primary.ts";
-import { type Choice, refuse, refuseOld } from "../planning.ts";
+import { type Choice, hostNextOf, refuse, refuseOld } from "../planning.ts";
 
 /* When a failover would not be safe, or would be of no use. */
 
@@ -98,7 +98,7 @@ export function refuseFence(cluster: Cluster, primary: NodeFacts | undefined): R
   return refuse(
     "fence",
     `${primary.node} cannot be seen dead: ${primary.hostProblem ?? "its host does not answer"}. Unreachable is not dead; it may still take writes.`,
-    `Declare \`host:\` for ${primary.node} and let Blackstart in there, or declare \`fence:\`, a command that cuts the node off for good.`,
+    `${hostNextOf(primary)} Or declare \`fence:\`, a command that cuts the node off for good.`,
   );
 }
 

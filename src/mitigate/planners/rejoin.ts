@@ -12,7 +12,7 @@ import {
 } from "../cluster-facts.ts";
 import { hasAncestor, latest, lineOf } from "../old-primary.ts";
 import { promisedAfter } from "../promise.ts";
-import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
+import { type Choice, declaredCluster, hostNextOf, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
 import * as steps from "../step-list.ts";
 import { needsPersonFor } from "./serving.ts";
 
@@ -37,7 +37,7 @@ export function planRejoin(system: System, facts: ClusterFacts, choice: Choice):
     return refuse(
       "host",
       `${node.node} cannot be brought back from here: ${node.hostProblem ?? "no host is declared"}.`,
-      `Declare \`host:\` for ${node.node}, see that its machine is up, and ask again.`,
+      hostNextOf(node),
     );
   const later = laterText(facts, node, primary);
   if (later !== undefined && sawLast(facts) === node && !choice.acceptLoss)

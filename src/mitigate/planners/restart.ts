@@ -3,7 +3,7 @@ import type { Cluster, System } from "../../system/schema.ts";
 import { type ClusterFacts, type NodeFacts, nodeFacts, primariesOf } from "../cluster-facts.ts";
 import { promiseOf } from "../loss.ts";
 import { lastPrimaryOf } from "../old-primary.ts";
-import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
+import { type Choice, declaredCluster, hostNextOf, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
 import { isMeant, promisedAfter } from "../promise.ts";
 import { refuseStart } from "../start-safety.ts";
 import * as steps from "../step-list.ts";
@@ -30,7 +30,7 @@ export function planRestart(system: System, facts: ClusterFacts, choice: Choice)
     return refuse(
       "host",
       `${node.node} cannot be restarted from here: ${node.hostProblem ?? "no host is declared"}.`,
-      `Declare \`host:\` for ${node.node}, see that its machine is up, and ask again.`,
+      hostNextOf(node),
     );
   const wasPrimary =
     node.observation?.role === "primary" || (node.observation === undefined && !node.instance.standbySignal);

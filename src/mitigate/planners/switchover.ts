@@ -12,7 +12,15 @@ import {
 } from "../cluster-facts.ts";
 import { isMeant, membersAmong, type Promised, promisedAfter, promiseNow } from "../promise.ts";
 import { promiseOf } from "../loss.ts";
-import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged, refuseOld } from "../planning.ts";
+import {
+  type Choice,
+  declaredCluster,
+  hostNextOf,
+  type PlanDraft,
+  refuse,
+  refuseManaged,
+  refuseOld,
+} from "../planning.ts";
 import * as steps from "../step-list.ts";
 import { barredWhy, refuseBarred } from "./eligible.ts";
 
@@ -36,7 +44,7 @@ export function planSwitchover(system: System, facts: ClusterFacts, choice: Choi
     return refuse(
       "stop",
       `${primary.node} can be neither stopped nor started again by Blackstart: ${primary.hostProblem ?? "no host is declared"}.`,
-      `Declare \`host:\` for ${primary.node}, so that it can be stopped cleanly and started again if need be.`,
+      hostNextOf(primary),
     );
   const target = refuseBarred(cluster, facts, choice) ?? targetOf(cluster, facts, primary, choice);
   if ("refused" in target) return target;

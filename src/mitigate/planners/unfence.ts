@@ -3,7 +3,7 @@ import type { Refusal, Step } from "../../plan/plan.ts";
 import type { System } from "../../system/schema.ts";
 import { type ClusterFacts, type NodeFacts, nodeFacts, primariesOf, standbysOf } from "../cluster-facts.ts";
 import { lineOf } from "../old-primary.ts";
-import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
+import { type Choice, declaredCluster, hostNextOf, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
 import { promisedAfter } from "../promise.ts";
 import * as steps from "../step-list.ts";
 import { startStep } from "./restart.ts";
@@ -70,12 +70,13 @@ function unmarkStep(cluster: string, node: string): Step {
   };
 }
 
-function refuseNode({ node, instance, hostProblem, observation }: NodeFacts): Refusal | undefined {
+function refuseNode(facts: NodeFacts): Refusal | undefined {
+  const { node, instance, hostProblem, observation } = facts;
   if (instance === undefined)
     return refuse(
       "host",
       `${node} cannot be unfenced from here: ${hostProblem ?? "no host is declared"}.`,
-      `Declare \`host:\` for ${node}, see that its machine is up, and ask again.`,
+      hostNextOf(facts),
     );
   if (observation?.role === "standby")
     return refuse(

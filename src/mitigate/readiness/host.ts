@@ -4,7 +4,7 @@ import { withConnection } from "../../drivers/postgres/connection.ts";
 import type { Host } from "../../drivers/host/host.ts";
 import type { Instance } from "../../drivers/postgres/instance.ts";
 import { nodeOf } from "../../system/names.ts";
-import { type ClusterFacts, primariesOf } from "../cluster-facts.ts";
+import { type ClusterFacts, nodeFacts, primariesOf } from "../cluster-facts.ts";
 import type { MitigationContext } from "../context.ts";
 
 type Found = Omit<Finding, "seenAt">;
@@ -36,6 +36,8 @@ export async function probeHost(
     ];
   try {
     const instance = await context.fleet.instance(facts.cluster, node);
+    const own = misplacedIn(facts, instance, node);
+    if (own !== undefined) return [own];
     if (instance === undefined)
       return [found("host", "critical", `Where the data of ${node} lies is not known: declare \`data:\`.`)];
     const host = context.fleet.host(declared.host);
@@ -57,6 +59,22 @@ export async function probeHost(
       ),
     ];
   }
+}
+
+/** What is declared leads to another node's directory, or to none: nothing that is seen there is this node's. */
+export function misplacedIn(facts: ClusterFacts, instance: Instance | undefined, node: string): Found | undefined {
+  const one = nodeFacts(facts, node);
+  if (one?.misplaced !== true) return undefined;
+  return {
+    code: "ready.host",
+    severity: "critical",
+    subject: { kind: "node", name: `${facts.cluster}/${node}` },
+    title: `The data directory of ${node} is not its own: ${one.hostProblem}.`,
+    evidence: [
+      { label: "data directory", value: instance?.dataDirectory ?? "" },
+      { label: "next", value: one.hostNext ?? "" },
+    ],
+  };
 }
 
 type FoundOf = (code: string, severity: Severity, title: string, ...evidence: readonly Evidence[]) => Found;

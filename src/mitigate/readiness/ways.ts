@@ -4,7 +4,7 @@ import { credentialsOf } from "../../drivers/postgres/connection.ts";
 import { aimedAt, type Conninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Instance } from "../../drivers/postgres/instance.ts";
 import { nodeOf } from "../../system/names.ts";
-import type { ClusterFacts } from "../cluster-facts.ts";
+import { type ClusterFacts, nodeFacts } from "../cluster-facts.ts";
 import type { MitigationContext } from "../context.ts";
 import { replicationAddress, sessions } from "../steps/servers.ts";
 
@@ -19,7 +19,8 @@ export async function probeWays(context: MitigationContext, facts: ClusterFacts)
   const all = await Promise.all(
     facts.nodes.map(async ({ node }) => {
       const instance = await instanceOf(context, facts.cluster, node);
-      if (instance === undefined) return [];
+      // What is wrong with its directory, the probe of the host says.
+      if (instance === undefined || nodeFacts(facts, node)?.misplaced === true) return [];
       const found: Found[] = [];
       // One after the other: each takes a connection of a server that has few to spare.
       for (const primary of answering.filter((one) => one !== node))
@@ -55,7 +56,7 @@ async function probeWay(
       return [];
     } catch (error) {
       if (!(error instanceof BlackstartError)) throw error;
-      const notTried = error.code === "NOT_POSSIBLE_NOW";
+      const notTried = error.code === "NOT_POSSIBLE_NOW" || error.code === "UNREACHABLE";
       return [
         {
           code: notTried ? "ready.not-tried" : code,

@@ -8,6 +8,7 @@ import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.t
 import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
 import { lookedJustNow } from "../host-look.ts";
+import { assertOwnDirectory } from "../own-directory.ts";
 import { notedFenced, remainsOf, type Seen, sincePlanned } from "./fenced.ts";
 import { stepFailed, text } from "./parameters.ts";
 import { type NodeWrites, otherWriters, refusedIfUnknown, whoWrites } from "./roles.ts";
@@ -124,7 +125,10 @@ async function look(
     const instance = await context.fleet.instance(cluster, node);
     if (instance === undefined) return undefined;
     const state = known(instance) ?? (await knownState(instance));
-    if (!isDown(state)) return { instance, state };
+    if (!isDown(state)) {
+      await assertOwnDirectory(context, { cluster, node, instance }, "others");
+      return { instance, state };
+    }
     if (state.state === "no-data" && clusterOf(context.system, cluster).fence !== undefined) {
       step.progress(`${node} has no data directory that could be marked: it is cut off, should its disk come back.`);
       return undefined;

@@ -4,6 +4,7 @@ import { keepsUp, followingText } from "../../drivers/postgres/following.ts";
 import { knownState } from "../../drivers/postgres/instance.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
+import { assertOwnDirectory } from "../own-directory.ts";
 import { decideRejoin, needsTheWay, type Remedy, type RejoinSituation, whatIsLeft } from "../rejoin-decision.ts";
 import { limitOf, stoppedHalfWay } from "./long-work.ts";
 import { stepFailed, text } from "./parameters.ts";
@@ -48,6 +49,7 @@ async function rejoin(context: MitigationContext, step: StepContext): Promise<Js
   await sessions(context).use(cluster, primary, async (connection) => {
     if (await isStandby(connection)) throw notBack(step, `${primary} takes no writes: there is no primary to follow.`);
   });
+  await assertOwnDirectory(context, { cluster, node, instance });
   const before = await knownState(instance);
   const slot = before.state === "no-data" ? "" : await settingOf(instance, "primary_slot_name");
   const slotMade = await provideSlot(context, step, node, slot);

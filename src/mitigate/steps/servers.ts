@@ -8,6 +8,7 @@ import type { StepContext } from "../../plan/handler.ts";
 import { nodeOf } from "../../system/names.ts";
 import type { Node } from "../../system/schema.ts";
 import type { MitigationContext } from "../context.ts";
+import { assertOwnDirectory } from "../own-directory.ts";
 import { type Sessions, sessionsOf } from "../sessions.ts";
 import { stepFailed } from "./parameters.ts";
 
@@ -73,6 +74,7 @@ export async function endServer(
   place: Place,
   options: Readonly<{ mode: "fast" | "kill"; timeoutMs: number }>,
 ): Promise<"stopped" | "killed"> {
+  await assertOwnDirectory(context, place, options.mode === "kill" ? "others" : "all");
   const declared = declaredNode(context, place.cluster, place.node);
   if (declared.stop !== undefined) await runStop(context, step, place.node, declared, options.timeoutMs);
   let state = await knownState(place.instance);
@@ -132,6 +134,7 @@ export async function startServer(
   timeoutMs: number,
   signal?: AbortSignal,
 ): Promise<void> {
+  await assertOwnDirectory(context, place);
   await forgetZombie(context, place);
   await place.instance.start(timeoutMs, signal);
 }

@@ -5,6 +5,7 @@ import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.t
 import type { MitigationContext } from "../context.ts";
 import { nodeFacts } from "../cluster-facts.ts";
 import { gatherFacts } from "../facts.ts";
+import { assertOwnDirectory } from "../own-directory.ts";
 import { refuseStart } from "../start-safety.ts";
 import { stepFailed, text } from "./parameters.ts";
 import { endServer, isStandby, neededInstance, sessions, startServer } from "./servers.ts";
@@ -84,6 +85,7 @@ export function startHandler(context: MitigationContext): StepHandler {
           "It is marked as a standby (standby.signal), and would not come up as a primary.",
           "Make a new plan.",
         );
+      await assertOwnDirectory(context, { cluster: text(step, "cluster"), node: text(step, "node"), instance });
       await step.assertHeld();
       // A restore may have left what makes a standby promote itself.
       if (standbySignal && promotesItself(await instance.nextStart())) await instance.markStandby();

@@ -4,6 +4,7 @@ import { locateBinaries } from "./binaries.ts";
 import { assertRoomToClone, clone } from "./clone.ts";
 import { control } from "./control.ts";
 import { diskEnd } from "./disk-end.ts";
+import { identity } from "./identity.ts";
 import { inspect } from "./inspect.ts";
 import { assertRoomToKeep, keep } from "./keep.ts";
 import { kill } from "./kill.ts";
@@ -43,6 +44,7 @@ export function openInstance(place: Place): Instance {
     dataDirectory: place.dataDirectory,
     inspect: () => inspect(place),
     remains: () => remains(place),
+    identity: () => identity(place),
     kill: () => kill(place),
     stop: (mode, timeoutMs) => stop(place, mode, timeoutMs),
     start: async (timeoutMs, signal) =>

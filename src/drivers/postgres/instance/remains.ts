@@ -1,6 +1,7 @@
 import { BlackstartError } from "../../../base/error.ts";
 import type { DiskEnd, Remains } from "../instance.ts";
 import { diskEnd, diskEndFrom, diskEndScript } from "./disk-end.ts";
+import { identityFrom, identityScript } from "./identity.ts";
 import { inspectScript, stateFrom } from "./inspect.ts";
 import { type Place, runOrThrow } from "./place.ts";
 import {
@@ -11,7 +12,7 @@ import {
 } from "./synchronous-files.ts";
 
 /** Each in a shell of its own: it may end it. Only what succeeds has its last line. */
-const script = [inspectScript, diskEndScript, configurationScript]
+const script = [inspectScript, identityScript, diskEndScript, configurationScript]
   .map((part) => `(${part}) 2>/dev/null && printf '\\036'; printf '\\035'`)
   .join("\n");
 
@@ -22,9 +23,10 @@ export async function remains(place: Place): Promise<Remains> {
     args: [place.dataDirectory, place.configFile ?? ""],
     timeoutMs: 5000,
   });
-  const [processes, files, configuration] = stdout.split("\x1d").map(whole);
+  const [processes, whose, files, configuration] = stdout.split("\x1d").map(whole);
   const state = stateFrom(processes ?? "");
-  if (state.state === "no-data") return { state };
+  const identity = identityFrom(whose ?? "");
+  if (state.state === "no-data") return { state, identity };
   // Files that the superuser may not read are its own account's to read (a network file system that maps root away).
   const [disk, configured] = await Promise.all([
     readable<DiskEnd>(async () => (files === undefined ? diskEnd(place) : diskEndFrom(place, files))),
@@ -32,7 +34,7 @@ export async function remains(place: Place): Promise<Remains> {
       configuration === undefined ? configuredSynchronous(place) : synchronousIn(configuration),
     ),
   ]);
-  return { state, ...(disk && { disk }), ...(configured && { configured }) };
+  return { state, identity, ...(disk && { disk }), ...(configured && { configured }) };
 }
 
 function whole(part: string): string | undefined {
