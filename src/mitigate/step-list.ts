@@ -106,16 +106,20 @@ function promisedParameters(promised: Promised): JsonObject {
   return { count, method, names, members: members.map((one: Member) => ({ ...one })), old };
 }
 
-/** @param fencing the old primary that an earlier step has fenced, and what that left of it; none where nobody was */
+/**
+ * @param fencing the old primary that an earlier step has fenced, and what that left of it; none where nobody was
+ * @param known who that will be, where only one can be elected
+ */
 export function promoteStep(
   cluster: string,
   node: NodeReference,
   fencing: Readonly<{ old?: string; fenced?: Reference }> = {},
+  known = typeof node === "string" ? node : undefined,
 ): Step {
   return {
     id: "promote",
     kind: "postgres.promote",
-    title: typeof node === "string" ? `Promote ${node}` : "Promote the standby that has received most",
+    title: known === undefined ? "Promote the standby that has received most" : `Promote ${known}`,
     parameters: { cluster, node, ...fencing },
     destructive: true,
   };
@@ -218,6 +222,25 @@ export function rejoinStep(cluster: string, node: string, primary: NodeReference
     destructive: true,
     onFailure: "continue",
   };
+}
+
+/**
+ * The standbys that are to follow already. Which of them is promoted may not be known yet: its step finds nothing to do.
+ * @param known who is promoted, where only one can be
+ */
+export function strayStandbySteps(
+  cluster: string,
+  standbys: readonly string[],
+  primary: NodeReference,
+  known: string | undefined,
+): readonly Step[] {
+  if (standbys.length < 2) return [];
+  return standbys
+    .filter((node) => node !== known)
+    .map((node) => ({
+      ...rejoinStep(cluster, node, primary),
+      title: `Bring ${node} back as a standby, should it not follow by itself`,
+    }));
 }
 
 export function verifyPromiseStep(

@@ -20,7 +20,9 @@ const longNode = z.strictObject({
     .describe("How to connect: postgres://user:${PASSWORD}@address:port/database"),
   host: hostReference
     .optional()
-    .describe("The machine it runs on. Without it nothing can be restarted, fenced or brought back."),
+    .describe(
+      "The machine it runs on: `local` or `ssh://user@address[:port]`. Without it nothing can be restarted, fenced or brought back.",
+    ),
   zone: z.string().optional().describe("What fails together: a room, an availability zone."),
   data: z.string().optional().describe("The data directory. Default: asked of the running server and remembered."),
   binaries: z.string().optional().describe("The directory of postgres, pg_ctl, pg_rewind. Default: asked of the host."),

@@ -57,6 +57,18 @@ test("on a tie the synchronous standby goes before the others, a chosen one befo
   assert.deepEqual(parametersOf(planned(primaryDead(), { node: "pg3" }), "elect")?.candidates, ["pg3", "pg2"]);
 });
 
+test("the node that is promoted is named, and is not brought back, wherever only one can be", () => {
+  const open = planned(primaryDead());
+  assert.equal(titleOf(open, "promote"), "Promote the standby that has received most");
+  assert.match(titleOf(open, "rejoin-pg3"), /should it not follow by itself/);
+  const chosen = planned(primaryDead(), { node: "pg3" });
+  assert.equal(titleOf(chosen, "promote"), "Promote pg3");
+  assert.deepEqual(
+    ids(chosen).filter((id) => id.startsWith("rejoin-")),
+    ["rejoin-pg2", "rejoin-pg1"],
+  );
+});
+
 test("the dead primary named as the node is no choice of a candidate", () => {
   assert.equal(parametersOf(planned(primaryDead(), { node: "pg1" }), "elect")?.chosen, undefined);
 });

@@ -2,13 +2,15 @@ import { whatAndWhy } from "../../base/error.ts";
 import type { Event } from "../../timeline/timeline.ts";
 import type { IncidentEvent } from "../../timeline/incident.ts";
 import type { PlanEvent } from "../../plan/events.ts";
+import type { Plan } from "../../plan/plan.ts";
+import type { Actor } from "../../timeline/timeline.ts";
 import { counted, durationText } from "./quantities.ts";
 
 /** One event in one sentence. Kinds of a newer version are shown by their name. */
 export function eventText(event: Event): string {
   if (event.kind.startsWith("incident.")) return incidentText(event as unknown as IncidentEvent) ?? event.kind;
   if (event.kind.startsWith("plan.") || event.kind.startsWith("step.")) {
-    return planText(event as unknown as PlanEvent) ?? event.kind;
+    return planText(event as unknown as PlanEvent, event.by) ?? event.kind;
   }
   return event.kind;
 }
@@ -62,10 +64,10 @@ function incidentText(event: IncidentEvent): string | undefined {
   }
 }
 
-function planText(event: PlanEvent): string | undefined {
+function planText(event: PlanEvent, by: Actor): string | undefined {
   switch (event.kind) {
     case "plan.stored":
-      return `Planned: ${event.data.plan.kind} ${event.data.plan.subject.name}`;
+      return storedText(event.data.plan, by);
     case "plan.approved":
       return `Approved by ${{ person: "a person", policy: "the policy", flag: "--yes" }[event.data.how]}`;
     case "plan.discarded":
@@ -105,4 +107,10 @@ function planText(event: PlanEvent): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** What a person has made, that person carries out; what Blackstart itself has made waits to be approved, if the policy does not. */
+function storedText({ id, kind, subject }: Plan, by: Actor): string {
+  const text = `${kind} ${subject.name}`;
+  return by === "auto" ? `Proposed: ${text}. To carry it out: blackstart plan resume ${id}` : `Planned: ${text}`;
 }

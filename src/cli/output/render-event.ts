@@ -6,7 +6,8 @@ import type { Style } from "./style.ts";
 
 /** An event as lines: when, what, and who did it. */
 export function renderEvent(event: Event, style: Style, layout: Layout): string[] {
-  const by = style.dim(`(${event.by.replace(/^person:/, "")})`);
+  const who = event.by === "auto" ? "Blackstart" : event.by.replace(/^person:/, "");
+  const by = style.dim(`(${who})`);
   return wrapped(`${eventText(event)} ${by}`, layout.width, `${style.dim(timeOfDayText(event.at))}  `);
 }
 

@@ -164,13 +164,13 @@ function placeUnreached(
   const taken = new Set([...found, ...unreached].map(({ url }) => serverOf(url)));
   const url = [refusal?.url, ...urlsOf(standby, sender)].find((one) => one !== undefined && !taken.has(serverOf(one)));
   if (url === undefined || standby.clientAddress === null) {
-    notes.push(`${name} streams from ${address}, but its port is not known; ${giveAddress}`);
+    notes.push(`${name} connects to the primary from ${address}, but its port is not known; ${giveAddress}`);
     return;
   }
   const doubt =
     refusal?.url === url
-      ? `it streams from ${address}; the server at ${serverOf(url)} did not let us in (${refusal.why}) and is taken for it`
-      : `it streams from ${address}, but could not be asked: its port is not known, ${hostAndPort(url)?.port} is assumed; ${giveAddress}`;
+      ? `it connects to the primary from ${address}; the server at ${serverOf(url)} did not let us in (${refusal.why}) and is taken for it`
+      : `it connects to the primary from ${address}, but could not be asked: its port is not known, ${hostAndPort(url)?.port} is assumed; ${giveAddress}`;
   unreached.push({
     url,
     facts: null,

@@ -93,6 +93,7 @@ function draft(
     .toSorted((a, b) => Number(b.node === choice.node) - Number(a.node === choice.node));
   const furthest = lines.onLine[0]?.facts as AnsweringNode;
   const electable = candidates.map((one) => one.node);
+  const known = choice.node ?? (electable.length === 1 ? electable[0] : undefined);
   const names = [...electable, ...following.map((one) => one.node)];
   const promised = promisedAfter(cluster, facts, lastAmongStandbys(facts) ?? furthest);
   const count = Math.min(promised.count, names.length - 1);
@@ -124,11 +125,11 @@ function draft(
         },
       },
       ...steps.promiseSteps(name, steps.electedNode, promised, [...candidates, ...following]),
-      steps.promoteStep(name, steps.electedNode),
+      steps.promoteStep(name, steps.electedNode, {}, known),
       ...(names.length > 1 ? [steps.followStep(name, steps.electedNode, names)] : []),
       ...steps.clientSteps(name, cluster, steps.electedNode),
       steps.verifyWriteStep(name, cluster, steps.electedNode, count, true),
-      ...(names.length > 1 ? names.map((node) => steps.rejoinStep(name, node, steps.electedNode)) : []),
+      ...steps.strayStandbySteps(name, names, steps.electedNode, known),
       ...steps.promiseSteps(name, steps.electedNode, promised),
       steps.verifyPromiseStep(name, steps.electedNode, promised, names),
     ],

@@ -101,6 +101,7 @@ function draft(decided: Decided): PlanDraft {
   const candidates = candidatesOf(decided);
   const standbys = [...candidates, ...decided.following];
   const names = standbys.map((one) => one.node);
+  const known = choice.node ?? (candidates.length === 1 ? candidates[0]?.node : undefined);
   const leftOut = leftOutTexts(lines);
   const unmarkable = unmarkableText(cluster, old);
   const promised = promisedAfter(cluster, facts, old);
@@ -128,11 +129,11 @@ function draft(decided: Decided): PlanDraft {
       }),
       electStep(decided, candidates),
       ...steps.promiseSteps(facts.cluster, steps.electedNode, promised, standbys),
-      steps.promoteStep(facts.cluster, steps.electedNode, { old: old.node, fenced: steps.fencedControl }),
+      steps.promoteStep(facts.cluster, steps.electedNode, { old: old.node, fenced: steps.fencedControl }, known),
       ...(names.length > 1 ? [steps.followStep(facts.cluster, steps.electedNode, names)] : []),
       ...steps.clientSteps(facts.cluster, cluster, steps.electedNode),
       steps.verifyWriteStep(facts.cluster, cluster, steps.electedNode, available, true),
-      ...afterwards(facts, old, names, promised),
+      ...afterwards(facts, old, names, promised, known),
     ],
   };
 }
@@ -155,16 +156,15 @@ function afterwards(
   old: NodeFacts,
   standbys: readonly string[],
   promised: Promised,
+  known: string | undefined,
 ): readonly Step[] {
   const back =
     old.instance === undefined
       ? []
       : [steps.keepStep(facts.cluster, old.node), steps.rejoinStep(facts.cluster, old.node, steps.electedNode)];
-  const others =
-    standbys.length > 1 ? standbys.map((node) => steps.rejoinStep(facts.cluster, node, steps.electedNode)) : [];
   const expected = [...(old.instance === undefined ? [] : [old.node]), ...standbys];
   return [
-    ...others,
+    ...steps.strayStandbySteps(facts.cluster, standbys, steps.electedNode, known),
     ...back,
     ...steps.promiseSteps(facts.cluster, steps.electedNode, promised),
     steps.verifyPromiseStep(facts.cluster, steps.electedNode, promised, expected),

@@ -60,7 +60,8 @@ function nodeOf(facts: ClusterFacts, choice: Choice): NodeFacts | undefined {
 
 function draft(cluster: Cluster, facts: ClusterFacts, node: NodeFacts, role: "primary" | "standby"): PlanDraft {
   const promised = promisedAfter(cluster, facts, node);
-  const inTheWay = role === "primary" || isWaitedFor(facts, node);
+  // What is down already keeps nobody waiting for longer by being started.
+  const inTheWay = role === "primary" || (node.observation !== undefined && isWaitedFor(facts, node));
   return {
     kind: "restart",
     ...(role === "primary" ? { urgent: true } : {}),

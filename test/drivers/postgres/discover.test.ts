@@ -52,7 +52,7 @@ test("a standby at the primary's port is found, and one at a port that nobody kn
     nodes: ["-@10.0.0.1:6000 primary", "pg2@10.0.0.2:6000 standby", "pg3@10.0.0.3:6000 ?"],
     notes: [],
     doubts: [
-      "it streams from 10.0.0.3, but could not be asked: its port is not known, 6000 is assumed; give its address as well: blackstart init <url1> <url2>",
+      "it connects to the primary from 10.0.0.3, but could not be asked: its port is not known, 6000 is assumed; give its address as well: blackstart init <url1> <url2>",
     ],
   });
 });
@@ -67,7 +67,7 @@ test("a standby that does not let us in is taken for it, and that is said", asyn
   const refused = cluster?.nodes[1];
   assert.equal(serverOf(refused?.url ?? ""), "10.0.0.2:5432");
   assert.deepEqual(refused?.doubts, [
-    'it streams from 10.0.0.2; the server at 10.0.0.2:5432 did not let us in (no pg_hba.conf entry for host "10.0.0.9") and is taken for it',
+    'it connects to the primary from 10.0.0.2; the server at 10.0.0.2:5432 did not let us in (no pg_hba.conf entry for host "10.0.0.9") and is taken for it',
   ]);
 });
 
