@@ -15,8 +15,8 @@ export type ClusterFacts = Readonly<{
   cluster: string;
   /** In the order of the file. */
   nodes: readonly NodeFacts[];
-  /** What a plan set for whom commits wait, last; undefined where none did. */
-  lowered?: DatedPromise;
+  /** What plans set for whom commits wait, the last on each node. */
+  promises?: readonly DatedPromise[];
   /** What the clients' address file says; undefined where there is none. */
   clientsAddress?: string;
   /** The primary that plans fenced or promoted last; asked only where none answers and none is remembered. */

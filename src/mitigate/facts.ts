@@ -4,7 +4,7 @@ import { addressOf } from "../drivers/postgres/conninfo.ts";
 import type { Instance } from "../drivers/postgres/instance.ts";
 import type { Identity } from "../drivers/postgres/instance/identity.ts";
 import { nameAsStandby, nameBySettings } from "../drivers/postgres/names.ts";
-import { readPromises } from "../timeline/promise-record.ts";
+import { promisesOfNodes } from "../timeline/promise-record.ts";
 import { addressesOf } from "../system/address.ts";
 import { clusterOf, nodeOf } from "../system/names.ts";
 import { readClientsAddress } from "../drivers/clients/address-file.ts";
@@ -38,7 +38,7 @@ export async function gatherFacts(
   const clock = context.clock ?? systemClock;
   const beganMs = clock.monotonicMs();
   const memories = await memoriesOf(context.timeline, clusterName);
-  const lowered = (await readPromises(context.timeline, [clusterName])).get(clusterName);
+  const promises = await promisesOfNodes(context.timeline, clusterName);
   const [clientsAddress, ...asked] = await Promise.all([
     // One that cannot be read keeps nobody from bringing the database back; the step that writes it says what is wrong.
     readClientsAddress(cluster.clients?.file).catch(() => undefined),
@@ -51,7 +51,7 @@ export async function gatherFacts(
     cluster: clusterName,
     nodes: nodes.map((one) => named(one, nodes)),
     ...(inPlans === undefined ? {} : { primaryInPlans: inPlans }),
-    ...(lowered === undefined ? {} : { lowered }),
+    promises,
     ...(clientsAddress === undefined ? {} : { clientsAddress }),
   };
   const known = await withWitnesses(

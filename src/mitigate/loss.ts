@@ -35,19 +35,21 @@ export function promiseOf(primary: NodeFacts): SynchronousPromise | undefined {
  * What it said when it was last seen, what a plan has set since, and what its files say now: it may have run with any of
  * them.
  */
-function settingsOf(primary: NodeFacts, lowered?: ClusterFacts["lowered"]): readonly string[] {
+function settingsOf(primary: NodeFacts, promises: ClusterFacts["promises"] = []): readonly string[] {
   const { observation, remembered, configured, node } = primary;
   if (observation !== undefined) return [observation.settings.synchronousStandbyNames];
-  const isSetSince = lowered?.node === node && lowered.position > (remembered?.position ?? 0);
+  const set = promises.find((one) => one.node === node && one.position > (remembered?.position ?? 0));
   return [
     remembered?.role === "primary" ? remembered.synchronousStandbyNames : undefined,
-    isSetSince ? lowered.setting : undefined,
+    set?.setting,
+    // Where that plan stopped before it promoted the node, commits never waited for what it set.
+    set?.beforePromotion === true ? set.meant : undefined,
     configured?.synchronousStandbyNames,
   ].filter((one) => one !== undefined);
 }
 
-export function promisesOf(primary: NodeFacts, { lowered }: ClusterFacts): readonly SynchronousPromise[] {
-  return understood(settingsOf(primary, lowered));
+export function promisesOf(primary: NodeFacts, { promises }: ClusterFacts): readonly SynchronousPromise[] {
+  return understood(settingsOf(primary, promises));
 }
 
 function understood(settings: readonly string[]): readonly SynchronousPromise[] {
@@ -71,7 +73,7 @@ export function lossVerdict(
   const unwaited = commitVerdict(primary, lines);
   if (unwaited !== undefined) return unwaited;
   const promises = promisesOf(primary, facts);
-  const settings = settingsOf(primary, facts.lowered);
+  const settings = settingsOf(primary, facts.promises);
   if (promises.length < settings.length)
     return {
       kind: "unknown",

@@ -51,9 +51,9 @@ export function promisedAfter(cluster: Cluster, facts: ClusterFacts, primary: No
 /** What was in force, unless a plan lowered it and it was meant to be more. */
 function meantBy(facts: ClusterFacts, primary: NodeFacts): SynchronousNames | undefined {
   const names = promiseOf(primary)?.names;
-  const { lowered } = facts;
-  const isInForce = lowered?.node === primary.node && isSameSetting(lowered.setting, formatSynchronousNames(names));
-  return isInForce ? parseSynchronousNames(lowered.meant) : names;
+  const set = facts.promises?.find(({ node }) => node === primary.node);
+  const isInForce = set !== undefined && isSameSetting(set.setting, formatSynchronousNames(names));
+  return isInForce ? parseSynchronousNames(set.meant) : names;
 }
 
 /** Of a primary that cannot be asked: as those are named that follow it, which is how it is brought back. */

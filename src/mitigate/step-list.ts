@@ -67,6 +67,7 @@ export function promiseSteps(
             among: among.map((one) => one.node),
           }),
           title: "Let the new primary wait for the remaining standbys from its first write on",
+          undoable: true,
         },
   ];
 }

@@ -13,6 +13,8 @@ export type PromiseRecord = Readonly<{
   setting: string;
   meant: string;
   plan: string;
+  /** It was set on a standby that was about to be promoted: it has been in force only if that came to it. */
+  beforePromotion?: true;
 }>;
 
 /** `at`: when a plan set it; `position`: its place in the timeline. */
@@ -25,12 +27,14 @@ export async function readPromises(
   timeline: Timeline,
   clusters: readonly string[],
 ): Promise<ReadonlyMap<string, DatedPromise>> {
-  const all = await Promise.all(clusters.map((cluster) => readAll(timeline, { stream: `cluster/${cluster}` })));
-  const last = all.flatMap((events) => {
-    const event = events.findLast(({ kind }) => kind === promiseSet);
-    return event === undefined
-      ? []
-      : [{ ...(event.data as unknown as PromiseRecord), at: event.at, position: event.position }];
-  });
+  const all = await Promise.all(clusters.map((cluster) => promisesOfNodes(timeline, cluster)));
+  const last = all.flatMap((records) => records.at(-1) ?? []);
   return new Map(last.map((record) => [record.cluster, record]));
+}
+
+/** The last one of each node, the last of all at the end. */
+export async function promisesOfNodes(timeline: Timeline, cluster: string): Promise<readonly DatedPromise[]> {
+  const events = (await readAll(timeline, { stream: `cluster/${cluster}` })).filter(({ kind }) => kind === promiseSet);
+  const all = events.map(({ data, at, position }) => ({ ...(data as unknown as PromiseRecord), at, position }));
+  return all.filter((one, index) => !all.slice(index + 1).some(({ node }) => node === one.node));
 }

@@ -38,7 +38,18 @@ for (const [what, old, lowered, kind] of [
   ],
 ] as const)
   test(`acknowledged writes, where ${what}: ${kind}`, () => {
-    const all = { ...seen(old), ...(lowered === undefined ? {} : { lowered }) };
+    const all = { ...seen(old), ...(lowered === undefined ? {} : { promises: [lowered] }) };
+    assert.equal(lossVerdict(clusterOf(system(), "ledger"), all, old).kind, kind);
+  });
+
+for (const [what, beforePromotion, kind] of [
+  ["on a primary", {}, "none"],
+  ["on a standby, and may have stopped before it promoted it", { beforePromotion: true }, "possible"],
+] as const)
+  test(`acknowledged writes, where nothing is remembered, pg2 is lost, and a plan set ${what} what its files say: ${kind}`, () => {
+    const set = { ...degraded, setting: "ANY 1 (pg3)", meant: "ANY 1 (pg2, pg3)", ...beforePromotion };
+    const old = dead("pg1", { configured: { synchronousStandbyNames: "ANY 1 (pg3)", synchronousCommit: "on" } });
+    const all = { ...facts(old, dead("pg2"), alive("pg3", "standby")), promises: [set] };
     assert.equal(lossVerdict(clusterOf(system(), "ledger"), all, old).kind, kind);
   });
 

@@ -86,9 +86,11 @@ test("a promise that a plan lowered is what it was meant to be, as long as nobod
     at: "2026-11-20T00:00:00.000Z",
     position: 9,
   };
-  assert.deepEqual(promisedAfter(ledger(), { ...seen, lowered }, primary).names, ["pg2", "pg3"]);
-  assert.deepEqual(promisedAfter(ledger(), { ...seen, lowered: { ...lowered, setting: "pg9" } }, primary).names, []);
-  assert.deepEqual(promisedAfter(ledger(), { ...seen, lowered: { ...lowered, node: "pg3" } }, primary).names, []);
+  assert.deepEqual(promisedAfter(ledger(), { ...seen, promises: [lowered] }, primary).names, ["pg2", "pg3"]);
+  assert.deepEqual(promisedAfter(ledger(), { ...seen, promises: [{ ...lowered, setting: "pg9" }] }, primary).names, []);
+  assert.deepEqual(promisedAfter(ledger(), { ...seen, promises: [{ ...lowered, node: "pg3" }] }, primary).names, []);
+  const later = { ...lowered, node: "pg3", position: 10 };
+  assert.deepEqual(promisedAfter(ledger(), { ...seen, promises: [lowered, later] }, primary).names, ["pg2", "pg3"]);
 });
 
 test("spared are: a delayed standby, a cascade, and those that the file spares", () => {

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { mitigationHandlers } from "../../src/mitigate/handlers.ts";
+import { registryOf } from "../../src/plan/handler.ts";
 import { isRefusal } from "../../src/plan/plan.ts";
+import { undoPlan } from "../../src/plan/undo.ts";
 import { lostWrites, startWriter } from "../support/writer.ts";
 import { interruptBefore } from "./interrupt.ts";
-import { assertWhole, on, signal } from "./servers.ts";
+import { assertWhole, on, signal, until } from "./servers.ts";
 import { withUnwatchedWorld } from "./world.ts";
 
 /* Clusters that no watch has ever seen: no plan has any memory of them to go by. */
@@ -40,3 +43,28 @@ for (const [where, aimed] of [
       }
     });
   });
+
+test("what a stopped failover has set on a standby that it did not promote is taken back by undoing it", async () => {
+  await withUnwatchedWorld({}, async (world) => {
+    const setting = async () => {
+      const ask = "select current_setting('synchronous_standby_names') as names";
+      const [row] = await on(world, "pg2", (connection) => connection.query<{ names: string }>(ask));
+      return row?.names;
+    };
+    const before = await setting();
+    await signal(world, "pg1", "SIGKILL");
+    const plan = await world.plan("failover", "ledger", { node: "pg2" });
+    assert.ok(!isRefusal(plan), isRefusal(plan) ? plan.missing : undefined);
+    await world.executor.store(plan, "person:test");
+    await interruptBefore(world, plan, "promote");
+    assert.notEqual(await setting(), before);
+    await on(world, "pg3", (connection) => connection.query("select pg_promote(true)"));
+    assert.equal((await world.executor.run(plan.id, "person:test")).outcome, "stopped");
+
+    const { system, fleet, timeline } = world;
+    const handlers = registryOf(...mitigationHandlers({ system, fleet, timeline }));
+    const undone = await undoPlan({ timeline, handlers }, plan.id, "person:test", "person");
+    assert.deepEqual([undone.outcome, undone.undone], ["undone", ["set-synchronous"]]);
+    await until("the setting is in force", async () => (await setting()) === before);
+  });
+});

@@ -1,6 +1,6 @@
 import { isSameSetting } from "../../drivers/postgres/synchronous-names.ts";
 import type { StepContext } from "../../plan/handler.ts";
-import { type PromiseRecord, promiseSet, readPromises } from "../../timeline/promise-record.ts";
+import { type PromiseRecord, promiseSet, promisesOfNodes } from "../../timeline/promise-record.ts";
 import type { MitigationContext } from "../context.ts";
 import { text } from "./parameters.ts";
 
@@ -12,17 +12,23 @@ export async function recordPromise(
   context: MitigationContext,
   step: StepContext,
   node: string,
-  change: Readonly<{ from: string; to: string; meant?: string }>,
+  change: Readonly<{ from: string; to: string; meant?: string; beforePromotion?: true }>,
 ): Promise<void> {
   const cluster = text(step, "cluster");
-  const last = (await readPromises(context.timeline, [cluster])).get(cluster);
-  const meant = change.meant ?? (isInForce(last, node, change.from) ? last.meant : change.from);
+  const all = await promisesOfNodes(context.timeline, cluster);
+  const last = all.find((one) => one.node === node);
+  const meant =
+    change.meant ?? (last !== undefined && isSameSetting(last.setting, change.from) ? last.meant : change.from);
   // Nothing was lowered, and nothing is raised.
-  if (meant === change.to && (last === undefined || last.meant === last.setting)) return;
-  const data: PromiseRecord = { cluster, node, setting: change.to, meant, plan: step.planId };
+  if (meant === change.to && [last, all.at(-1)].every((one) => one === undefined || one.meant === one.setting)) return;
+  const { to: setting, beforePromotion } = change;
+  const data: PromiseRecord = {
+    cluster,
+    node,
+    setting,
+    meant,
+    plan: step.planId,
+    ...(beforePromotion && { beforePromotion }),
+  };
   await context.timeline.append(`cluster/${cluster}`, "any", [{ kind: promiseSet, by: "executor", data: { ...data } }]);
-}
-
-function isInForce(last: PromiseRecord | undefined, node: string, setting: string): last is PromiseRecord {
-  return last?.node === node && isSameSetting(last.setting, setting);
 }

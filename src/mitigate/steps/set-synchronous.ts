@@ -23,7 +23,7 @@ import {
 } from "./commits.ts";
 import { number, objects, stepFailed, text, texts } from "./parameters.ts";
 import { recordPromise } from "./record-promise.ts";
-import { isStandby, sessions } from "./servers.ts";
+import { alterSystem, isStandby, sessions } from "./servers.ts";
 
 /** A member that does not say by then that it is there is not waited for. */
 const askTimeoutMs = 1000;
@@ -49,7 +49,10 @@ export function setSynchronousHandler(context: MitigationContext): StepHandler {
         const change = { from: previous, to: setting };
         const record = () => recordPromise(context, step, text(step, "node"), { ...change, ...meantOf(step) });
         // A standby keeps no promise before it is promoted: both are there by then.
-        if (isBefore(step)) await Promise.all([record(), setSynchronous(step, connection, setting)]);
+        if (isBefore(step)) {
+          const set = setSynchronous(step, connection, setting);
+          await takenBackUnless(connection, previous, Promise.all([record(), set]));
+        }
         // First what is lowered, then the lowering; what is raised, once it is.
         if (step.parameters.when === "degraded") await record();
         if (!isBefore(step)) await setSynchronous(step, connection, setting);
@@ -60,7 +63,8 @@ export function setSynchronousHandler(context: MitigationContext): StepHandler {
       }),
     async verify(step, outcome) {
       await on(step, async (connection) => {
-        await mustTake(step, connection, String(outcome.setting));
+        const taken = mustTake(step, connection, String(outcome.setting));
+        await (isBefore(step) ? takenBackUnless(connection, outcome.previous, taken) : taken);
         if (isBefore(step) || (await commitsPass(connection, step))) return;
         // A plan that was killed right after it had set it. What was in force before the plan, a person gives up.
         const lowered =
@@ -72,9 +76,23 @@ export function setSynchronousHandler(context: MitigationContext): StepHandler {
   };
 }
 
+/** On a standby that is not promoted now, it would be left over for the day when it is. */
+async function takenBackUnless(connection: Connection, previous: unknown, set: Promise<unknown>): Promise<void> {
+  try {
+    await set;
+  } catch (error) {
+    // Should that fail as well, the record says what was meant.
+    if (typeof previous === "string")
+      await alterSystem(connection, "synchronous_standby_names", previous).catch(() => undefined);
+    throw error;
+  }
+}
+
 /** What is lowered for the time being is meant to be this; of a promise that is given up, what it was. */
-function meantOf(step: StepContext): { meant?: string } {
-  return isBefore(step) ? { meant: formatSynchronousNames(promiseUnder(promisedOf(step), text(step, "node"))) } : {};
+function meantOf(step: StepContext): { meant?: string; beforePromotion?: true } {
+  if (!isBefore(step)) return {};
+  const meant = formatSynchronousNames(promiseUnder(promisedOf(step), text(step, "node")));
+  return { meant, beforePromotion: true };
 }
 
 function isAsMeant(step: StepContext): boolean {
@@ -205,7 +223,13 @@ async function restore(
   const refuse = (why: string) =>
     stepFailed(`${node} is left as it is: synchronous_standby_names = '${now}'.`, why, "See `blackstart status`.");
   if (now !== setting) throw refuse("It was changed since by somebody else.");
-  if (await isStandby(connection)) throw refuse(`${node} is a standby by now; the primary is another.`);
+  const standby = await isStandby(connection);
+  if (isBefore(step)) {
+    if (!standby) return { state: "nothing", why: `${node} was promoted: commits there wait for these standbys.` };
+    await setSynchronous(step, connection, previous);
+    return { state: "undone", outcome: restored };
+  }
+  if (standby) throw refuse(`${node} is a standby by now; the primary is another.`);
   const names = parseSynchronousNames(previous);
   const there = names === undefined ? [] : counting(names, await streamingFrom(connection));
   if (names !== undefined && there.length < names.count)
