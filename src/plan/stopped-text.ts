@@ -13,8 +13,13 @@ export function progressText(steps: readonly Step[], at: Step, begun: boolean, e
   return [
     done.length === 0 ? "No step was done." : `Done: ${titles(done)}.`,
     ...(begun ? [`It stopped in ${titles([at])}.`] : []),
-    ...(left.length === 0 ? [] : [`Not begun: ${titles(left)}.`]),
+    ...(left.length === 0 ? [] : [`Not begun: ${fewTitles(left)}.`]),
   ].join(" ");
+}
+
+/** `plan show` has them all. */
+function fewTitles(steps: readonly Step[]): string {
+  return steps.length <= 3 ? titles(steps) : `${titles(steps.slice(0, 1))} and the ${steps.length - 1} steps after it`;
 }
 
 export function titles(steps: readonly Step[]): string {

@@ -36,3 +36,9 @@ test("every step is named once, by its title: done, stopped in, or not begun", (
     `Done: ${fence}, ${elect}. It stopped in ${promote}. Not begun: ${follow}.`,
   );
 });
+
+test("of many steps that were not begun the first is named, and the others are counted", () => {
+  const many = ["a", "b", "c", "d", "e"].map((id) => step(id));
+  const text = progressText(many, many[1] as (typeof many)[number], false, new Set(["a"]));
+  assert.equal(text, "Done: “Write the line of a”. Not begun: “Write the line of b” and the 3 steps after it.");
+});
