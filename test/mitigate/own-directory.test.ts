@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { knownState } from "../../src/drivers/postgres/instance.ts";
 import { type Housed, notItsOwn } from "../../src/mitigate/own-directory.ts";
-import { checkReady } from "../../src/mitigate/readiness/check-ready.ts";
+import { checkReady, misplacedNodes } from "../../src/mitigate/readiness/check-ready.ts";
 import { endServer, startServer } from "../../src/mitigate/steps/servers.ts";
 import type { StepContext } from "../../src/plan/handler.ts";
 import { isRefusal } from "../../src/plan/plan.ts";
-import { on, onlyPrimary, signal, until } from "./servers.ts";
+import { on, onlyPrimary, signal } from "./servers.ts";
 import { type World, withSystemFile, withWorld } from "./world.ts";
 
 /* `data:` of one node leads to the directory of another: a plan for the one must never stop or start the other's server. */
@@ -162,7 +162,11 @@ test(
       await withSystemFile(world, leading("pg2", dataDirectory), async (declared) => {
         const refused = await declared.plan("restart", "ledger/pg2");
         assert.ok(isRefusal(refused));
-        await until("it is seen", async () => (await checkReady(declared)).some(({ findings }) => findings.length > 0));
+        const found = await misplacedNodes(declared);
+        assert.deepEqual(
+          found.map(({ severity, subject }) => `${severity} ${subject.name}`),
+          ["critical ledger/pg2", "critical ledger/pg3"],
+        );
         const [ready] = await checkReady(declared);
         const named = ready?.findings
           .filter(({ severity }) => severity === "critical")
@@ -170,4 +174,38 @@ test(
         assert.deepEqual(named?.sort(), ["ledger/pg2", "ledger/pg3"]);
       });
     }),
+);
+
+test(
+  "a data directory that does not exist is said to be missing, of a node that runs and of one that is down",
+  { timeout: 240_000 },
+  () =>
+    withWorld({}, (world) =>
+      withSystemFile(world, leading("pg2", "/nowhere/at/all"), async (declared) => {
+        const said = async () => JSON.stringify(await checkReady(declared));
+        assert.match(await said(), /pg2 is not its own: its data directory does not exist on its host/);
+        await signal(world, "pg2", "SIGKILL");
+        const down = await said();
+        assert.match(down, /The data directory \/nowhere\/at\/all of pg2 does not exist/);
+        assert.match(down, /Correct `data:` of pg2/);
+      }),
+    ),
+);
+
+test("a machine that cannot be reached: no login was refused there, none was tried", { timeout: 240_000 }, () =>
+  withWorld({}, (world) => {
+    const away = (text: string) =>
+      text.replace(/(\n {6}pg2:\n(?: {8}.*\n)*? {8}host: ).*/, '$1"ssh://nobody@127.0.0.1:1"');
+    return withSystemFile(world, away, async (declared) => {
+      const [ready] = await checkReady(declared);
+      const own = ready?.findings.filter(({ subject }) => subject.name === "ledger/pg2") ?? [];
+      assert.ok(
+        own.every(({ code }) => code !== "ready.replication-login"),
+        JSON.stringify(own),
+      );
+      const refused = await declared.plan("restart", "ledger/pg2");
+      assert.ok(isRefusal(refused));
+      assert.doesNotMatch(`${refused.missing} ${refused.provide}`, /\.\.|Declare `host:`/);
+    });
+  }),
 );

@@ -190,6 +190,14 @@ function passwordMissing(url: string, error: unknown): BlackstartError {
 function unreachable(url: string, error: unknown): BlackstartError {
   const code = (error as { code?: string }).code;
   const details: JsonObject = isSqlstate(code) ? { sqlstate: code } : code === undefined ? {} : { errno: code };
+  if (code === "28P01")
+    return new BlackstartError("UNREACHABLE", {
+      what: `Cannot log in to ${withoutPassword(url)}: ${messageOf(error)}`,
+      why: "The server runs, and refuses the password.",
+      next: "Correct it where it is given: PGPASSWORD, ~/.pgpass, or the `url`.",
+      details,
+      cause: error,
+    });
   return new BlackstartError("UNREACHABLE", {
     what: `Cannot reach ${withoutPassword(url)}: ${messageOf(error)}`,
     why:

@@ -3,7 +3,7 @@ import type { Finding } from "../../finding/finding.ts";
 import { gatherFacts } from "../facts.ts";
 import type { MitigationContext } from "../context.ts";
 import { probeClientsFile } from "./clients-file.ts";
-import { probeHost } from "./host.ts";
+import { misplacedIn, probeHost } from "./host.ts";
 import { type Rehearsed, rehearse } from "./rehearse.ts";
 import { probeWays } from "./ways.ts";
 
@@ -36,6 +36,17 @@ export async function checkReady(context: MitigationContext): Promise<readonly R
       };
     }),
   );
+}
+
+/** What no plan may work on: nodes whose declared data directory is not their own. For `check` as well. */
+export async function misplacedNodes(context: MitigationContext): Promise<readonly Finding[]> {
+  const clusters = Object.entries(context.system.clusters).filter(([, { manager }]) => manager === "none");
+  const found = clusters.map(async ([name, { nodes }]) => {
+    const facts = await gatherFacts(context, name);
+    return Object.keys(nodes).map((node) => misplacedIn(facts, node));
+  });
+  const seenAt = (context.clock ?? systemClock).now();
+  return (await Promise.all(found)).flat().flatMap((one) => (one === undefined ? [] : [{ ...one, seenAt }]));
 }
 
 function managed(name: string, manager: string, seenAt: string): Finding {

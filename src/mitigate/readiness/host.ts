@@ -35,9 +35,21 @@ export async function probeHost(
       ),
     ];
   try {
+    const misplaced = misplacedIn(facts, node);
+    if (misplaced !== undefined) return [misplaced];
     const instance = await context.fleet.instance(facts.cluster, node);
-    const own = misplacedIn(facts, instance, node);
-    if (own !== undefined) return [own];
+    if (nodeFacts(facts, node)?.instance?.state === "no-data")
+      return [
+        found(
+          "host",
+          "critical",
+          `The data directory ${instance?.dataDirectory} of ${node} does not exist, or holds no database.`,
+          {
+            label: "next",
+            value: `Correct \`data:\` of ${node}; if its disk is lost: \`blackstart mitigate rejoin ${facts.cluster}/${node}\`.`,
+          },
+        ),
+      ];
     if (instance === undefined)
       return [found("host", "critical", `Where the data of ${node} lies is not known: declare \`data:\`.`)];
     const host = context.fleet.host(declared.host);
@@ -62,7 +74,7 @@ export async function probeHost(
 }
 
 /** What is declared leads to another node's directory, or to none: nothing that is seen there is this node's. */
-export function misplacedIn(facts: ClusterFacts, instance: Instance | undefined, node: string): Found | undefined {
+export function misplacedIn(facts: ClusterFacts, node: string): Found | undefined {
   const one = nodeFacts(facts, node);
   if (one?.misplaced !== true) return undefined;
   return {
@@ -70,10 +82,7 @@ export function misplacedIn(facts: ClusterFacts, instance: Instance | undefined,
     severity: "critical",
     subject: { kind: "node", name: `${facts.cluster}/${node}` },
     title: `The data directory of ${node} is not its own: ${one.hostProblem}.`,
-    evidence: [
-      { label: "data directory", value: instance?.dataDirectory ?? "" },
-      { label: "next", value: one.hostNext ?? "" },
-    ],
+    evidence: [{ label: "next", value: one.hostNext ?? "" }],
   };
 }
 

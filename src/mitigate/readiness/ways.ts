@@ -20,7 +20,8 @@ export async function probeWays(context: MitigationContext, facts: ClusterFacts)
     facts.nodes.map(async ({ node }) => {
       const instance = await instanceOf(context, facts.cluster, node);
       // What is wrong with its directory, the probe of the host says.
-      if (instance === undefined || nodeFacts(facts, node)?.misplaced === true) return [];
+      const seen = nodeFacts(facts, node);
+      if (instance === undefined || seen?.misplaced === true || seen?.instance?.state === "no-data") return [];
       const found: Found[] = [];
       // One after the other: each takes a connection of a server that has few to spare.
       for (const primary of answering.filter((one) => one !== node))

@@ -1,6 +1,8 @@
 import { commandFailed, type Place } from "./place.ts";
 
 const timeoutMs = 10_000;
+/** The script's exit code where there is no data directory. */
+const noDirectory = 3;
 
 /**
  * The first directory whose `postgres` is of the data directory's version, by `PG_VERSION`: a newer server would refuse
@@ -8,6 +10,7 @@ const timeoutMs = 10_000;
  */
 const script = `
 data=$1 given=$2 wanted=$3
+[ -d "$data" ] || { echo "The data directory $data does not exist, or the way to it is closed to our account." >&2; exit 3; }
 [ -n "$wanted" ] || { read -r wanted <"$data/PG_VERSION"; } 2>/dev/null
 fits() {
   [ -x "$1/postgres" ] || return 1
@@ -37,5 +40,9 @@ export async function locateBinaries(place: Place): Promise<string> {
     timeoutMs,
   });
   if (result.code === 0) return result.stdout.trim();
-  throw commandFailed(place, "finding its programs", result, "Name their directory as the node's `binaries`.");
+  const next =
+    result.code === noDirectory
+      ? `Correct \`data:\` of ${place.node}.`
+      : "Name their directory as the node's `binaries`.";
+  throw commandFailed(place, "finding its programs", result, next);
 }
