@@ -79,6 +79,12 @@ export function isMeant(names: SynchronousNames | undefined, node: NodeFacts): b
   return names !== undefined && node.applicationName !== undefined && isSynchronousName(names, node.applicationName);
 }
 
+/** Commits are meant to wait for this node by its name, which it can confirm only where it streams from the primary. */
+export function isNamed({ names, members }: Promised, node: string): boolean {
+  const own = members.find((one) => one.node === node)?.name;
+  return own != null && names.some((name) => name !== "*" && isSameName(name, own));
+}
+
 /**
  * The same promise once another node is the primary: member for member, with the old primary in the place of the new
  * one, if that was a member. Undefined: commits wait for nobody.

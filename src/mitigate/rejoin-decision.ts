@@ -20,6 +20,8 @@ export type RejoinSituation = Readonly<{
   server: "primary" | "standby" | "starting" | "hanging" | "closed-to-us" | "down" | "no-data";
   /** Of a standby that answers. */
   following?: Following;
+  /** It keeps up, but streams from this standby, and commits are meant to wait for it. */
+  aside?: string;
   /** Why it does not follow, or did not start, as its log says. */
   reason?: FollowReason;
   /** Why the primary does not let it in, as a login from its host has shown just now. */
@@ -44,7 +46,8 @@ export type RejoinDecision =
 export function decideRejoin(now: RejoinSituation, tried: readonly Remedy[]): RejoinDecision {
   if (now.server === "primary") return { kind: "leave", because: "it takes writes itself" };
   if (now.server === "closed-to-us") return { kind: "leave", because: "it runs, and does not let Blackstart in" };
-  if (now.following !== undefined && keepsUp(now.following)) return { kind: "done", how: now.following.kind };
+  if (now.following !== undefined && keepsUp(now.following) && now.aside === undefined)
+    return { kind: "done", how: now.following.kind };
   const { remedies, keeps, because } = fitting(now);
   const remedy = remedies.find((one) => !tried.includes(one));
   if (remedy === undefined) return { kind: "leave", because };
@@ -62,6 +65,8 @@ function fitting(now: RejoinSituation): Fitting {
   const { following, reason } = now;
   const fit = (because: string, ...remedies: readonly Remedy[]): Fitting => ({ remedies, keeps: false, because });
   if (now.server === "no-data") return fit("it has no data directory", "clone");
+  if (now.aside !== undefined && following !== undefined && keepsUp(following))
+    return fit(`it streams from ${now.aside}, and can confirm no commit there`, "aim");
   if (following?.kind === "diverged") return branched(now, following.why);
   if (now.history === "diverged" || (reason?.kind === "diverged" && now.history !== "on-line"))
     return branched(now, reason?.said ?? "it holds WAL that the primary never wrote");

@@ -5,7 +5,7 @@ import type { Reference } from "../plan/references.ts";
 import type { Cluster } from "../system/schema.ts";
 import type { AnsweringNode } from "./cluster-facts.ts";
 import { type Outage, outageParameter } from "./outage.ts";
-import { type Member, type Promised, promiseUnder } from "./promise.ts";
+import { isNamed, type Member, type Promised, promiseUnder } from "./promise.ts";
 
 /** A node's name, or the earlier step that finds it out. */
 export type NodeReference = string | Reference;
@@ -214,12 +214,14 @@ export function keepStep(cluster: string, node: string): Step {
   };
 }
 
-export function rejoinStep(cluster: string, node: string, primary: NodeReference): Step {
+/** @param promised where it names the node, that is to stream from the primary itself, unless the file says otherwise */
+export function rejoinStep(cluster: string, node: string, primary: NodeReference, promised?: Promised): Step {
+  const direct = promised !== undefined && isNamed(promised, node);
   return {
     id: `rejoin-${node}`,
     kind: "postgres.rejoin",
     title: `Bring ${node} back as a standby`,
-    parameters: { cluster, node, primary, timeoutMs: longWorkTimeoutMs },
+    parameters: { cluster, node, primary, timeoutMs: longWorkTimeoutMs, ...(direct ? { direct } : {}) },
     destructive: true,
     onFailure: "continue",
   };
@@ -233,13 +235,14 @@ export function strayStandbySteps(
   cluster: string,
   standbys: readonly string[],
   primary: NodeReference,
+  promised: Promised,
   known: string | undefined,
 ): readonly Step[] {
   if (standbys.length < 2) return [];
   return standbys
     .filter((node) => node !== known)
     .map((node) => ({
-      ...rejoinStep(cluster, node, primary),
+      ...rejoinStep(cluster, node, primary, promised),
       title: `Bring ${node} back as a standby, should it not follow by itself`,
     }));
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isRefusal } from "../../src/plan/plan.ts";
 import { lostWrites, startWriter } from "../support/writer.ts";
-import { on, onlyPrimary, signal, until } from "./servers.ts";
+import { on, onlyPrimary, signal, streaming, until } from "./servers.ts";
 import { type World, withWorld } from "./world.ts";
 
 /* pg3 streams from pg2, and pg2 from pg1. */
@@ -36,6 +36,29 @@ test("a cascade whose middle is dead: the halted primary is fenced, not the stan
     assert.notEqual(result.outcome, "stopped", result.state);
     await signal(world, "pg1", "SIGCONT");
     assert.equal(await onlyPrimary(world), "pg3");
+  });
+});
+
+test("a standby that commits wait for by its name streams from the primary again, and only once", async () => {
+  await withWorld({}, async (world) => {
+    await on(world, "pg1", async (connection) => {
+      await connection.query("alter system set synchronous_standby_names = 'ANY 1 (pg2, pg3)'");
+      await connection.query("select pg_reload_conf()");
+    });
+    await cascade(world);
+    const result = await world.act("rejoin", "ledger/pg3");
+    assert.equal(result.outcome, "done", result.state);
+    await until("both stream from pg1", async () => (await streaming(world, "pg1")).join() === "pg2,pg3");
+    const again = await world.plan("rejoin", "ledger/pg3");
+    assert.equal(isRefusal(again) && again.rule, "already");
+  });
+});
+
+test("a cascade that commits do not wait for stays one", async () => {
+  await withWorld({}, async (world) => {
+    await cascade(world);
+    const made = await world.plan("rejoin", "ledger/pg3");
+    assert.equal(isRefusal(made) && made.rule, "already");
   });
 });
 

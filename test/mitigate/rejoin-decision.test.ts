@@ -27,6 +27,12 @@ const cases: readonly [what: string, situation: Partial<RejoinSituation>, done: 
   ["somebody paused its replay", follows("replay-paused"), "done"],
   ["it is meant to be late", follows("delayed"), "done"],
   ["it restores from an archive by choice", follows("archive-only"), "done"],
+  ["it follows another standby, and commits wait for it", { ...follows("follows"), aside: "pg2" }, "aim leave"],
+  [
+    "it has diverged beside another standby",
+    { ...follows("diverged"), ...otherTimeline, aside: "pg2" },
+    "keep+rewind keep+clone leave",
+  ],
 
   ["it takes writes itself", { server: "primary" }, "leave"],
   ["it answers, and not to us", { server: "closed-to-us" }, "leave"],

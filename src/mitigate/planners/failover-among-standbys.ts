@@ -129,7 +129,7 @@ function draft(
       ...(names.length > 1 ? [steps.followStep(name, steps.electedNode, names)] : []),
       ...steps.clientSteps(name, cluster, steps.electedNode),
       steps.verifyWriteStep(name, cluster, steps.electedNode, count, true),
-      ...steps.strayStandbySteps(name, names, steps.electedNode, known),
+      ...steps.strayStandbySteps(name, names, steps.electedNode, promised, known),
       ...steps.promiseSteps(name, steps.electedNode, promised),
       steps.verifyPromiseStep(name, steps.electedNode, promised, names),
     ],

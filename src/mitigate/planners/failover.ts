@@ -164,7 +164,7 @@ function afterwards(
       : [steps.keepStep(facts.cluster, old.node), steps.rejoinStep(facts.cluster, old.node, steps.electedNode)];
   const expected = [...(old.instance === undefined ? [] : [old.node]), ...standbys];
   return [
-    ...steps.strayStandbySteps(facts.cluster, standbys, steps.electedNode, known),
+    ...steps.strayStandbySteps(facts.cluster, standbys, steps.electedNode, promised, known),
     ...back,
     ...steps.promiseSteps(facts.cluster, steps.electedNode, promised),
     steps.verifyPromiseStep(facts.cluster, steps.electedNode, promised, expected),

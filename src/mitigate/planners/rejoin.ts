@@ -1,7 +1,7 @@
 import { followingText, keepsUp } from "../../drivers/postgres/following.ts";
 import { compareWalEnds } from "../../drivers/postgres/history.ts";
 import type { Refusal } from "../../plan/plan.ts";
-import type { System } from "../../system/schema.ts";
+import type { Cluster, System } from "../../system/schema.ts";
 import {
   type AnsweringNode,
   type ClusterFacts,
@@ -9,9 +9,10 @@ import {
   type NodeFacts,
   nodeFacts,
   primariesOf,
+  upstreamOf,
 } from "../cluster-facts.ts";
 import { hasAncestor, latest, lineOf } from "../old-primary.ts";
-import { promisedAfter } from "../promise.ts";
+import { isNamed, promisedAfter } from "../promise.ts";
 import { type Choice, declaredCluster, hostNextOf, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
 import * as steps from "../step-list.ts";
 import { needsPersonFor } from "./serving.ts";
@@ -31,7 +32,10 @@ export function planRejoin(system: System, facts: ClusterFacts, choice: Choice):
   const primary = refuseOrPrimary(facts, node.node);
   if ("refused" in primary) return primary;
   const { following } = node;
-  if (following !== undefined && keepsUp(following))
+  const promised = promisedAfter(cluster, facts, primary);
+  const follows = following !== undefined && keepsUp(following);
+  const aside = follows && isNamed(promised, node.node) ? asideFrom(cluster, facts, node) : undefined;
+  if (follows && aside === undefined)
     return refuse("already", `${node.node} ${followingText(following)}.`, "There is nothing to do.");
   if (node.instance === undefined)
     return refuse(
@@ -48,7 +52,6 @@ export function planRejoin(system: System, facts: ClusterFacts, choice: Choice):
       "--accept-loss",
     );
   const alone = [later, aloneText(node, primary)].filter((one) => one !== undefined);
-  const promised = promisedAfter(cluster, facts, primary);
   const expected = facts.nodes.filter((one) => one.following !== undefined && keepsUp(one.following));
   return {
     kind: "rejoin",
@@ -56,7 +59,9 @@ export function planRejoin(system: System, facts: ClusterFacts, choice: Choice):
     ...(later === undefined ? {} : { needsPerson: later }),
     subject: { kind: "node", name: `${facts.cluster}/${node.node}` },
     because: [
-      `${node.node} ${following === undefined ? `does not answer: ${node.problem}` : followingText(following)}.`,
+      aside === undefined
+        ? `${node.node} ${following === undefined ? `does not answer: ${node.problem}` : followingText(following)}.`
+        : `${node.node} streams from ${aside}, another standby; commits on ${primary.node} are meant to wait for it, which it can confirm only to ${primary.node} itself.`,
     ],
     risk: {
       lossBytes: alone.length === 0 ? 0 : null,
@@ -69,13 +74,20 @@ export function planRejoin(system: System, facts: ClusterFacts, choice: Choice):
       ],
     },
     steps: [
-      { ...steps.rejoinStep(facts.cluster, node.node, primary.node), onFailure: "stop", yields: true },
+      { ...steps.rejoinStep(facts.cluster, node.node, primary.node, promised), onFailure: "stop", yields: true },
       ...steps.promiseSteps(facts.cluster, primary.node, promised),
       steps.verifyPromiseStep(facts.cluster, primary.node, promised, [
         ...new Set([...expected.map((one) => one.node), node.node]),
       ]),
     ],
   };
+}
+
+/** The standby from which it streams, though the file does not say so. */
+function asideFrom(cluster: Cluster, facts: ClusterFacts, node: NodeFacts): string | undefined {
+  if (node.observation?.role !== "standby" || cluster.nodes[node.node]?.follows !== undefined) return undefined;
+  const upstream = upstreamOf(facts, { ...node, observation: node.observation });
+  return upstream?.observation?.role === "standby" ? upstream.node : undefined;
 }
 
 /** Its line went on from the primary's: whichever of the two is the branch, only who knows the clients can tell. */

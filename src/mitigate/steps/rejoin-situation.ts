@@ -1,5 +1,5 @@
 import { BlackstartError } from "../../base/error.ts";
-import { delay } from "../../base/time.ts";
+import { delay, pollUntil } from "../../base/time.ts";
 import { type FollowReason, followReasonIn } from "../../drivers/postgres/follow-reason.ts";
 import { type Following, heldAcross, keepsUp } from "../../drivers/postgres/following.ts";
 import { compareWalEnds, type WalEnd } from "../../drivers/postgres/history.ts";
@@ -9,6 +9,8 @@ import { reachabilityOf } from "../../drivers/postgres/reachability.ts";
 import { askWalEnd } from "../../drivers/postgres/wal-end.ts";
 import { keepsWalFrom } from "../../drivers/postgres/wal-kept.ts";
 import type { StepContext } from "../../plan/handler.ts";
+import { addressesOf } from "../../system/address.ts";
+import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
 import { followingOf } from "../following.ts";
 import type { RejoinSituation } from "../rejoin-decision.ts";
@@ -36,7 +38,7 @@ export async function situationOf(rejoining: Rejoining, wasTried = false): Promi
     if (state === "no-data") return { ...blank, server: "no-data" };
     const server = pids.length === 0 ? "down" : state === "running" ? await serverOf(context, step) : "hanging";
     if (server === "down") return whenDown(rejoining, primary, wasTried);
-    if (server === "standby") return whenStandby(rejoining, primary);
+    if (server === "standby") return whenStandby(rejoining, primary, wasTried);
     const reason = await reasonOf(instance);
     if (server !== "starting" || reason !== undefined || performance.now() > deadlineMs)
       return { ...blank, ...(await byFiles(instance, primary)), server, ...(reason && { reason }) };
@@ -101,8 +103,39 @@ async function whenDown(
   };
 }
 
-async function whenStandby(rejoining: Rejoining, primary: WalEnd | undefined): Promise<RejoinSituation> {
+/** The receiver of before goes on for a moment after it was aimed anew. */
+const aimedTimeoutMs = 5000;
+
+/**
+ * The standby from which it streams, where it is to stream from the primary itself (`direct`); undefined where it does, or
+ * the file declares it to be a cascade.
+ */
+export async function asideOf(
+  context: MitigationContext,
+  step: StepContext,
+  timeoutMs: number = 0,
+): Promise<string | undefined> {
+  const { cluster, node, primary } = pairOf(step);
+  const { nodes } = clusterOf(context.system, cluster);
+  if (step.parameters.direct !== true || nodes[node]?.follows !== undefined) return undefined;
+  let aside: string | undefined;
+  const isDirect = async () => {
+    const { sender } = await sessions(context).use(cluster, node, lookAt);
+    const from = (name: string) => sender !== null && addressesOf(nodes[name] ?? { url: "" }).includes(sender);
+    aside = from(primary) ? undefined : Object.keys(nodes).find((name) => name !== node && from(name));
+    return aside === undefined ? true : undefined;
+  };
+  await pollUntil(isDirect, { everyMs: 20, timeoutMs, signal: step.signal });
+  return aside;
+}
+
+async function whenStandby(
+  rejoining: Rejoining,
+  primary: WalEnd | undefined,
+  wasTried: boolean,
+): Promise<RejoinSituation> {
   const { context, step, instance } = rejoining;
+  const aside = await asideOf(context, step, wasTried ? aimedTimeoutMs : 0);
   const following = await followingNow(context, step, followTimeoutMs);
   const [end, present] = [
     await endOf(context, step, text(step, "node")),
@@ -120,6 +153,7 @@ async function whenStandby(rejoining: Rejoining, primary: WalEnd | undefined): P
     sharesTimeline: sharesTimeline(end, primary),
     canRewind: await instance.canRewind(),
     ...(reason && { reason }),
+    ...(aside === undefined ? {} : { aside }),
   };
 }
 

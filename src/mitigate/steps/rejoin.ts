@@ -9,7 +9,7 @@ import { decideRejoin, needsTheWay, type Remedy, type RejoinSituation, whatIsLef
 import { limitOf, stoppedHalfWay } from "./long-work.ts";
 import { stepFailed, text } from "./parameters.ts";
 import { assertRoomFor, carryOut, keepOwn, type Rejoining, runAgain } from "./rejoin-remedies.ts";
-import { followingNow, refusalOf, situationOf } from "./rejoin-situation.ts";
+import { asideOf, followingNow, refusalOf, situationOf } from "./rejoin-situation.ts";
 import { settingOf } from "./replication-conninfo.ts";
 import { refusedUnlessPrimary } from "./roles.ts";
 import { isStandby, neededInstance, sessions } from "./servers.ts";
@@ -30,7 +30,8 @@ export function rejoinHandler(context: MitigationContext): StepHandler {
     async check(step) {
       if (text(step, "node") === text(step, "primary")) return { state: "done", outcome: { how: "it is the primary" } };
       const one = await followingNow(context, step, soonMs);
-      if (one !== undefined && keepsUp(one)) return { state: "done", outcome: { how: one.kind } };
+      if (one !== undefined && keepsUp(one) && (await asideOf(context, step)) === undefined)
+        return { state: "done", outcome: { how: one.kind } };
       return (await refusedUnlessPrimary(context, step)) ?? { state: "ready" };
     },
     do: (step) => rejoin(context, step),
