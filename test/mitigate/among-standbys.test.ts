@@ -116,3 +116,22 @@ test("nothing is remembered, and nobody follows any more: a plan that was stoppe
   assert.ok(!isRefusal(made), isRefusal(made) ? made.missing : undefined);
   assert.equal(made.steps[0]?.parameters.node, "pg1");
 });
+
+test("the promise is that of the last primary, not what a stopped plan has left on the standby that holds most", () => {
+  const named = (one: object, synchronousStandbyNames: string, lsn: string): object => {
+    const { settings, ...rest } = one as { settings: object };
+    return { ...rest, lsn, settings: { ...settings, synchronousStandbyNames } };
+  };
+  const made = planFailover(
+    system(),
+    facts(
+      alive("pg1", "standby", named(aimedAt(undefined), "ANY 1 (pg2, pg3)", "0/3000000")),
+      alive("pg2", "standby", named(aimedAt(1), "ANY 1 (pg3)", "0/3000100")),
+      alive("pg3", "standby", named(aimedAt(1), "", "0/3000000")),
+    ),
+    noChoice,
+  );
+  assert.ok(!isRefusal(made), isRefusal(made) ? made.missing : undefined);
+  const set = made.steps.find(({ id }) => id === "set-synchronous")?.parameters;
+  assert.deepEqual([set?.method, set?.names, set?.old], ["any", ["pg2", "pg3"], "pg1"]);
+});
