@@ -15,7 +15,7 @@ import { sessionsOf } from "./sessions.ts";
 
 export type Answer = Pick<
   NodeFacts,
-  "reach" | "problem" | "observation" | "rights" | "commitSettings" | "limits" | "walEnd" | "clientsLogin"
+  "reach" | "problem" | "lockedOut" | "observation" | "rights" | "commitSettings" | "limits" | "walEnd" | "clientsLogin"
 >;
 
 /** `letIn`: called once it has taken a connection, if it ever does. */
@@ -51,7 +51,10 @@ type Limits = Readonly<{ timeoutMs: number; queryTimeoutMs: number }>;
 type Asked = Readonly<{ answer: Answer } | { failure: Reachability; problem: string }>;
 
 function outcome(asked: Asked): Answer {
-  return "answer" in asked ? asked.answer : { reach: reachOf(asked.failure), problem: asked.problem };
+  if ("answer" in asked) return asked.answer;
+  // SQLSTATE class 28: invalid authorization specification.
+  const lockedOut = asked.failure.sqlstate?.startsWith("28") === true;
+  return { reach: reachOf(asked.failure), problem: asked.problem, ...(lockedOut && { lockedOut }) };
 }
 
 async function askOnce(

@@ -38,6 +38,8 @@ export type NodeFacts = Readonly<{
   reach: Reach;
   /** Why it does not answer, in words. */
   problem?: string;
+  /** It runs, and refuses our login: a password, or pg_hba.conf. */
+  lockedOut?: true;
   observation?: NodeObservation;
   /** Where its WAL ends and on which line of history; of a server that answers, where it can be told. */
   walEnd?: WalEnd;

@@ -102,21 +102,29 @@ function verdictOf(
   const setting = formatSynchronousNames(names);
   const answers = (name: string) => nodeFacts(facts, name)?.observation !== undefined;
   const [answering, silent] = [unreachable.filter(answers), unreachable.filter((name) => !answers(name))];
+  const isLockedOut = (name: string) => nodeFacts(facts, name)?.lockedOut === true;
+  const without = withoutText(answering, silent, isLockedOut);
   if (unreachable.length < names.count)
     return {
       kind: "none",
-      why: `Every acknowledged write is on ${names.count} of the standbys in ${setting}; ${unreachable.length === 0 ? "all of them answer" : `only ${withoutText(answering, silent)}`}.`,
+      why: `Every acknowledged write is on ${names.count} of the standbys in ${setting}; ${unreachable.length === 0 ? "all of them answer" : `only ${without}`}.`,
     };
   return {
     kind: "possible",
-    why: `Every acknowledged write is on ${names.count} of the standbys in ${setting}, but ${withoutText(answering, silent)}, and may hold writes that no other has.`,
+    why: `Every acknowledged write is on ${names.count} of the standbys in ${setting}, but ${without}, and may hold writes that no other has.`,
     missing: silent,
   };
 }
 
-function withoutText(answering: readonly string[], silent: readonly string[]): string {
+function withoutText(
+  answering: readonly string[],
+  silent: readonly string[],
+  isLockedOut: (name: string) => boolean,
+): string {
+  const [locked, gone] = [silent.filter(isLockedOut), silent.filter((name) => !isLockedOut(name))];
   return [
-    ...(silent.length === 0 ? [] : [`${silent.join(", ")} cannot be reached`]),
+    ...(gone.length === 0 ? [] : [`${gone.join(", ")} cannot be reached`]),
+    ...(locked.length === 0 ? [] : [`${locked.join(", ")} runs and refuses our login`]),
     ...(answering.length === 0
       ? []
       : [`${answering.join(", ")} cannot be promoted, does not say what it holds, or may have lost it`]),

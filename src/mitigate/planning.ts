@@ -36,6 +36,16 @@ export function hostNextOf({ node, hostNext }: NodeFacts): string {
   return `${hostNext ?? `Declare \`host:\` for ${node}, and see that its machine is up.`} Then ask again.`;
 }
 
+/** A server that runs is neither stopped nor brought back because our own login is wrong. */
+export function refuseLockedOut(facts: NodeFacts | undefined): Refusal | undefined {
+  if (facts?.lockedOut !== true) return undefined;
+  return refuse(
+    "access",
+    `${facts.node} runs, and refuses our login: ${facts.problem?.replace(/\.$/, "")}.`,
+    `Correct the password of ${facts.node} where it is given (PGPASSWORD, ~/.pgpass, or its \`url\`), or its pg_hba.conf; then ask again.`,
+  );
+}
+
 /** The primary that a plan is about which changes what it waits for. */
 export function onePrimary(facts: ClusterFacts): AnsweringNode | Refusal {
   const [primary, ...others] = primariesOf(facts);

@@ -1,7 +1,7 @@
 import { lsnAhead } from "../../drivers/postgres/lsn.ts";
 import type { Refusal, Risk, Step } from "../../plan/plan.ts";
 import type { Cluster, System } from "../../system/schema.ts";
-import { type AnsweringNode, type ClusterFacts, type NodeFacts, receivedLsn } from "../cluster-facts.ts";
+import { type AnsweringNode, type ClusterFacts, type NodeFacts, nodeFacts, receivedLsn } from "../cluster-facts.ts";
 import { leftOutTexts } from "../line-words.ts";
 import type { Lines } from "../lines.ts";
 import { type LossVerdict, lossVerdict, promiseOf, sessionStatement } from "../loss.ts";
@@ -89,11 +89,26 @@ function toAvoidLoss(facts: ClusterFacts, verdict: LossVerdict, primary: NodeFac
       ? `start ${primary.node} again (\`blackstart mitigate restart ${facts.cluster}/${primary.node}\`)`
       : undefined;
   const missing = verdict.kind === "possible" ? verdict.missing.join(", ") : "";
-  const ways = [...(missing === "" ? [] : [`bring ${missing} back`]), ...(start === undefined ? [] : [start])];
+  const ways = [
+    ...(missing === "" ? [] : [backText(facts, missing.split(", "))]),
+    ...(start === undefined ? [] : [start]),
+  ];
   if (ways.length === 0)
     return `Reach ${primary.node} and the nodes that do not answer, and see which of them can be started.`;
   const text = ways.join(", or ");
   return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}, so that nothing can be lost.`;
+}
+
+/** One that runs is not brought back: it lets us in once our login is right. */
+function backText(facts: ClusterFacts, missing: readonly string[]): string {
+  const isLockedOut = (name: string) => nodeFacts(facts, name)?.lockedOut === true;
+  const [locked, gone] = [missing.filter(isLockedOut), missing.filter((name) => !isLockedOut(name))];
+  return [
+    ...(gone.length === 0 ? [] : [`bring ${gone.join(", ")} back`]),
+    ...(locked.length === 0
+      ? []
+      : [`correct our password for ${locked.join(", ")} (PGPASSWORD, ~/.pgpass, or the \`url\`)`]),
+  ].join(", or ");
 }
 
 function draft(decided: Decided): PlanDraft {

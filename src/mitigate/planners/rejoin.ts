@@ -13,7 +13,15 @@ import {
 } from "../cluster-facts.ts";
 import { hasAncestor, latest, lineOf } from "../old-primary.ts";
 import { isNamed, promisedAfter } from "../promise.ts";
-import { type Choice, declaredCluster, hostNextOf, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
+import {
+  type Choice,
+  declaredCluster,
+  hostNextOf,
+  type PlanDraft,
+  refuse,
+  refuseLockedOut,
+  refuseManaged,
+} from "../planning.ts";
 import * as steps from "../step-list.ts";
 import { needsPersonFor } from "./serving.ts";
 
@@ -29,6 +37,8 @@ export function planRejoin(system: System, facts: ClusterFacts, choice: Choice):
       "Which node is to come back?",
       `Name one of ${facts.nodes.map((one) => one.node).join(", ")}.`,
     );
+  const lockedOut = refuseLockedOut(node);
+  if (lockedOut !== undefined) return lockedOut;
   const primary = refuseOrPrimary(facts, node.node);
   if ("refused" in primary) return primary;
   const { following } = node;

@@ -3,7 +3,15 @@ import type { Cluster, System } from "../../system/schema.ts";
 import { type ClusterFacts, type NodeFacts, nodeFacts, primariesOf } from "../cluster-facts.ts";
 import { promiseOf } from "../loss.ts";
 import { lastPrimaryOf } from "../old-primary.ts";
-import { type Choice, declaredCluster, hostNextOf, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
+import {
+  type Choice,
+  declaredCluster,
+  hostNextOf,
+  type PlanDraft,
+  refuse,
+  refuseLockedOut,
+  refuseManaged,
+} from "../planning.ts";
 import { isMeant, promisedAfter } from "../promise.ts";
 import { refuseStart } from "../start-safety.ts";
 import * as steps from "../step-list.ts";
@@ -26,6 +34,8 @@ export function planRestart(system: System, facts: ClusterFacts, choice: Choice)
       "Which node is to be restarted?",
       `Name one of ${facts.nodes.map((one) => one.node).join(", ")}.`,
     );
+  const lockedOut = refuseLockedOut(node);
+  if (lockedOut !== undefined) return lockedOut;
   if (node.instance === undefined)
     return refuse(
       "host",

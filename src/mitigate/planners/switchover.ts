@@ -18,6 +18,7 @@ import {
   hostNextOf,
   type PlanDraft,
   refuse,
+  refuseLockedOut,
   refuseManaged,
   refuseOld,
 } from "../planning.ts";
@@ -86,6 +87,8 @@ function targetOf(
     (a, b) => delayed(a) - delayed(b) || Number(isMeant(names, b)) - Number(isMeant(names, a)) || lag(a) - lag(b),
   );
   const target = wanted === undefined ? best[0] : streaming.find((one) => one.node === wanted);
+  const lockedOut = wanted === undefined ? undefined : refuseLockedOut(nodeFacts(facts, wanted));
+  if (lockedOut !== undefined) return lockedOut;
   if (target === undefined)
     return refuse(
       "candidate",

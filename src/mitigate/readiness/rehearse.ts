@@ -5,7 +5,7 @@ import { type AnsweringNode, type ClusterFacts, type NodeFacts, primariesOf, sta
 import { planFailover } from "../planners/failover.ts";
 import { planRejoin } from "../planners/rejoin.ts";
 import { planSwitchover } from "../planners/switchover.ts";
-import type { Choice, PlanDraft } from "../planning.ts";
+import { type Choice, type PlanDraft, refuseLockedOut } from "../planning.ts";
 import { readied } from "./ready.ts";
 
 /*
@@ -34,7 +34,9 @@ export function rehearse(system: System, facts: ClusterFacts): Rehearsal {
     const title = `Nothing can be rehearsed on ${facts.cluster}: ${primary === undefined ? "no primary answers" : "more than one node takes writes"}.`;
     return {
       tried: [],
-      findings: [{ ...about(facts), code: "ready.not-rehearsed", severity: "critical", title, evidence: [] }],
+      findings: [
+        { ...about(facts), code: "ready.not-rehearsed", severity: "critical", title, evidence: whyNone(facts) },
+      ],
     };
   }
   const standbys = standbysOf(facts).map(({ node }) => node);
@@ -58,6 +60,19 @@ export function rehearse(system: System, facts: ClusterFacts): Rehearsal {
     }),
   ];
   return { tried: tries.map(({ tried }) => tried), findings: findingsOf(facts, tries) };
+}
+
+/** Of each node that does not answer: why, and of one whose login is refused, what lets us in. */
+function whyNone({ nodes }: ClusterFacts): Finding["evidence"] {
+  return nodes.flatMap((one) => {
+    const locked = refuseLockedOut(one);
+    if (locked !== undefined)
+      return [
+        { label: one.node, value: locked.missing },
+        { label: "to provide", value: locked.provide },
+      ];
+    return one.problem === undefined ? [] : [{ label: one.node, value: one.problem }];
+  });
 }
 
 type Try = Readonly<{ tried: Rehearsed; refusal: Refusal | undefined }>;
