@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { knownState } from "../../src/drivers/postgres/instance.ts";
 import { type Housed, notItsOwn } from "../../src/mitigate/own-directory.ts";
 import { checkReady, misplacedNodes } from "../../src/mitigate/readiness/check-ready.ts";
+import { handOverHandler } from "../../src/mitigate/steps/hand-over.ts";
 import { endServer, startServer } from "../../src/mitigate/steps/servers.ts";
 import type { StepContext } from "../../src/plan/handler.ts";
 import { isRefusal } from "../../src/plan/plan.ts";
@@ -162,6 +163,9 @@ test(
       await withSystemFile(world, leading("pg2", dataDirectory), async (declared) => {
         const refused = await declared.plan("restart", "ledger/pg2");
         assert.ok(isRefusal(refused));
+        const parameters = { cluster: "ledger", node: "pg2", target: "pg1" };
+        const step = { ...heldStep, parameters } as unknown as StepContext;
+        await assert.rejects(async () => handOverHandler(declared).do(step), /Nothing was done to pg2/);
         const found = await misplacedNodes(declared);
         assert.deepEqual(
           found.map(({ severity, subject }) => `${severity} ${subject.name}`),

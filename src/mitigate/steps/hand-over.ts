@@ -8,6 +8,7 @@ import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.t
 import type { MitigationContext } from "../context.ts";
 import { followingOf } from "../following.ts";
 import { remainsOf } from "./fenced.ts";
+import { assertOwnDirectory } from "../own-directory.ts";
 import { stepFailed, text } from "./parameters.ts";
 import { otherWriters, whoWrites } from "./roles.ts";
 import { declaredNode, isStandby, neededInstance, sessions, startServer } from "./servers.ts";
@@ -62,7 +63,9 @@ export function handOverHandler(context: MitigationContext): StepHandler {
       return { state: "done", outcome: { lsn: checkpointLsn, control: await remainsOf(instance) } };
     },
     async do(step) {
-      const instance = await neededInstance(context, text(step, "cluster"), text(step, "node"));
+      const [cluster, node] = [text(step, "cluster"), text(step, "node")];
+      const instance = await neededInstance(context, cluster, node);
+      await assertOwnDirectory(context, { cluster, node, instance });
       await step.assertHeld();
       try {
         await stopCleanly(context, step);
