@@ -489,3 +489,9 @@ test("every pair of code and subject stands for one finding", () => {
     assert.equal(new Set(keys).size, keys.length);
   }
 });
+
+test("a wrong password is to be corrected, and it is said where", () => {
+  const refused = factsOf(node("pg1", primaryPulse(), gone("refused")), pg2, pg3);
+  const found = assess(systemOf(), refused, now).find(({ code }) => code === "node.access-refused");
+  assert.match(JSON.stringify(found?.evidence), /the right password, by PGPASSWORD/);
+});

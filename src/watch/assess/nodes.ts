@@ -67,6 +67,11 @@ function unreachable(view: ClusterView, one: NodeFacts, role: string, common: Om
   };
 }
 
+const passwordNext: Evidence = {
+  label: "to provide",
+  value: "the right password, by PGPASSWORD, by ~/.pgpass, or in the node's `url`",
+};
+
 function refused(
   one: NodeFacts,
   condition: Extract<NodeFacts["condition"], { kind: "refused" }>,
@@ -86,6 +91,7 @@ function refused(
     code: "node.access-refused",
     severity: "warning",
     title: `${one.node} is up but cannot be watched: ${condition.detail.replace(/\.$/, "")}.`,
+    ...(condition.sqlstate === "28P01" && { evidence: [...seen.evidence, passwordNext] }),
   };
 }
 
