@@ -10,6 +10,14 @@ const lines = async (file: string) => (await readFile(file, "utf8").catch(() => 
 const fileThere = (file: string) =>
   pollUntil(() => readFile(file, "utf8").catch(() => undefined), { everyMs: 10, timeoutMs: 60_000 });
 
+/** A file is there before its contents: 0 would be the whole process group of the tests. */
+async function pidIn(file: string): Promise<number> {
+  const read = async () => Number(await readFile(file, "utf8").catch(() => "")) || undefined;
+  const pid = await pollUntil(read, { everyMs: 10, timeoutMs: 60_000 });
+  assert.ok(pid !== undefined && pid > 1, `no process is named in ${file}`);
+  return pid;
+}
+
 test("installs once, then runs the file with its arguments and its exit code", () =>
   withFolder(async (folder) => {
     const { root, run, npmLog } = await makeCheckout(folder);
@@ -43,8 +51,7 @@ test("an installation that was killed half-way is made again", () =>
     await writeFile(join(root, "file.mjs"), "console.log('ran');");
     environment.NPM_HANGS = join(folder, "hangs");
     const interrupted = run("file.mjs");
-    const npmPid = Number(await fileThere(environment.NPM_HANGS));
-    process.kill(npmPid, "SIGKILL");
+    process.kill(await pidIn(environment.NPM_HANGS), "SIGKILL");
     assert.notEqual((await interrupted.ended).code, 0);
     const again = await run("file.mjs").ended;
     assert.deepEqual([again.code, again.stdout], [0, "ran\n"]);

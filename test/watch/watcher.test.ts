@@ -79,7 +79,8 @@ test("a crash of one backend: the server recovers by itself, and no failover is 
     await until();
     await withConnection(lab.node("pg1").url, {}, async (connection) => {
       const [own] = await connection.query<{ pid: number }>("select pg_backend_pid() as pid");
-      process.kill(own?.pid ?? 0, "SIGKILL");
+      assert.ok(own);
+      process.kill(own.pid, "SIGKILL");
     }).catch(() => undefined /* killed, as wanted */);
     await eventually(() => withConnection(lab.node("pg1").url, {}, (one) => one.query("select").then(() => undefined)));
     await until();
