@@ -18,8 +18,8 @@ const { values, positionals: names } = parseArgs({
   options: { long: { type: "boolean" }, name: { type: "string" } },
 });
 const isLong = values.long === true;
-// Labs are mostly waiting; more than a few at once and their heartbeats starve. The long ones have several in a file.
-const concurrency = isLong ? 2 : Math.max(3, Math.min(4, availableParallelism()));
+// Labs are mostly waiting; more than a few at once and their heartbeats starve.
+const concurrency = Math.max(2, Math.min(4, availableParallelism()));
 
 /** They begin first: whatever takes a minute or more would otherwise run alone at the end. */
 const slowFirst = [
