@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
@@ -74,7 +73,8 @@ describe("a trial is judged by the servers, not by what is said of them", () => 
 describe("under random faults nothing is lost, there are never two primaries, and all comes to rest", {
   skip: noPostgres || (majors.includes(15) ? false : "there is no PostgreSQL 15"),
 }, () => {
-  const keep = mkdtempSync(join(tmpdir(), "nemesis-"));
+  // There is such a folder only where a trial failed.
+  const keep = join(tmpdir(), `nemesis-${process.pid}`);
   const run = async (trials: number, seed: number) => {
     const outcomes = await nemesis({ trials, seed, jobs: 2, keep });
     const failures = outcomes.flatMap(failureLines);
