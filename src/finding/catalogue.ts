@@ -23,13 +23,13 @@ export const findingGroups: readonly Group[] = [
     kinds: {
       "cluster.no-primary": {
         severities: critical,
-        when: "No node takes writes: the primary is gone, or none is one.",
+        when: "No node takes writes: the primary is gone, or every node is a standby.",
         remedy: "failover",
         act: "Where no standby answers, the remedy is `restart`.",
       },
       "cluster.primary-unknown": {
         severities: warning,
-        when: "The last primary, or a node that may be it, refuses our login. The clients may be served as before.",
+        when: "The last primary, or a node that may be the last primary, refuses our login. The clients may be served as before.",
         act: "Correct the node's `url`, or its password or pg_hba.conf.",
       },
       "cluster.down": { severities: critical, when: "None of the nodes works.", remedy: "restart" },
@@ -269,7 +269,7 @@ export const findingGroups: readonly Group[] = [
       },
       "ready.room": {
         severities: warning,
-        when: "There is no room beside the data to keep it or to copy it anew, or it cannot be told.",
+        when: "Too little free space next to the data directory for a kept copy or a new base backup, or the free space is unknown.",
         act: "Make room; `blackstart mitigate clean-up` lists what earlier plans have left.",
       },
       "ready.replication-login": {

@@ -26,7 +26,7 @@ async function resume(context: CommandContext, options: { yes?: boolean }, id: s
   return carryOut(context, plan.plan, how);
 }
 
-/** It is told how things were left, and what leads on; nothing is carried out. */
+/** Says what state the plan left behind and what to do next. Carries out nothing. */
 function hasStopped({ out }: CommandContext, plan: PlanStatus, left: NonNullable<PlanStatus["stopped"]>): Outcome {
   const { state, next } = left;
   out.text(`${plan.id} has ended, stopped half-way: it cannot be resumed.`);

@@ -1,7 +1,7 @@
 import { commandFailed, type Place } from "./place.ts";
 
 const timeoutMs = 10_000;
-/** The script's exit code where there is no data directory. */
+/** Exit code of the script: no data directory. */
 const noDirectory = 3;
 
 /**

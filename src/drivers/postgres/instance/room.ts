@@ -6,7 +6,7 @@ const noRoom = 3;
 /** Shell functions; a script that uses them gives its result to `assertRoom`. */
 export const roomFunctions = `
 # Ends the script, with the reason, unless $1 KiB are free beside $data, or would be with the $2 KiB that are removed first.
-# A little is left over for whoever else writes there.
+# Leave some headroom for other writers on the same disk.
 need_room() {
   free=$(df -Pk "$(dirname "$data")" | tail -n 1 | { read -r _ _ _ free _; echo "$free"; })
   free=$((free + $2))
