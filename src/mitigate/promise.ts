@@ -126,17 +126,26 @@ export function promiseNow(
   return count < 1 ? undefined : { method: meant.method, count, names: list.names };
 }
 
-/** Those of the streaming names that commits may wait for while too few of the meant ones are there. */
+/**
+ * Those of the streaming names that commits may wait for while too few of the meant ones are there: what the promise
+ * names, and nodes. What else streams (a logical subscriber, pg_receivewal) could not be promoted with what it confirmed.
+ */
 export function standIns(
   names: SynchronousNames | undefined,
   members: readonly Member[],
   streaming: readonly string[],
 ): readonly string[] {
-  return streaming.filter((name) => {
-    const bearers = members.filter((one) => isBorne(name, one));
-    const isSpared = bearers.length > 0 && bearers.every((one) => one.spared === true);
-    return !isSpared || (names !== undefined && isSynchronousName(names, name));
-  });
+  const isListed = (name: string) => names?.names.some((one) => one !== "*" && isSameName(one, name)) ?? false;
+  const standsIn = (name: string) =>
+    members.some((one) => one.spared !== true && (isBorne(name, one) || (one.name === null && one.node === name)));
+  return streaming.filter((name) => isListed(name) || standsIn(name));
+}
+
+/** Under which names this primary's log is received by those that confirm it: pg_receivewal without a slot never does. */
+export function confirmingFrom({ observation }: AnsweringNode): readonly string[] {
+  return observation.standbys
+    .filter((one) => one.state === "streaming" && one.flushLsn !== null)
+    .map((one) => one.applicationName);
 }
 
 /** Those of its members that are among these nodes. */

@@ -55,7 +55,7 @@ export function observation(role: "primary" | "standby", change: Partial<NodeObs
             state: "streaming",
             syncState: name === "pg2" ? "sync" : "async",
             sentLsn: null,
-            flushLsn: null,
+            flushLsn: "0/3000000",
             replayLsn: null,
           }))
         : [],

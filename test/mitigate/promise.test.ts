@@ -132,3 +132,22 @@ test("a promise that is given up does not make commits wait for a standby that t
   const [degrade] = made.steps;
   assert.deepEqual([degrade?.parameters.count, degrade?.parameters.names], [0, []]);
 });
+
+test("what streams and is no node does not stand in: a subscriber, pg_receivewal; what the promise names does", () => {
+  const row = (applicationName: string, flushLsn: string | null = "0/3000000") => {
+    const [standby] = alive("pg1", "primary").observation!.standbys;
+    return { ...standby!, applicationName, flushLsn };
+  };
+  const degraded = (setting: string, ...standbys: readonly ReturnType<typeof row>[]) => {
+    const settings = { ...alive("pg1", "primary").observation!.settings, synchronousStandbyNames: setting };
+    const primary = alive("pg1", "primary", { settings, standbys });
+    const made = planDegradeSynchronous(system(), facts(primary, dead("pg2"), dead("pg3")), noChoice);
+    return isRefusal(made) ? made.rule : [made.steps[0]?.parameters.count, made.steps[0]?.parameters.names];
+  };
+  assert.deepEqual(degraded("pg2", row("subscriber"), row("pg_receivewal")), [0, []]);
+  assert.deepEqual(degraded("pg2", row("subscriber"), row("pg3")), [1, ["pg3"]]);
+  assert.deepEqual(degraded("FIRST 2 (pg2, barman)", row("barman"), row("subscriber")), [1, ["barman"]]);
+  // One that never confirms holds commits up, whatever it is called.
+  assert.deepEqual(degraded("*", row("pg_receivewal", null)), [0, []]);
+  assert.deepEqual(degraded("ANY 2 (*)", row("subscriber"), row("pg3", null)), [0, []]);
+});

@@ -1,10 +1,10 @@
 import { formatSynchronousNames, isSynchronousName } from "../../drivers/postgres/synchronous-names.ts";
 import type { Refusal } from "../../plan/plan.ts";
 import type { System } from "../../system/schema.ts";
-import type { AnsweringNode, ClusterFacts } from "../cluster-facts.ts";
+import type { ClusterFacts } from "../cluster-facts.ts";
 import { promiseOf } from "../loss.ts";
 import { type Choice, declaredCluster, onePrimary, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
-import { type Promised, promisedAfter, standIns } from "../promise.ts";
+import { confirmingFrom, type Promised, promisedAfter, standIns } from "../promise.ts";
 import * as steps from "../step-list.ts";
 
 /**
@@ -25,7 +25,7 @@ export function planDegradeSynchronous(system: System, facts: ClusterFacts, _cho
       "If commits hang, the reason is another; see `blackstart check`.",
     );
   const { members } = promisedAfter(cluster, facts, primary);
-  const streaming = standIns(names, members, streamingOf(primary));
+  const streaming = standIns(names, members, confirmingFrom(primary));
   const waited = streaming.filter((name) => isSynchronousName(names, name));
   if (waited.length >= names.count)
     return refuse(
@@ -65,10 +65,6 @@ export function planDegradeSynchronous(system: System, facts: ClusterFacts, _cho
       steps.verifyWriteStep(facts.cluster, cluster, primary.node, count),
     ],
   };
-}
-
-function streamingOf(primary: AnsweringNode): readonly string[] {
-  return primary.observation.standbys.filter((one) => one.state === "streaming").map((one) => one.applicationName);
 }
 
 function titleOf(primary: string, count: number, streaming: readonly string[]): string {

@@ -3,7 +3,7 @@ import type { Refusal } from "../../plan/plan.ts";
 import type { System } from "../../system/schema.ts";
 import type { ClusterFacts } from "../cluster-facts.ts";
 import { type Choice, declaredCluster, onePrimary, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
-import { promisedAfter, promiseUnder } from "../promise.ts";
+import { confirmingFrom, promisedAfter, promiseUnder } from "../promise.ts";
 import * as steps from "../step-list.ts";
 
 /**
@@ -25,11 +25,7 @@ export function planRestoreSynchronous(system: System, facts: ClusterFacts, _cho
       `Commits on ${primary.node} wait as they are meant to: synchronous_standby_names = '${before}'.`,
       "There is nothing to raise.",
     );
-  const streaming = primary.observation.standbys.filter((one) => one.state === "streaming");
-  const there = counting(
-    wanted,
-    streaming.map((one) => one.applicationName),
-  );
+  const there = counting(wanted, confirmingFrom(primary));
   if (there.length < wanted.count)
     return refuse(
       "standbys",

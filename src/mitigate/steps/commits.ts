@@ -25,10 +25,10 @@ export async function synchronousSetting(connection: Connection): Promise<string
   return rows[0]?.value ?? "";
 }
 
-/** The names of those that stream from this server now. */
+/** The names of those that stream from this server now, and confirm. */
 export async function streamingFrom(connection: Connection): Promise<readonly string[]> {
   const rows = await connection.query<{ name: string }>(
-    "select application_name as name from pg_stat_replication where state = 'streaming'",
+    "select application_name as name from pg_stat_replication where state = 'streaming' and flush_lsn is not null",
   );
   return rows.map(({ name }) => name);
 }
