@@ -69,6 +69,9 @@ for (const watched of [true, false])
         assert.ok(isRefusal(plan), "what pg2 alone has would be given up without a word");
         assert.match(plan.missing, /pg2 holds \d+ bytes/);
         assert.equal(plan.accept, "--accept-loss");
+        // Each line of history is to be had by a command that can be copied.
+        for (const node of ["pg1", "pg2"])
+          assert.ok(plan.provide.includes(`\`blackstart mitigate failover ledger --to ${node} --accept-loss\``));
       }
       const result = await world.act("failover", "ledger", watched ? {} : { node: "pg2", acceptLoss: true });
       assert.notEqual(result.outcome, "stopped", result.state);

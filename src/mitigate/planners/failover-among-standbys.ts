@@ -24,7 +24,15 @@ import { type Choice, type PlanDraft, refuse } from "../planning.ts";
 import { promisedAfter } from "../promise.ts";
 import * as steps from "../step-list.ts";
 import { delayStatements, eligible, onlyFollowing, refuseBarred, refuseNobody } from "./eligible.ts";
-import { bytesLacking, electableBy, needsAmong, refuseBehind, refuseLines } from "./failover-lines.ts";
+import {
+  bytesLacking,
+  electableBy,
+  holdersOf,
+  needsAmong,
+  promoting,
+  refuseBehind,
+  refuseLines,
+} from "./failover-lines.ts";
 
 const downtimeSeconds = 1;
 
@@ -43,7 +51,7 @@ export function planAmongStandbys(
   const lines = eligible(cluster, all, choice, () => false);
   const refusal =
     refuseBarred(cluster, facts, choice) ??
-    refuseLines(all, choice) ??
+    refuseLines(facts.cluster, all, choice) ??
     refuseNobody(cluster, all) ??
     refuseBehind(all, { ...choice, node: choice.node ?? lines.onLine[0]?.node ?? "" }, []);
   if (refusal) return refusal;
@@ -53,7 +61,7 @@ export function planAmongStandbys(
   return refuse(
     "acknowledged-writes",
     risk.statements.join(" "),
-    `Find out whether clients wrote there; then choose: \`--to NODE\`. What the others hold is kept when they are brought back.`,
+    `Find out whether clients wrote there; then choose: ${promoting(facts.cluster, holdersOf(lines))}. What the others hold is kept when they are brought back.`,
     "--accept-loss",
   );
 }

@@ -23,12 +23,12 @@ export function electableBy(lines: Lines<StandbyHolder>, facts: ClusterFacts, ch
   return chosen === undefined || !choice.acceptLoss ? lines : linesAfter(facts, chosen.end);
 }
 
-export function refuseLines(lines: Lines<StandbyHolder>, choice: Choice): Refusal | undefined {
+export function refuseLines(cluster: string, lines: Lines<StandbyHolder>, choice: Choice): Refusal | undefined {
   if (lines.apart.length > 0)
     return refuse(
       "branches",
       apartText(lines.apart),
-      "Find out which of them the clients wrote to last, and name it: `--to NODE`. What the others hold is kept when they are brought back.",
+      `Find out which of them the clients wrote to last, and promote it: ${promoting(cluster, lines.apart)}. What the others hold is kept when they are brought back.`,
       "--accept-loss",
     );
   const branch = lines.branches.find((one) => one.holder.node === choice.node);
@@ -43,7 +43,7 @@ export function refuseLines(lines: Lines<StandbyHolder>, choice: Choice): Refusa
     return refuse(
       "branches",
       `No standby that answers holds what the primary wrote. ${lines.branches.map(branchText).join(" ")}`,
-      "Bring the old primary back, or another standby of it; or name one of these: `--to NODE`.",
+      `Bring the old primary back, or another standby of it; or promote one of these: ${promoting(cluster, holdersOf(lines))}.`,
       "--accept-loss",
     );
   const unknown = lines.unknown.filter((one) => lines.onLine.length === 0 || one.holder.node === choice.node);
@@ -55,6 +55,18 @@ export function refuseLines(lines: Lines<StandbyHolder>, choice: Choice): Refusa
       .join(" "),
     "Let Blackstart's role ask there: `alter role ... replication`, and a `url` with that role or with a superuser.",
   );
+}
+
+/** The commands by which a person chooses one of them, for what it alone holds. */
+export function promoting(cluster: string, choices: readonly StandbyHolder[]): string {
+  return choices
+    .map(({ node }) => `\`blackstart mitigate failover ${cluster} --to ${node} --accept-loss\``)
+    .join(" or ");
+}
+
+/** One for each line of history: the furthest on the line that was written last, and each branch. */
+export function holdersOf({ onLine, branches }: Lines<StandbyHolder>): readonly StandbyHolder[] {
+  return [...onLine.slice(0, 1), ...branches.map(({ holder }) => holder)];
 }
 
 /** Obeyed or refused: a choice that lacks what another holds may lack acknowledged writes. */

@@ -41,7 +41,8 @@ export function planFailover(system: System, facts: ClusterFacts, asked: Choice)
   const lines = eligible(cluster, all, choice, (left) => lossVerdict(cluster, facts, old, left).kind === "none");
   const verdict = lossVerdict(cluster, facts, old, lines);
   const complete = completeOf(verdict, facts, old, lines);
-  const wrong = refuseLines(all, choice) ?? refuseNobody(cluster, all) ?? refuseBehind(lines, choice, complete);
+  const wrong =
+    refuseLines(facts.cluster, all, choice) ?? refuseNobody(cluster, all) ?? refuseBehind(lines, choice, complete);
   if (wrong) return wrong;
   const risk = withLack(
     lossRisk(verdict, lines, old),
