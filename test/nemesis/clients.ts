@@ -19,6 +19,8 @@ export type Probe = Readonly<{ takesWrites: boolean; atMs: number; said: string 
 
 const levels: readonly CommitLevel[] = ["on", "remote_apply", "remote_write", "local", "off"];
 const writeTimeoutMs = 5000;
+/** For the first attempt; twice as long for each after one that failed: 100 ms away, a busy machine takes longer for all. */
+const connectTimeoutMs = 1000;
 const paceMs = 20;
 const probeEveryMs = 120;
 
@@ -71,15 +73,16 @@ type Writing = Readonly<{
 /** Like a real client: reads the address, connects, writes until it is cut off, and believes only what was acknowledged. */
 async function writer({ animal, level, firstId, ended, signal }: Writing): Promise<void> {
   let id = firstId;
+  let patienceMs = connectTimeoutMs;
   while (!signal.aborted) {
     const node = nodeAt(animal);
     if (node === undefined) {
       await pause(20, signal);
       continue;
     }
-    const session = await open({ ...node.login, port: node.clientPort, connectionTimeoutMillis: 1000 }, level).catch(
-      () => undefined,
-    );
+    const login = { ...node.login, port: node.clientPort, connectionTimeoutMillis: patienceMs };
+    const session = await open(login, level).catch(() => undefined);
+    patienceMs = session === undefined ? Math.min(2 * patienceMs, writeTimeoutMs) : connectTimeoutMs;
     while (session !== undefined && !signal.aborted) {
       const write = await session.write(++id, { node: node.name, level, by: "client" });
       ended(write);
