@@ -144,6 +144,8 @@ export function whatIsLeft(
       return `${node} belongs to another cluster. If it is to be part of this one, move its data directory away. ${again}`;
     case "settings":
       return `Raise on ${node} what its log names at least to the values of ${primary}. ${again}`;
+    case "one-timeline":
+      return `On ${node}: ALTER SYSTEM SET recovery_target_timeline = 'latest'. Then \`blackstart mitigate restart ${cluster}/${node}\`, which disconnects who reads there.`;
     default:
       return `See its log. ${again}`;
   }

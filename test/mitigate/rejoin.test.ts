@@ -135,6 +135,29 @@ test("a server that was stopped for a clone that fails runs again, as before", a
   });
 });
 
+test("a standby that stays on one timeline is found before, left alone after a failover, and follows as a person is told", async () => {
+  await withWorld({}, async (world) => {
+    const target = (value: string) => `alter system set recovery_target_timeline = '${value}'`;
+    await on(world, "pg3", (one) => one.query(target("current")));
+    await world.act("restart", "ledger/pg3");
+    const found = await runChecks(world.system);
+    assert.ok(found.some(({ code, subject }) => code === "recovery.one-timeline" && subject.name === "ledger/pg3"));
+    await signal(world, "pg1", "SIGKILL");
+    const failover = await world.act("failover", "ledger", { node: "pg2" });
+    assert.equal(await onlyPrimary(world), "pg2", failover.state);
+    const { planId, outcome } = await world.act("rejoin", "ledger/pg3");
+    assert.equal(outcome, "stopped");
+    const failed = (await world.events(planId)).find((one) => one.kind === "step.failed");
+    assert.match(
+      JSON.stringify(failed?.data),
+      /It runs, as before.*recovery_target_timeline is 'current', so it stays on timeline 1.*mitigate restart ledger\/pg3/,
+    );
+    await on(world, "pg3", (one) => one.query(target("latest")));
+    await world.act("restart", "ledger/pg3");
+    await untilItHasAll(world, "pg3", "pg2");
+  });
+});
+
 async function howOf(world: World, planId: string, step: string): Promise<unknown> {
   const done = (await world.events(planId))
     .filter((one) => one.kind === "step.done")

@@ -25,6 +25,8 @@ export type FollowReason = Readonly<{
     | "other-system"
     /** Its settings keep it from replaying: max_connections and the like are lower than the primary's. */
     | "settings"
+    /** Its recovery_target_timeline keeps it on a timeline that the primary has left. */
+    | "one-timeline"
     | "conninfo";
   /** The line that says so. */
   said: string;

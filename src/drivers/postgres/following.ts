@@ -25,6 +25,8 @@ export type StandbyLook = Readonly<{
   wantsStreaming: boolean | null;
   /** restore_command is set. */
   restores: boolean | null;
+  /** recovery_target_timeline, which only a restart changes: but for `latest` it stays on one, whatever its primary does. */
+  timelineTarget?: string | null;
   /**
    * Its replay waits for its time (recovery_min_apply_delay), or for somebody (pg_wal_replay_pause). Until that is over it
    * asks for no WAL: a receiver that has ended is not started again (xlogrecovery.c, WaitForWALToBecomeAvailable).

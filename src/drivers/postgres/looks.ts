@@ -121,7 +121,8 @@ export const lookFields = `
   'aimedAt', case when standby and i.conninfo ~ 'host' then
     substring(i.conninfo from '\\mhost(?:addr)? *= *''?([^'' ]+)') || ':' ||
     coalesce(substring(i.conninfo from '\\mport *= *''?([0-9]+)'), '5432') end,
-  'restores', case when standby then current_setting('restore_command') <> '' end`;
+  'restores', case when standby then current_setting('restore_command') <> '' end,
+  'timelineTarget', case when standby then current_setting('recovery_target_timeline') end`;
 
 /**
  * The server's synchronous_commit; empty where our own role or database has one of its own: then a session of ours cannot

@@ -142,9 +142,12 @@ async function whenStandby(
     // The primary has written on since; who is ahead of it was judged by the looks.
     await endOf(context, step, text(step, "primary")),
   ];
-  const known = following !== undefined && keepsUp(following) ? undefined : await reasonOf(instance);
-  const reason = known ?? (following?.kind === "not-connected" ? await missesWal(rejoining, end) : undefined);
   const look = await sessions(context).use(text(step, "cluster"), text(step, "node"), lookAt);
+  const known =
+    following !== undefined && keepsUp(following)
+      ? undefined
+      : (staysBehind(end, present, look.timelineTarget) ?? (await reasonOf(instance)));
+  const reason = known ?? (following?.kind === "not-connected" ? await missesWal(rejoining, end) : undefined);
   return {
     ...blank,
     server: "standby",
@@ -177,6 +180,18 @@ function historyOf(end: WalEnd | undefined, primary: WalEnd | undefined): Rejoin
   const compared = compareWalEnds(end, primary);
   if (compared.kind === "same-line") return compared.aheadBytes > 0 ? "diverged" : "on-line";
   return compared.kind;
+}
+
+/** The log says nothing of it: the server streams to the end of its timeline, again and again. */
+function staysBehind(
+  end: WalEnd | undefined,
+  primary: WalEnd | undefined,
+  target: string | null | undefined,
+): FollowReason | undefined {
+  if (end === undefined || primary === undefined || target == null || target === "latest") return undefined;
+  if (historyOf(end, primary) !== "on-line" || end.timelineId === primary.timelineId) return undefined;
+  const said = `its recovery_target_timeline is '${target}', so it stays on timeline ${end.timelineId}; the primary is on ${primary.timelineId}`;
+  return { kind: "one-timeline", said };
 }
 
 function sharesTimeline(end: WalEnd | undefined, primary: WalEnd | undefined): boolean {

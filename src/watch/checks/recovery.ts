@@ -18,6 +18,10 @@ export const recovery: HealthCheck = {
       severities: ["warning", "critical"],
       when: "A recovery target or a promote trigger file is set. On a standby: critical, because it stops following there, and with `recovery_target_action = promote` becomes a second primary; on a primary: warning, because it would once it is a standby.",
     },
+    "recovery.one-timeline": {
+      severities: ["warning"],
+      when: "A standby's `recovery_target_timeline` is not `latest`: after a failover it does not follow the new primary.",
+    },
     "recovery.marked-as-standby": {
       severities: ["warning"],
       when: "The primary has a `standby.signal`: at its next start it comes up as a standby. A fence that was begun and not finished leaves it, or somebody's hand.",
@@ -25,20 +29,25 @@ export const recovery: HealthCheck = {
   },
   title: "What the next start of a server would do: leftovers of restores, and marks of a fence",
   advice:
-    "Take the recovery settings out of the configuration (`alter system reset`), and remove a `standby.signal` that a primary has, unless somebody is about to make a standby of it.",
+    "Take the recovery settings out of the configuration (`alter system reset`; a standby's `recovery_target_timeline` takes a restart), and remove a `standby.signal` that a primary has, unless somebody is about to make a standby of it.",
   appliesTo: "every",
   thresholds: [],
   outlivesServer: true,
   // What the role may not call must not stand in the query: privileges are checked before any CASE. An XML query is text.
   query: () => `
     select pg_is_in_recovery() as standby, current_setting('recovery_target_action') as action,
+      current_setting('recovery_target_timeline') as timeline,
       case when ${readsFileSettings} then ${asText(`select ${recoveryActionInFiles} as found`)} end as next_action,
       ${endsRecoveryInForce}::text as force,
       case when ${readsFileSettings} then ${asText(`select ${endsRecoveryInFiles} as found`)} else '[]' end as files,
       case when has_function_privilege('pg_catalog.pg_stat_file(text,boolean)', 'execute')
         then ${asText("select coalesce((pg_stat_file('standby.signal', true)).size, -1) as found")} else '' end as signal`,
   judge: (rows, { one, view }) =>
-    rows.flatMap((row) => [...endsByItself(one.node, row), ...markedAsStandby(one, view, row)]),
+    rows.flatMap((row) => [
+      ...endsByItself(one.node, row),
+      ...staysOnOne(one.node, row),
+      ...markedAsStandby(one, view, row),
+    ]),
 };
 
 /** The one column `found` of the query's one row. */
@@ -64,6 +73,19 @@ function endsByItself(node: string, row: Row): readonly Judgement[] {
         { label: "set", value: found.join(", ") },
         { label: "recovery_target_action", value: action },
       ],
+    },
+  ];
+}
+
+function staysOnOne(node: string, row: Row): readonly Judgement[] {
+  const timeline = textIn(row, "timeline");
+  if (row.standby !== true || timeline === "latest") return [];
+  return [
+    {
+      code: "recovery.one-timeline",
+      severity: "warning",
+      title: `${node} stays on its timeline: after a failover it would not follow the new primary.`,
+      evidence: [{ label: "recovery_target_timeline", value: timeline }],
     },
   ];
 }
