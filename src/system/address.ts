@@ -52,6 +52,9 @@ export function withServer(url: string, host: string, port: number): string {
   const parsed = new URL(withHost(url));
   for (const name of ["host", "hostaddr", "port"]) parsed.searchParams.delete(name);
   if (host.startsWith("/")) {
+    // A socket's directory that stands as the host would be taken for a part of the database's name beside another.
+    if (parsed.hostname.includes("%")) parsed.host = "localhost";
+    parsed.port = "";
     parsed.searchParams.set("host", host);
     parsed.searchParams.set("port", String(port));
     return parsed.href;

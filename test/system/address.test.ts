@@ -22,6 +22,7 @@ for (const [url, host, port, expected] of [
   ["postgres:///d?host=/run/pg&port=1", "h", 2, "postgres://h:2/d"],
   ["postgres://u@/d", "h", 2, "postgres://u@h:2/d"],
   ["postgres://a/d", "/run/pg", 5433, "postgres://a/d?host=%2Frun%2Fpg&port=5433"],
+  ["postgres://u@%2Frun%2Fpg:1/d", "/run/pg", 5433, "postgres://u@localhost/d?host=%2Frun%2Fpg&port=5433"],
 ] as const)
   test(`${url} at ${host}:${port} is ${expected}`, () => {
     assert.equal(withServer(url, host, port), expected);
