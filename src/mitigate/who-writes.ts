@@ -1,5 +1,6 @@
-import type { InstanceState } from "../drivers/postgres/instance.ts";
+import { type InstanceState, ranAsStandby } from "../drivers/postgres/instance.ts";
 import type { Reachability } from "../drivers/postgres/reachability.ts";
+import type { NodeFacts } from "./cluster-facts.ts";
 
 /* Whether a node takes writes, as a pure decision with three answers: no answer is never a “no”. */
 
@@ -13,6 +14,8 @@ export type NodeSeen = Readonly<{
   failure?: Reachability;
   /** What its host sees; undefined where there is none, or it did not answer either. */
   host?: InstanceState;
+  /** By its pg_control, as its host reads it, it is in archive recovery: it is a standby, though it lets nobody in. */
+  recovers?: boolean;
   /** What it was when it was last observed. */
   remembered?: Role;
   /** The plan has fenced it, and made sure of it then. */
@@ -24,16 +27,29 @@ export type WritesVerdict = Readonly<{ writes: "takes" | "does-not" | "unknown";
 
 /** @param waitedMs for how long it was asked again and again */
 export function writesOf(seen: NodeSeen, waitedMs: number): WritesVerdict {
-  const { role, failure, host, remembered, fenced } = seen;
+  const { role, failure, host, recovers, remembered, fenced } = seen;
   if (role === "primary") return { writes: "takes", why: "it takes writes", role };
   if (role === "standby") return { writes: "does-not", why: "it is a standby", role };
   if (failure?.kind === "closed") return { writes: "does-not", why: "nothing listens at its address" };
   if (host?.state === "down") return { writes: "does-not", why: "its host sees it down" };
   // A server removes that file when it is promoted. In the directory of a living primary somebody has put it there.
-  if (host?.standbySignal === true && remembered === "standby")
+  if (host?.standbySignal === true && (recovers === true || remembered === "standby"))
     return { writes: "does-not", why: "its host sees a standby" };
   if (fenced) return { writes: "does-not", why: "it is fenced" };
   return { writes: "unknown", why: silenceText(failure, Math.round(waitedMs / 1000)) };
+}
+
+/** What a planner has seen of it. */
+export function seenOf({ observation, reach, problem, instance, onDisk, remembered }: NodeFacts): NodeSeen {
+  if (observation !== undefined) return { role: observation.role, fenced: false };
+  const kind = reach === "denied" ? "refused" : reach === "answers" ? "silent" : reach;
+  return {
+    failure: { kind, detail: problem ?? "" },
+    ...(instance && { host: instance }),
+    ...(onDisk && { recovers: ranAsStandby(onDisk.clusterState) }),
+    ...(remembered && { remembered: remembered.role }),
+    fenced: false,
+  };
 }
 
 function silenceText(failure: Reachability | undefined, seconds: number): string {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Following } from "../../src/drivers/postgres/following.ts";
 import { planSwitchover } from "../../src/mitigate/planners/switchover.ts";
 import { isRefusal } from "../../src/plan/plan.ts";
-import { alive, facts, noChoice, system } from "./fixtures.ts";
+import { alive, dead, facts, noChoice, remembered, system } from "./fixtures.ts";
 
 /* pg2 takes over from pg1. pg3 is not quite well. */
 
@@ -25,4 +25,36 @@ for (const [following, among, follow] of cases)
     assert.deepEqual(parametersOf("follow")?.nodes, follow);
     const said = made.risk.statements.filter((one) => one.includes("mitigate rejoin ledger/pg3"));
     assert.equal(said.length, follow === undefined ? 1 : 0);
+  });
+
+const running = { state: "running", pids: [1], standbySignal: true } as const;
+const disk = { timelineId: 1, lsn: "0/3000000", ancestors: [], control: "1" } as const;
+const starting = { reach: "starting", problem: "the database system is not accepting connections" } as const;
+
+for (const [what, change, refused] of [
+  ["does not answer, and no host says more", { reach: "silent", instance: undefined }, true],
+  ["starts up, and may be a primary", { ...starting, instance: { ...running, standbySignal: false } }, true],
+  [
+    "starts up, in production",
+    { ...starting, instance: running, onDisk: { ...disk, clusterState: "in production" } },
+    true,
+  ],
+  [
+    "lets nobody in, in archive recovery",
+    { ...starting, instance: running, onDisk: { ...disk, clusterState: "in archive recovery" } },
+    false,
+  ],
+  [
+    "hangs, and was a standby",
+    { reach: "silent", instance: running, remembered: remembered("pg3", { role: "standby" }) },
+    false,
+  ],
+  ["is down", {}, false],
+] as const)
+  test(`a switchover beside a node that ${what} is ${refused ? "refused before anything is stopped" : "made"}`, () => {
+    const { instance: _, ...rest } = dead("pg3");
+    const pg3 =
+      "instance" in change && change.instance === undefined ? { ...rest, reach: change.reach } : dead("pg3", change);
+    const made = planSwitchover(system(), facts(alive("pg1", "primary"), alive("pg2", "standby"), pg3), noChoice);
+    assert.equal(isRefusal(made) ? made.rule : undefined, refused ? "unknown-writer" : undefined);
   });

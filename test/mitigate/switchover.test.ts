@@ -5,8 +5,8 @@ import { createExecutor } from "../../src/plan/executor.ts";
 import { registryOf, type StepHandler } from "../../src/plan/handler.ts";
 import { isRefusal, type Plan } from "../../src/plan/plan.ts";
 import { interruptBefore } from "./interrupt.ts";
-import { on, onlyPrimary, signal } from "./servers.ts";
-import { type World, withWorld } from "./world.ts";
+import { on, onlyPrimary, signal, until } from "./servers.ts";
+import { type World, withUnwatchedWorld, withWorld } from "./world.ts";
 
 /* A switchover in which something happens between the stop of the primary and the promotion: nothing may be lost. */
 
@@ -41,6 +41,41 @@ test("the primary was started again after the stop: an interrupted switchover is
     assert.match(result.state, /pg1 was fenced by this plan, and may have taken writes since/);
   });
 });
+
+test("beside a standby that lets nobody in (hot_standby = off) another takes over", async () => {
+  await withUnwatchedWorld(asynchronous, async (world) => {
+    await untilClosed(world, "pg3");
+    const plan = await planned(world);
+    const result = await world.executor.run(plan.id, "person:test", "person");
+    assert.equal(await onlyPrimary(world), "pg2", result.state);
+  });
+});
+
+test("a node of which it is not known whether it takes writes keeps the primary from being stopped", async () => {
+  await withWorld(asynchronous, async (world) => {
+    const plan = await planned(world);
+    await untilClosed(world, "pg3");
+    // As on another machine: what runs there cannot be told.
+    const blind = {
+      ...world.fleet,
+      instance: async (cluster: string, node: string) =>
+        node === "pg3" ? undefined : world.fleet.instance(cluster, node),
+    };
+    const handlers = registryOf(...mitigationHandlers({ ...world, fleet: blind }));
+    const result = await createExecutor({ timeline: world.timeline, handlers }).run(plan.id, "person:test", "person");
+    assert.match(result.state, /Whether another node takes writes is not known \(pg3: .*nothing was stopped/);
+    assert.equal(await onlyPrimary(world), "pg1");
+  });
+});
+
+/** It goes on receiving, and nobody can ask it. */
+async function untilClosed(world: World, node: string): Promise<void> {
+  const instance = await world.fleet.instance("ledger", node);
+  await on(world, node, (connection) => connection.query("alter system set hot_standby = off"));
+  await instance?.stop("fast", 60_000);
+  await instance?.start(1000).catch(() => undefined /* It waits for connections, which are not accepted. */);
+  await until(`${node} runs`, async () => (await instance?.inspect())?.state === "running");
+}
 
 async function planned(world: World): Promise<Plan> {
   const plan = await world.plan("switchover", "ledger", { node: "pg2" });

@@ -25,6 +25,13 @@ const cases: readonly [string, Partial<NodeSeen>, WritesVerdict["writes"], RegEx
   ["no answer, and it runs as a standby", { host: running(true), remembered: "standby" }, "does-not", /a standby/],
   ["the same, but it was a primary", { host: running(true), remembered: "primary" }, "unknown", /did not answer/],
   ["the same, never observed", { host: running(true) }, "unknown", /did not answer/],
+  ["the same, in archive recovery", { host: running(true), recovers: true }, "does-not", /a standby/],
+  [
+    "in archive recovery, and not marked any more",
+    { host: running(false), recovers: true },
+    "unknown",
+    /did not answer/,
+  ],
   ["its host cannot tell", { host: { ...unknown, standbySignal: false } }, "unknown", /did not answer/],
   ["no answer, but it was fenced", { failure: failure("silent"), fenced: true }, "does-not", /fenced/],
 ];

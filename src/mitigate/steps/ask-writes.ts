@@ -1,6 +1,7 @@
 import { BlackstartError } from "../../base/error.ts";
 import { delay } from "../../base/time.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
+import { ranAsStandby } from "../../drivers/postgres/instance.ts";
 import { reachabilityOf } from "../../drivers/postgres/reachability.ts";
 import type { MitigationContext } from "../context.ts";
 import { rememberedOf } from "../memory.ts";
@@ -85,7 +86,9 @@ async function hostSeen(context: MitigationContext, { cluster, node }: Asked): P
     if (instance === undefined) return {};
     const [host, remembered] = await Promise.all([instance.inspect(), rememberedOf(context.timeline, cluster)]);
     const role = remembered.get(node)?.role;
-    return { host, ...(role === undefined ? {} : { remembered: role }) };
+    const isMarked = host.state === "running" && host.standbySignal;
+    const recovers = isMarked && role !== "standby" && ranAsStandby((await instance.control()).clusterState);
+    return { host, recovers, ...(role === undefined ? {} : { remembered: role }) };
   } catch (error) {
     if (error instanceof BlackstartError) return {};
     throw error;

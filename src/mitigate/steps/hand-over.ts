@@ -10,7 +10,7 @@ import { followingOf } from "../following.ts";
 import { remainsOf } from "./fenced.ts";
 import { assertOwnDirectory } from "../own-directory.ts";
 import { stepFailed, text } from "./parameters.ts";
-import { otherWriters, whoWrites } from "./roles.ts";
+import { otherWriters, refusedIfUnknown, whoWrites } from "./roles.ts";
 import { declaredNode, isStandby, neededInstance, sessions, startServer } from "./servers.ts";
 
 const stopTimeoutMs = 30_000;
@@ -118,6 +118,10 @@ async function unsafeToStop(
     return refused(
       `${node} would ${fixed.effect} as a standby: ${fixed.where} sets ${fixed.setting} = '${fixed.value}'. Take that out of what starts it.`,
     );
+  // What keeps the target from being promoted afterwards would leave the cluster without a primary.
+  const { unknown } = otherWriters(await whoWrites(context, cluster), node);
+  const unasked = refusedIfUnknown(unknown, `${target} would not be promoted beside it; nothing was stopped`);
+  if (unasked !== undefined) return unasked;
   return sessions(context).use(cluster, target, async (connection) => {
     if (!(await isStandby(connection))) return refused(`${target} takes writes already.`);
     const pair = { cluster, node: target, primary: node };
