@@ -29,7 +29,8 @@ find_servers() {
           if [ "$folder/ns/mnt" -ef /proc/self/ns/mnt ]; then servers="$servers $one"; else hidden="$hidden $one"; fi ;;
         # It is about to be a zombie, and has closed its files.
         *"/cwd -> "*|*"No such file"*) ;;
-        *) ! may_be_ours "$one" || hidden="$hidden $one" ;;
+        # Of one that has ended meanwhile it is denied as well.
+        *) is_zombie "$one" || ! may_be_ours "$one" || hidden="$hidden $one" ;;
       esac
     fi
   done
@@ -60,6 +61,7 @@ own_pid() {
     [ "$key" != NSpid: ] || { own=\${value##*[!0-9]}; break; }
   done <"/proc/$1/status"; } 2>/dev/null
 }
+# Or gone.
 is_zombie() {
   stat=; { IFS= read -r stat <"/proc/$1/stat"; } 2>/dev/null
   case \${stat##*") "} in ''|Z*|X*) true ;; *) false ;; esac
