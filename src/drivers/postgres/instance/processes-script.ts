@@ -29,8 +29,8 @@ find_servers() {
           if [ "$folder/ns/mnt" -ef /proc/self/ns/mnt ]; then servers="$servers $one"; else hidden="$hidden $one"; fi ;;
         # It is about to be a zombie, and has closed its files.
         *"/cwd -> "*|*"No such file"*) ;;
-        # Of one that has ended meanwhile it is denied as well.
-        *) is_zombie "$one" || ! may_be_ours "$one" || hidden="$hidden $one" ;;
+        # One that has ended meanwhile may be anybody's: looked for last.
+        *) ! may_be_ours "$one" || is_zombie "$one" || hidden="$hidden $one" ;;
       esac
     fi
   done
