@@ -67,12 +67,13 @@ async function placeOf(
   last: ObservationEvent["data"] | undefined,
 ): Promise<DataPlace | undefined> {
   const known = declared ?? last?.dataDirectory;
-  if (known) return { dataDirectory: known, configFile: elsewhere(known, last?.configFile) };
+  if (known) return { dataDirectory: known, configFile: elsewhere(last?.dataDirectory ?? known, last?.configFile) };
   const asked = await askServer(url);
   if (!asked?.data) return undefined;
   return { dataDirectory: asked.data, configFile: elsewhere(asked.data, asked.config ?? undefined) };
 }
 
+/** By the server's own word for both: in a container, neither is the path that its machine knows. */
 function elsewhere(dataDirectory: string, configFile: string | undefined): string | undefined {
   return configFile && dirname(configFile) !== dataDirectory ? configFile : undefined;
 }

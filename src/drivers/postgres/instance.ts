@@ -192,8 +192,8 @@ export type NextStart = Readonly<{
   markedAt?: string;
   /** Settings, left by a restore as a rule, by which a standby here would not stay one. They do nothing to a primary. */
   leftovers: readonly RecoveryEnd[];
-  /** Configuration files that could not be read: what they say is not among the leftovers. */
-  unread: readonly string[];
+  /** Why more leftovers may be there: a configuration file that neither we nor the server's own program can read. */
+  unread?: BlackstartError;
 }>;
 
 export const commandLine = "its command line";

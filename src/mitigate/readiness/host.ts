@@ -105,6 +105,15 @@ async function probeProcesses(instance: Instance, answers: boolean, found: Found
     ];
   const next = await instance.nextStart();
   const isStandby = seen.standbySignal;
+  if (next.unread !== undefined)
+    return [
+      found(
+        "starts-as",
+        "critical",
+        `Whether ${node} would stay a standby when it is started as one is not known: its configuration cannot be read on its host.`,
+        { label: "why", value: `${next.unread.message} ${next.unread.why}` },
+      ),
+    ];
   if (next.leftovers.length === 0) return [];
   return [
     found(

@@ -237,7 +237,7 @@ async function unmarked(
     throw stepFailed(
       `${node} cannot be marked as a standby; it was left as it is, and nothing was promoted.`,
       because instanceof BlackstartError ? `${because.message} ${because.why}` : messageOf(because),
-      `Let its disk take writes again, or declare \`fence:\`, a command that cuts ${node} off for good; then make a new plan.`,
+      `${because instanceof BlackstartError ? because.next : "Let its disk take writes again."} Or declare \`fence:\`, a command that cuts ${node} off for good; then make a new plan.`,
       because,
     );
   // The attempt may have taken as long as its disk was stuck.

@@ -113,7 +113,10 @@ async function unsafeToStop(
   // It is being stopped already, by this plan before it was interrupted.
   if (role === undefined) return undefined;
   if (role === "standby") return refused(`${node} is a standby by now; the primary is another.`);
-  const fixed = (await instance.nextStart()).leftovers.find(({ where }) => where === commandLine);
+  const { leftovers, unread } = await instance.nextStart();
+  if (unread !== undefined)
+    return refused(`It is not known that ${node} would stay a standby: ${unread.message} ${unread.why}`);
+  const fixed = leftovers.find(({ where }) => where === commandLine);
   if (fixed !== undefined)
     return refused(
       `${node} would ${fixed.effect} as a standby: ${fixed.where} sets ${fixed.setting} = '${fixed.value}'. Take that out of what starts it.`,

@@ -87,7 +87,7 @@ remove this file, and it starts as a primary again.`;
   });
   const { code } = await place.host.run(command("as found"));
   if (code === 0) return;
-  if (code === saysMore) await clearLeftovers(place, rest);
+  if (code === saysMore) await clearLeftovers(place, await nextStart(place, rest), rest);
   await runOrThrow(place, "marking it as a standby", command("cleared"));
 }
 
@@ -117,19 +117,35 @@ const unmarkScript = `
 rm -f "$1/standby.signal" && { sync "$1" 2>/dev/null || sync; }
 `;
 
-/** See `Instance.nextStart`. */
-export async function nextStart(place: Place): Promise<NextStart> {
+/** See `Instance.nextStart`. Files that are closed to us are read by the server's own program. */
+export async function nextStart(place: Place, rest: Rest): Promise<NextStart> {
   const { stdout } = await runOrThrow(place, "reading how it would start", {
     script: lookScript,
     args: [place.dataDirectory, place.configFile ?? ""],
     as: place.dataDirectory,
     timeoutMs,
   });
-  return nextStartFrom(stdout, place.start);
+  const { closed, ...found } = nextStartFrom(stdout, place.start);
+  if (closed.length === 0) return found;
+  const known = new Set(found.leftovers.map(({ setting }) => setting));
+  try {
+    const names = (await targetsOf(place)).filter((name) => !known.has(name));
+    const more = await inForce(names, rest);
+    return { ...found, leftovers: [...found.leftovers, ...more.map((one) => ({ ...one, where: closed.join(", ") }))] };
+  } catch (error) {
+    if (error instanceof BlackstartError) return { ...found, unread: error };
+    throw error;
+  }
 }
 
-/** From the lines of `lookScript`, and the command of the system file that starts the server. Pure. */
-export function nextStartFrom(stdout: string, startCommand: string | undefined): NextStart {
+/**
+ * From the lines of `lookScript`, and the command of the system file that starts the server. Pure.
+ * @returns `closed`: the configuration files that we may not read
+ */
+export function nextStartFrom(
+  stdout: string,
+  startCommand: string | undefined,
+): NextStart & Readonly<{ closed: readonly string[] }> {
   const lines = stdout.split("\n").map((line) => line.split("\t"));
   const of = (kind: string) => lines.filter(([one]) => one === kind);
   const signal = of("standby")[0]?.[1];
@@ -145,7 +161,7 @@ export function nextStartFrom(stdout: string, startCommand: string | undefined):
     as: signal === undefined ? "primary" : "standby",
     ...(signal?.startsWith(markBeginning) ? { markedAt: signal.slice(markBeginning.length) } : {}),
     leftovers,
-    unread: of("closed").map(([, file = ""]) => file),
+    closed: of("closed").map(([, file = ""]) => file),
   };
 }
 
@@ -181,8 +197,8 @@ function onCommandLine(command: string): readonly Found[] {
 }
 
 /** Sets what would end a recovery to nothing, which wins over every file; a command line wins over that. */
-async function clearLeftovers(place: Place, rest: Rest): Promise<void> {
-  const { leftovers, unread } = await nextStart(place);
+async function clearLeftovers(place: Place, { leftovers, unread }: NextStart, rest: Rest): Promise<void> {
+  if (unread !== undefined) throw unread;
   const fixed = leftovers.find(({ where }) => where === commandLine);
   if (fixed !== undefined)
     throw cannotStay(
@@ -190,16 +206,33 @@ async function clearLeftovers(place: Place, rest: Rest): Promise<void> {
       `Its command line sets ${fixed.setting} = '${fixed.value}', over every file: as a standby it would ${fixed.effect}.`,
       `Take ${fixed.setting} out of what starts it.`,
     );
-  if (leftovers.length > 0)
-    await writeSettings(place, Object.fromEntries(leftovers.map(({ setting }) => [setting, ""])));
-  // What counts is how the server itself reads its files, also those that we may not.
-  const names = unread.length > 0 ? await targetsOf(place) : leftovers.map(({ setting }) => setting);
-  for (const name of names) {
-    const { whole, programs } = await rest();
-    const value = await readSetting(whole, programs, name);
-    if (value === "") continue;
-    throw cannotStay(place, `${name} is still '${value}'.`, `Set ${name} to nothing where its configuration sets it.`);
+  const names = leftovers.map(({ setting }) => setting);
+  if (names.length > 0) await writeSettings(place, Object.fromEntries(names.map((name) => [name, ""])));
+  // What counts is how the server itself reads its files.
+  const [still] = await inForce(names, rest);
+  if (still !== undefined)
+    throw cannotStay(
+      place,
+      `${still.setting} is still '${still.value}'.`,
+      `Set ${still.setting} to nothing where its configuration sets it.`,
+    );
+}
+
+/** Those of these settings that a start would use, as the server's own program reads all its files. */
+async function inForce(names: readonly string[], rest: Rest): Promise<readonly Omit<RecoveryEnd, "where">[]> {
+  if (names.length === 0) return [];
+  const { whole, programs } = await rest();
+  const found: Omit<RecoveryEnd, "where">[] = [];
+  for (const setting of names) {
+    const value = await readSetting(whole, programs, setting);
+    if (value !== "") found.push({ setting, value, effect: await effectInForce(whole, programs, setting) });
   }
+  return found;
+}
+
+async function effectInForce(whole: Place, programs: string, setting: string): Promise<RecoveryEnd["effect"]> {
+  if (setting === triggerFile) return "promote";
+  return effectOf((await readSetting(whole, programs, "recovery_target_action")).toLowerCase());
 }
 
 async function targetsOf(place: Place): Promise<readonly string[]> {

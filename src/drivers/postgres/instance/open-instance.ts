@@ -39,6 +39,7 @@ export function openInstance(place: Place): Instance {
     });
     return settled;
   };
+  const rest = async () => ({ whole: await whole(), programs: await programs() });
   const instance: Instance = {
     node: place.node,
     dataDirectory: place.dataDirectory,
@@ -49,9 +50,9 @@ export function openInstance(place: Place): Instance {
     stop: (mode, timeoutMs) => stop(place, mode, timeoutMs),
     start: async (timeoutMs, signal) =>
       start(await whole(), place.start === undefined ? await programs() : "", timeoutMs, signal),
-    markStandby: () => markStandby(place, async () => ({ whole: await whole(), programs: await programs() })),
+    markStandby: () => markStandby(place, rest),
     unmarkStandby: () => unmarkStandby(place),
-    nextStart: () => nextStart(place),
+    nextStart: () => nextStart(place, rest),
     writeSettings: (settings) => writeSettings(place, settings),
     keepPassword: (password) => keepPassword(place, password),
     tryLogin: async (conninfo, query) => tryLogin(place, await programs(), conninfo, query),
