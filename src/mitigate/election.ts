@@ -11,7 +11,12 @@ export type Candidate = Readonly<{
   end: WalEnd | undefined;
   /** It is a primary already. */
   promoted: boolean;
+  /** What it has received and not yet replayed: it takes no writes before it has. */
+  toReplayBytes?: number;
 }>;
+
+/** Takes a moment; beyond that, another that has received as much is writable sooner. */
+const toReplayBytesMax = 16 * 1024 * 1024;
 
 /**
  * What has to hold at the moment of the election so that no acknowledged write is lost, as the plan found it.
@@ -44,7 +49,7 @@ export function elect(candidates: readonly Candidate[], needs: Needs, chosen?: s
   const leftOut = leftOutTexts(lines);
   const nobody = (...why: readonly string[]): Election => ({ kind: "nobody", why: [...why, ...leftOut].join(" ") });
   if (lines.apart.length > 0) return nobody(apartText(lines.apart));
-  const furthest = onLine.find((one) => one.promoted) ?? onLine[0];
+  const furthest = onLine.find((one) => one.promoted) ?? soonest(onLine);
   if (furthest === undefined) return nobody("No candidate that answers holds what the old primary wrote.");
   const need = unmetNeed(onLine, needs) ?? (furthest.promoted ? undefined : promotedSince(onLine, needs));
   if (need !== undefined) return nobody(need);
@@ -59,6 +64,16 @@ export function elect(candidates: readonly Candidate[], needs: Needs, chosen?: s
   return nobody(
     `${chosen}, which was chosen, lacks ${lacks} bytes that ${furthest.node} has received; acknowledged writes may be among them.`,
   );
+}
+
+/** Of those that have received most, one that is not busy replaying for long. */
+function soonest(onLine: readonly (Candidate & { end: WalEnd })[]) {
+  const [first] = onLine;
+  const isAsFar = ({ end }: { end: WalEnd }) => {
+    const compared = first && compareWalEnds(first.end, end);
+    return compared?.kind === "same-line" && compared.aheadBytes === 0;
+  };
+  return onLine.find((one) => isAsFar(one) && (one.toReplayBytes ?? 0) <= toReplayBytesMax) ?? first;
 }
 
 /** The plan knows nothing of the primary that this one followed, or was, in between. */

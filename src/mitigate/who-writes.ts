@@ -10,6 +10,8 @@ type Role = "primary" | "standby";
 export type NodeSeen = Readonly<{
   /** What it said; undefined while it has said nothing. */
   role?: Role;
+  /** It was told to promote, and will once it has replayed all that it holds. */
+  promoting?: boolean;
   /** Why the last attempt to ask it failed. */
   failure?: Reachability;
   /** What its host sees; undefined where there is none, or it did not answer either. */
@@ -29,6 +31,12 @@ export type WritesVerdict = Readonly<{ writes: "takes" | "does-not" | "unknown";
 export function writesOf(seen: NodeSeen, waitedMs: number): WritesVerdict {
   const { role, failure, host, recovers, remembered, fenced } = seen;
   if (role === "primary") return { writes: "takes", why: "it takes writes", role };
+  if (role === "standby" && seen.promoting === true)
+    return {
+      writes: "unknown",
+      why: "it was told to promote, and takes writes once it has replayed what it holds",
+      role,
+    };
   if (role === "standby") return { writes: "does-not", why: "it is a standby", role };
   if (failure?.kind === "closed") return { writes: "does-not", why: "nothing listens at its address" };
   if (host?.state === "down") return { writes: "does-not", why: "its host sees it down" };

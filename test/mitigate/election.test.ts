@@ -97,3 +97,15 @@ test("whoever is elected has at least as much as every other on the same timelin
     }),
   );
 });
+
+test("of those that have received as much, one that has little left to replay", () => {
+  const busy = { ...candidate("pg2", "1@10"), toReplayBytes: 2 ** 30 };
+  const elected = (...all: readonly Candidate[]) => {
+    const election = elect(all, {});
+    return election.kind === "elected" ? election.candidate.node : election.why;
+  };
+  assert.equal(elected(busy, candidate("pg3", "1@10")), "pg3");
+  assert.equal(elected(busy, candidate("pg3", "1@9")), "pg2");
+  assert.equal(elected({ ...busy, toReplayBytes: 1000 }, candidate("pg3", "1@10")), "pg2");
+  assert.equal(elected(busy, { ...candidate("pg3", "1@10"), toReplayBytes: 2 ** 31 }), "pg2");
+});

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { roleOf } from "../../src/mitigate/steps/servers.ts";
 import { on, onlyPrimary, signal, until } from "./servers.ts";
 import { remember, type World, withWorld } from "./world.ts";
 
@@ -29,6 +30,31 @@ test("the synchronous standby replays an hour late: the other is elected, and no
     assert.equal((outcomes.get("set-synchronous") as { setting?: string } | undefined)?.setting, "");
     assert.deepEqual(outcomes.get("follow"), { following: [], cascading: [], leftAlone: ["pg2"] });
   }));
+
+test("beside a standby that was told to promote and still replays nobody is promoted", () =>
+  withWorld({}, async (world) => {
+    const startup = await on(world, "pg3", async (connection) => {
+      const [row] = await connection.query<{ pid: number }>(
+        "select pid from pg_stat_activity where backend_type = 'startup'",
+      );
+      return row?.pid ?? assert.fail("no startup process");
+    });
+    process.kill(startup, "SIGSTOP");
+    try {
+      await on(world, "pg3", (connection) => connection.query("select pg_promote(false)"));
+      await signal(world, "pg1", "SIGKILL");
+      const { state } = await world.act("failover", "ledger");
+      assert.match(state, /not known \(pg3: it was told to promote/);
+    } finally {
+      process.kill(startup, "SIGCONT");
+    }
+    await until("pg3 is promoted", async () => (await roleOfNode(world, "pg3")) === "primary");
+    assert.equal(await onlyPrimary(world), "pg3");
+  }));
+
+function roleOfNode(world: World, node: string): Promise<string | undefined> {
+  return on(world, node, async (connection) => (await roleOf(connection)).role);
+}
 
 async function look(world: World, node: string): Promise<Readonly<{ waits: boolean; lsn: string }>> {
   const [row] = await on(world, node, (connection) =>

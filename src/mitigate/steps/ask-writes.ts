@@ -6,7 +6,7 @@ import { reachabilityOf } from "../../drivers/postgres/reachability.ts";
 import type { MitigationContext } from "../context.ts";
 import { rememberedOf } from "../memory.ts";
 import { type NodeSeen, type WritesVerdict, writesOf } from "../who-writes.ts";
-import { isStandby, sessions } from "./servers.ts";
+import { roleOf, sessions } from "./servers.ts";
 
 /** So long a node is asked again and again: behind a slow network, or on a busy machine, a living one answers by then. */
 const answerTimeoutMs = 3000;
@@ -34,9 +34,9 @@ export async function askWrites(context: MitigationContext, asked: Asked): Promi
     seen = { ...seen, ...more };
     if (isSettled()) settled.resolve();
   };
-  const ask = async (use: (work: typeof isStandby) => Promise<boolean>): Promise<void> => {
+  const ask = async (use: (work: typeof roleOf) => ReturnType<typeof roleOf>): Promise<void> => {
     try {
-      learn({ role: (await use(isStandby)) ? "standby" : "primary" });
+      learn(await use(roleOf));
     } catch (error) {
       if (!(error instanceof BlackstartError)) throw error;
       learn({ failure: reachabilityOf(error) });

@@ -164,7 +164,7 @@ async function settled(
     if ("problem" in state) return state;
     if (state.endsEarly) return { node, problem: "it runs with a recovery target, and would end there as the primary" };
     const end = await askWalEnd((options) => context.fleet.connect(cluster, node, options), askLimits);
-    return { node, end, promoted: state.promoted };
+    return { node, end, promoted: state.promoted, toReplayBytes: state.toReplayBytes };
   } catch (error) {
     if (step.signal.aborted) throw error;
     return { node, problem: messageOf(error) };
@@ -227,6 +227,7 @@ select pg_is_in_recovery() as standby, pg_is_in_recovery() and ${hasRecoveryTarg
     select from pg_stat_activity where backend_type = 'startup'
       and coalesce(wait_event, '') not in ('RecoveryWalStream', 'RecoveryRetrieveRetryInterval')) as replaying,
   pg_last_wal_receive_lsn()::text as held,
+  greatest(pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()), 0)::float8 as "toReplayBytes",
   (select sender_host || ':' || sender_port from pg_stat_wal_receiver where pid is not null limit 1) as sender,
   exists (select from pg_stat_wal_receiver where pid is not null) as receiving`;
 
@@ -234,12 +235,13 @@ type CandidateRow = Readonly<{
   standby: boolean;
   endsEarly: boolean;
   held: Lsn | null;
+  toReplayBytes: number | null;
   sender: string | null;
   receiving: boolean;
   replaying: boolean;
 }>;
 
-type Settled = Readonly<{ promoted: boolean; endsEarly: boolean }>;
+type Settled = Readonly<{ promoted: boolean; endsEarly: boolean; toReplayBytes: number }>;
 type Seen = Settled | "receives" | "replays";
 
 async function stateOf(
@@ -254,5 +256,5 @@ function seenIn(row: CandidateRow, cascades: readonly string[]): Seen {
   if (row.receiving && !(row.sender !== null && cascades.includes(row.sender))) return "receives";
   if (row.replaying) return "replays";
   // Promoted already, by this plan before it was interrupted: nobody may be promoted beside it.
-  return { promoted: !row.standby, endsEarly: row.endsEarly };
+  return { promoted: !row.standby, endsEarly: row.endsEarly, toReplayBytes: row.toReplayBytes ?? 0 };
 }

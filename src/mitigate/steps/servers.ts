@@ -1,4 +1,4 @@
-import { messageOf } from "../../base/error.ts";
+import { BlackstartError, messageOf } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
 import { addressOf, type Conninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
@@ -10,6 +10,7 @@ import type { Node } from "../../system/schema.ts";
 import type { MitigationContext } from "../context.ts";
 import { assertOwnDirectory } from "../own-directory.ts";
 import { type Sessions, sessionsOf } from "../sessions.ts";
+import type { NodeSeen } from "../who-writes.ts";
 import { stepFailed } from "./parameters.ts";
 
 /* What several handlers do with a server. */
@@ -49,6 +50,22 @@ export function replicationAddress(
 export async function isStandby(connection: Connection): Promise<boolean> {
   const rows = await connection.query<{ standby: boolean }>("select pg_is_in_recovery() as standby");
   return rows[0]?.standby === true;
+}
+
+/**
+ * Whether it is one, and was told to promote: the file goes when its replay gets to the end of what it holds. Where our
+ * role may not look for that, it is not known, and was not told by us.
+ */
+export async function roleOf(connection: Connection): Promise<Pick<NodeSeen, "role" | "promoting">> {
+  try {
+    const [row] = await connection.query<{ standby: boolean; promoting: boolean }>(
+      "select pg_is_in_recovery() as standby, (pg_stat_file('promote', true)).size is not null as promoting",
+    );
+    return { role: row?.standby === true ? "standby" : "primary", promoting: row?.promoting === true };
+  } catch (error) {
+    if (!(error instanceof BlackstartError) || error.details.sqlstate !== "42501") throw error;
+    return { role: (await isStandby(connection)) ? "standby" : "primary" };
+  }
 }
 
 /** ALTER SYSTEM and reload; the value is in force in new sessions when it returns. */
