@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { observeNode } from "../../src/drivers/postgres/observe.ts";
 import { addressOf } from "../../src/drivers/postgres/conninfo.ts";
 import { isRefusal, type Plan } from "../../src/plan/plan.ts";
 import { readPlan } from "../../src/plan/status.ts";
@@ -162,6 +163,23 @@ test("a failover that is stopped after its fence leaves a cluster that can be br
     const back = await world.act("rejoin", "ledger/pg2");
     assert.equal(back.outcome, "done", JSON.stringify(await failuresOf(world, back.planId)));
     assert.equal(await assertWhole(world), primary);
+  });
+});
+
+test("a failover that is stopped after its fence, and everything goes down: the standbys are started, then one is promoted", async () => {
+  await withWorld({ standbys: ["synchronous"] }, async (world) => {
+    await signal(world, "pg1", "SIGKILL");
+    const plan = await stored(world, "failover", "ledger");
+    await signal(world, "pg2", "SIGKILL");
+    const stopped = await world.executor.run(plan.id, "person:test", "person");
+    assert.equal(stopped.outcome, "stopped");
+    const started = await world.act("restart", "ledger");
+    assert.equal(started.outcome, "done", started.state);
+    for (const node of ["pg1", "pg2"])
+      assert.equal(await on(world, node, async (one) => (await observeNode(one)).role), "standby");
+    const result = await world.act("failover", "ledger");
+    assert.notEqual(result.outcome, "stopped", result.state);
+    await assertWhole(world);
   });
 });
 

@@ -131,7 +131,7 @@ const cases: readonly (readonly [name: string, seen: ClusterFacts, expected: str
   ["all are down: neither left the other's timeline", facts(down("pg1", 2), down("pg2", 2)), "one-primary"],
   ["all are down: a standby was promoted after", facts(down("pg1", 1), down("pg2", 2, standbyMark)), "stale"],
   ["all are down: one host does not answer", facts(down("pg1", 1), down("pg2", 1, standbyMark), hostless), "unknown"],
-  ["all are down: only standbys are seen", facts(down("pg1", 1, standbyMark), hostless), "last-primary"],
+  ["all are down: only standbys are seen", facts(down("pg1", 1, standbyMark), hostless), "starts no primary"],
 ];
 
 for (const [name, seen, expected] of cases)
@@ -140,7 +140,7 @@ for (const [name, seen, expected] of cases)
     const step = isRefusal(made)
       ? undefined
       : made.steps.find(({ kind, parameters }) => kind === "postgres.start" && parameters.role === "primary");
-    assert.equal(isRefusal(made) ? made.rule : `starts ${step?.parameters.node}`, expected);
+    assert.equal(isRefusal(made) ? made.rule : `starts ${step?.parameters.node ?? "no primary"}`, expected);
   });
 
 test("a primary that runs is restarted whoever cannot be asked: it is no other primary than a moment ago", () => {

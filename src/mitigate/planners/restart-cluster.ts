@@ -5,7 +5,7 @@ import type { Cluster } from "../../system/schema.ts";
 import type { ClusterFacts, NodeFacts } from "../cluster-facts.ts";
 import { outageOf } from "../outage.ts";
 import { lineOf } from "../old-primary.ts";
-import { type PlanDraft, refuse } from "../planning.ts";
+import { type Choice, type PlanDraft, refuse } from "../planning.ts";
 import { promisedAfter } from "../promise.ts";
 import { refuseStart } from "../start-safety.ts";
 import * as steps from "../step-list.ts";
@@ -18,9 +18,10 @@ type Startable = NodeFacts & Readonly<{ control: ControlData }>;
 
 /**
  * Everything is down. The last primary is started as what it was, then the standbys. Nothing is promoted: a standby
- * that would be promoted here might lack what the last primary acknowledged.
+ * that would be promoted here might lack what the last primary acknowledged. Where all that can be seen are standbys, a
+ * failover compares what they hold, once they run.
  */
-export function planRestartCluster(cluster: Cluster, facts: ClusterFacts): PlanDraft | Refusal {
+export function planRestartCluster(cluster: Cluster, facts: ClusterFacts, choice: Choice): PlanDraft | Refusal {
   const starting = facts.nodes.find((one) => one.reach === "starting" || one.reach === "denied");
   if (starting !== undefined)
     return refuse(
@@ -28,7 +29,11 @@ export function planRestartCluster(cluster: Cluster, facts: ClusterFacts): PlanD
       `${starting.node} is alive: ${starting.problem ?? starting.reach}.`,
       "Wait for it to come up, then ask again.",
     );
-  const primary = lastPrimaryByControl(facts);
+  const startable = startableOf(facts);
+  if ("refused" in startable) return startable;
+  if (startable.every(({ instance }) => instance?.standbySignal === true))
+    return startStandbys(facts, startable, choice);
+  const primary = lastPrimaryByControl(facts, startable);
   if ("refused" in primary) return primary;
   const others = facts.nodes.filter(
     (one) => one.node !== primary.node && one.instance !== undefined && one.instance.state !== "no-data",
@@ -80,25 +85,50 @@ export function planRestartCluster(cluster: Cluster, facts: ClusterFacts): PlanD
   };
 }
 
-/** Of the nodes that are no standbys, the one whose line went on from those of the others; see `refuseStart` for the rest. */
-function lastPrimaryByControl(facts: ClusterFacts): Startable | Refusal {
+/** A plan that was stopped after its fence leaves this behind, when the last standby dies as well. */
+function startStandbys(facts: ClusterFacts, startable: readonly Startable[], choice: Choice): PlanDraft {
+  const named = startable.filter((one) => one.node === choice.node);
+  const standbys = named.length > 0 ? named : startable;
+  return {
+    kind: "restart",
+    urgent: true,
+    ...needsPersonFor(...standbys),
+    subject: { kind: "cluster", name: facts.cluster },
+    because: [
+      `No node of ${facts.cluster} answers.`,
+      `All servers that can be seen are standbys: ${startable.map((one) => one.node).join(", ")}.`,
+    ],
+    risk: {
+      lossBytes: 0,
+      lossSeconds: 0,
+      downtimeSeconds: restartDowntimeSeconds,
+      statements: [
+        `Nothing is promoted, and nothing can be written yet: \`blackstart mitigate failover ${facts.cluster}\` compares what they hold, and promotes one.`,
+      ],
+    },
+    steps: standbys.map((one) => ({
+      ...startStep(facts.cluster, one.node, "standby"),
+      onFailure: "continue" as const,
+    })),
+  };
+}
+
+/** Those of which their hosts can tell what they hold. */
+function startableOf(facts: ClusterFacts): readonly Startable[] | Refusal {
   const startable = facts.nodes.filter(
     (one): one is Startable => one.control !== undefined && one.instance !== undefined,
   );
-  const unseen = facts.nodes.filter((one) => one.control === undefined);
-  if (startable.length === 0)
-    return refuse(
-      "host",
-      `No host of ${facts.cluster} can be asked what its server holds: ${unseen.map((one) => `${one.node}: ${one.hostProblem ?? "no data directory"}`).join("; ")}.`,
-      "Declare `host:` for the nodes, see that their machines are up, and ask again.",
-    );
+  if (startable.length > 0) return startable;
+  return refuse(
+    "host",
+    `No host of ${facts.cluster} can be asked what its server holds: ${facts.nodes.map((one) => `${one.node}: ${one.hostProblem ?? "no data directory"}`).join("; ")}.`,
+    "Declare `host:` for the nodes, see that their machines are up, and ask again.",
+  );
+}
+
+/** Of the nodes that are no standbys, the one whose line went on from those of the others; see `refuseStart` for the rest. */
+function lastPrimaryByControl(facts: ClusterFacts, startable: readonly Startable[]): Startable | Refusal {
   const primaries = startable.filter((one) => one.instance?.standbySignal === false);
-  if (primaries.length === 0)
-    return refuse(
-      "last-primary",
-      `All servers that can be seen are standbys (${startable.map((one) => one.node).join(", ")}); none may be promoted blindly.`,
-      "Bring the host of the old primary back. If it is lost: start the standbys, then `blackstart mitigate failover`, which compares what they hold.",
-    );
   const last = primaries.find((one) => primaries.every((other) => other === one || wasOnceThat(other, one)));
   if (last === undefined)
     return refuse(

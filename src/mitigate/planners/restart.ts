@@ -26,7 +26,7 @@ export function planRestart(system: System, facts: ClusterFacts, choice: Choice)
   const managed = refuseManaged(cluster, facts.cluster);
   if (managed) return managed;
   const primaries = primariesOf(facts);
-  if (facts.nodes.every((one) => one.observation === undefined)) return planRestartCluster(cluster, facts);
+  if (facts.nodes.every((one) => one.observation === undefined)) return planRestartCluster(cluster, facts, choice);
   const node = nodeOf(facts, choice);
   if (node === undefined)
     return refuse(
