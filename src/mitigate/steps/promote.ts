@@ -15,7 +15,7 @@ import {
 } from "./roles.ts";
 import { isStandby, sessions } from "./servers.ts";
 
-/** A standby first replays what it has received; one that lagged far behind takes its time. */
+/** A standby first replays what it has received, which may take hours: so long it is given to get any further. */
 const promoteTimeoutMs = 120_000;
 const pollMs = 2;
 
@@ -100,11 +100,31 @@ async function promote(
   await step.assertHeld();
   await connection.query("select pg_promote(false)");
   const writable = async () => ((await isStandby(connection)) ? undefined : true);
-  if (await pollUntil(writable, { everyMs: pollMs, timeoutMs: promoteTimeoutMs, signal: step.signal }))
+  const place = async () => {
+    const [row] = await connection.query<{ lsn: string | null }>("select pg_last_wal_replay_lsn()::text as lsn");
+    step.progress(`${node} replays what it has received before it takes writes, and is at ${row?.lsn}.`);
+    return row?.lsn ?? "";
+  };
+  if (await unlessStuck(writable, place, { everyMs: pollMs, timeoutMs: promoteTimeoutMs, signal: step.signal }))
     return timelineOf(connection);
+  const cluster = text(step, "cluster");
   throw stepFailed(
-    `${node} was told to promote, and is not a primary after ${promoteTimeoutMs / 1000} s. No node takes writes.`,
-    "It still replays what it has received, or its replay is stuck.",
-    `See its log; resume the plan when it has caught up. Do not promote another beside it.`,
+    `${node} was told to promote, and is not a primary yet. No node takes writes.`,
+    `Its replay of what it has received has not moved for ${promoteTimeoutMs / 1000} s.`,
+    `See its log. Once its replay goes on it becomes the primary by itself: then \`blackstart mitigate move-clients ${cluster}\`, and \`blackstart mitigate rejoin\` for the others. Promote another only once ${node} is stopped.`,
   );
+}
+
+/** Waits until it is reached; gives up where the place stands still for as long as the limit. */
+export async function unlessStuck(
+  reached: () => Promise<true | undefined>,
+  place: () => Promise<string>,
+  limits: Readonly<{ everyMs: number; timeoutMs: number; signal: AbortSignal }>,
+): Promise<boolean> {
+  for (let before: string | undefined; ; ) {
+    if (await pollUntil(reached, limits)) return true;
+    const now = await place();
+    if (now === before) return false;
+    before = now;
+  }
 }
