@@ -45,8 +45,8 @@ function nodeOf(zoo: Zoo, name: string): AnimalNode {
   return {
     name,
     dataDirectory: place.data,
-    port: place.port,
-    clientPort: place.port,
+    port: zoo.declaredPort(name),
+    clientPort: zoo.declaredPort(name),
     login,
     processes: () => processesOf(place),
     postmaster: () => processesOf(place)[0],

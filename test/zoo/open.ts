@@ -42,14 +42,15 @@ export async function withAnimal<T>(
         major: found.major,
         nodes,
         places,
+        links,
         systemFile: join(folder, "blackstart.yaml"),
         addressFile: join(folder, "primary"),
         variables: { BLACKSTART_PASSWORD: passwords.blackstart },
       });
       await build(zoo);
-      writeFileSync(zoo.addressFile, `127.0.0.1:${ports[0]}\n`);
       if (recipe.distanceMs !== undefined) await moveAway(recipe.distanceMs, zoo, links);
-      writeFileSync(zoo.systemFile, systemFileText(zoo, links));
+      writeFileSync(zoo.addressFile, `127.0.0.1:${zoo.declaredPort(nodes[0] as string)}\n`);
+      writeFileSync(zoo.systemFile, systemFileText(zoo));
       await recipe.arrange?.(zoo);
       return await use(zoo);
     } finally {

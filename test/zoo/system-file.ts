@@ -1,20 +1,19 @@
 import { join } from "node:path";
 import { replicationConninfo } from "./conninfo.ts";
-import type { Link } from "./link.ts";
 import { nodesOf } from "./recipe.ts";
 import type { Zoo } from "./zoo.ts";
 
 /** As the owner of such a cluster would have written it after reading docs/system-file.md. */
-export function systemFileText(zoo: Zoo, links: ReadonlyMap<string, Link>): string {
+export function systemFileText(zoo: Zoo): string {
   const { recipe } = zoo;
   const promised = recipe.promised ?? ((recipe.synchronous ?? "FIRST") === "" ? 0 : 1);
   const nodes = Object.keys(nodesOf(recipe)).flatMap((node) => [
     `      ${node}:`,
-    `        url: ${JSON.stringify(urlOf(zoo, node, links.get(node)))}`,
+    `        url: ${JSON.stringify(urlOf(zoo, node))}`,
     '        host: "local:"',
     `        data: ${JSON.stringify(zoo.place(node).data)}`,
     `        binaries: ${JSON.stringify(zoo.place(node).binaries)}`,
-    ...(recipe.passwords || links.size > 0
+    ...(recipe.passwords || recipe.distanceMs !== undefined
       ? [`        replication: ${JSON.stringify(replicationConninfo(zoo, node))}`]
       : []),
     ...commandsOf(zoo, node).map((line) => `        ${line}`),
@@ -32,8 +31,8 @@ export function systemFileText(zoo: Zoo, links: ReadonlyMap<string, Link>): stri
   ].join("\n");
 }
 
-function urlOf({ recipe, place }: Zoo, node: string, link: Link | undefined): string {
-  const port = link?.port ?? place(node).port;
+function urlOf({ recipe, declaredPort }: Zoo, node: string): string {
+  const port = declaredPort(node);
   const login = recipe.passwords ? "blackstart:${BLACKSTART_PASSWORD}" : "blackstart";
   return `postgres://${login}@127.0.0.1:${port}/postgres${recipe.tls ? "?sslmode=require" : ""}`;
 }

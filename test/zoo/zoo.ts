@@ -2,6 +2,7 @@ import pg from "pg";
 import { commandLine, type Ended } from "../cli/command-line.ts";
 import { pollUntil } from "../../src/base/time.ts";
 import { join } from "node:path";
+import type { Link } from "./link.ts";
 import type { Recipe } from "./recipe.ts";
 import { type Place, processesOf, runAs, signalAll, startServer } from "./server.ts";
 
@@ -24,6 +25,8 @@ export type Zoo = Readonly<{
   /** The address at which the clients find the primary: one line, host:port. */
   addressFile: string;
   place(node: string): Place;
+  /** By which the system file has it, and so the clients' address file: that of the link to it, where it is far away. */
+  declaredPort(node: string): number;
   /** What a client of that role connects with. */
   login(port: number, role: Role): pg.ClientConfig;
   query(node: string, sql: string, role?: Role): Promise<readonly Record<string, string | number | boolean | null>[]>;
@@ -40,9 +43,13 @@ export type Zoo = Readonly<{
 
 export function handleOf(
   given: Pick<Zoo, "recipe" | "folder" | "major" | "nodes" | "systemFile" | "addressFile"> &
-    Readonly<{ places: ReadonlyMap<string, Place>; variables: NodeJS.ProcessEnv }>,
+    Readonly<{
+      places: ReadonlyMap<string, Place>;
+      links: ReadonlyMap<string, Link>;
+      variables: NodeJS.ProcessEnv;
+    }>,
 ): Zoo {
-  const { places, variables, ...facts } = given;
+  const { places, links, variables, ...facts } = given;
   const place = (node: string) => {
     const found = places.get(node);
     if (found === undefined) throw new Error(`no node ${node}`);
@@ -63,6 +70,7 @@ export function handleOf(
   return {
     ...facts,
     place,
+    declaredPort: (node) => links.get(node)?.port ?? place(node).port,
     login,
     runs,
     async query(node, sql, role = "blackstart") {
