@@ -1,4 +1,4 @@
-import { BlackstartError, messageOf } from "../../base/error.ts";
+import { messageOf } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
 import { addressOf, type Conninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
@@ -57,15 +57,15 @@ export async function isStandby(connection: Connection): Promise<boolean> {
  * role may not look for that, it is not known, and was not told by us.
  */
 export async function roleOf(connection: Connection): Promise<Pick<NodeSeen, "role" | "promoting">> {
-  try {
-    const [row] = await connection.query<{ standby: boolean; promoting: boolean }>(
-      "select pg_is_in_recovery() as standby, (pg_stat_file('promote', true)).size is not null as promoting",
-    );
-    return { role: row?.standby === true ? "standby" : "primary", promoting: row?.promoting === true };
-  } catch (error) {
-    if (!(error instanceof BlackstartError) || error.details.sqlstate !== "42501") throw error;
-    return { role: (await isStandby(connection)) ? "standby" : "primary" };
-  }
+  const [row] = await connection.query<{ standby: boolean; looks: boolean }>(
+    "select pg_is_in_recovery() as standby, has_function_privilege('pg_stat_file(text,boolean)', 'execute') as looks",
+  );
+  if (row?.standby !== true) return { role: "primary" };
+  // Asked by itself: it would be an error, and a line in the server's log, for a role that may not.
+  const [file] = row.looks
+    ? await connection.query("select from pg_stat_file('promote', true) f where f.size > -1")
+    : [];
+  return { role: "standby", promoting: file !== undefined };
 }
 
 /** ALTER SYSTEM and reload; the value is in force in new sessions when it returns. */
