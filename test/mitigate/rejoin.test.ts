@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import type { Instance } from "../../src/drivers/postgres/instance.ts";
+import { lookAt } from "../../src/drivers/postgres/looks.ts";
 import { mitigationHandlers } from "../../src/mitigate/handlers.ts";
 import { createExecutor } from "../../src/plan/executor.ts";
 import { registryOf } from "../../src/plan/handler.ts";
@@ -155,6 +156,30 @@ test("a standby that stays on one timeline is found before, left alone after a f
     await on(world, "pg3", (one) => one.query(target("latest")));
     await world.act("restart", "ledger/pg3");
     await untilItHasAll(world, "pg3", "pg2");
+  });
+});
+
+test("a standby to which an idle primary has had nothing to send yet is connected all the same", async () => {
+  await withWorld({ standbys: ["asynchronous", "asynchronous"] }, async (world) => {
+    await untilItHasAll(world, "pg3", "pg1");
+    await on(world, "pg3", (one) => one.query("alter system set wal_receiver_timeout = 0"));
+    for (const query of [
+      "alter system set wal_sender_timeout = 0",
+      "select pg_reload_conf()",
+      "select pg_switch_wal()",
+    ])
+      await on(world, "pg1", (one) => one.query(query));
+    const { lsn } = await on(world, "pg1", lookAt);
+    await until("pg3 has all", async () => (await on(world, "pg3", lookAt)).lsn === lsn);
+    const instance = await instanceOf(world, "pg3");
+    await instance.stop("fast", 60_000);
+    await instance.start(60_000);
+    const age =
+      "select count(*)::int as old from pg_stat_activity where backend_type = 'walreceiver' and backend_start < clock_timestamp() - interval '3 s'";
+    const isOld = () => on(world, "pg3", async (one) => (await one.query<{ old: number }>(age))[0]?.old === 1);
+    await until("its receiver is there for a while", isOld);
+    const { receiver } = await on(world, "pg3", lookAt);
+    assert.equal(receiver?.heard, true);
   });
 });
 

@@ -138,14 +138,16 @@ export const synchronousCommit = `
 
 /**
  * One row of pg_stat_wal_receiver, `w`, for json_build_object; see `ReceiverLook`. At its start a receiver sets both
- * times of a message to the same moment (walreceiver.c).
+ * times of a message to the same moment (walreceiver.c), and an idle primary sends none for half of wal_sender_timeout. But
+ * the row shows only once it has connected, and one that is refused what it asks for ends at once.
  */
 export const receiverFields = `
   'pid', w.pid,
   'startedAt', (select backend_start from pg_stat_activity a where a.pid = w.pid),
   'status', w.status,
   'timelineId', w.received_tli,
-  'heard', w.last_msg_send_time <> w.last_msg_receipt_time,
+  'heard', w.last_msg_send_time <> w.last_msg_receipt_time
+    or (select backend_start < clock_timestamp() - interval '2 s' from pg_stat_activity a where a.pid = w.pid),
   'senderHost', w.sender_host,
   'senderPort', w.sender_port`;
 
