@@ -75,7 +75,12 @@ async function probeWay(
       "ready.replication-login",
       `${node} could not replicate from ${primary} after a failover to it: it is not let in.`,
       async () => {
-        const { dbname: _, ...conninfo } = await replicationConninfo(context, cluster, instance, primary);
+        // The other is no primary yet, which a receiver may ask for.
+        const {
+          dbname: _,
+          target_session_attrs: _attrs,
+          ...conninfo
+        } = await replicationConninfo(context, cluster, instance, primary);
         const said = await instance.tryLogin({ ...conninfo, replication: "true" }, "IDENTIFY_SYSTEM");
         if (systems.includes(said.split("|")[0])) return;
         throw new BlackstartError("HOST_COMMAND_FAILED", {

@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { checkReady, type Readiness } from "../../../src/mitigate/readiness/check-ready.ts";
 import { rehearse } from "../../../src/mitigate/readiness/rehearse.ts";
 import * as fixtures from "../fixtures.ts";
-import { on, until } from "../servers.ts";
+import { on, streaming, until } from "../servers.ts";
 import { type World, withSystemFile, withWorld } from "../world.ts";
 
 const well = fixtures.facts(
@@ -64,6 +64,14 @@ describe("rehearsing on the facts of a quiet day", () => {
 
 test("on a real cluster: ready as it is, and each thing that is taken away is found", { timeout: 240_000 }, () =>
   withWorld({}, async (world) => {
+    // Of a standby no receiver with this setting would have it; it is a primary by then.
+    await on(world, "pg3", async (connection) => {
+      const [row] = await connection.query<{ value: string }>("select current_setting('primary_conninfo') as value");
+      const value = `${row?.value} target_session_attrs=read-write`.replaceAll("'", "''");
+      await connection.query(`alter system set primary_conninfo = '${value}'`);
+      await connection.query("select pg_reload_conf()");
+    });
+    await until("pg3 streams again", async () => (await streaming(world, "pg1")).includes("pg3"));
     const first = await ready(world);
     assert.deepEqual(codesOf(first), [], JSON.stringify(first.flatMap(({ findings }) => findings)));
 
