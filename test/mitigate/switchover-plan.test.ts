@@ -58,3 +58,8 @@ for (const [what, change, refused] of [
     const made = planSwitchover(system(), facts(alive("pg1", "primary"), alive("pg2", "standby"), pg3), noChoice);
     assert.equal(isRefusal(made) ? made.rule : undefined, refused ? "unknown-writer" : undefined);
   });
+
+test("a cluster of one node: nothing is to be brought back", () => {
+  const made = planSwitchover(system(), facts(alive("pg1", "primary")), noChoice);
+  assert.match(isRefusal(made) ? made.provide : "", /only node that the system file declares/);
+});

@@ -111,7 +111,9 @@ function targetOf(
         ? `No standby follows ${primary.node}.`
         : `${wanted} ${followingText(nodeFacts(facts, wanted)?.following ?? { kind: "not-connected" })}.`,
       streaming.length === 0
-        ? "Bring a standby back: `blackstart mitigate rejoin`."
+        ? facts.nodes.length === 1
+          ? `${primary.node} is the only node that the system file declares for ${facts.cluster}; declare its standbys, if it has any.`
+          : "Bring a standby back: `blackstart mitigate rejoin`."
         : `Choose ${streaming.map((one) => one.node).join(" or ")}.`,
     );
   if (lag(target) > lagBytesMax)
