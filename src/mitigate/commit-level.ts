@@ -67,7 +67,7 @@ export function commitVerdict(primary: NodeFacts, lines: Lines<StandbyHolder>): 
   const settings = seenLevels(primary).map((text) => ({ text, level: commitLevel(text) }));
   const weak = settings.find(({ level }) => level !== undefined && !waits(level));
   if (weak !== undefined)
-    return possible(`${node} ran with synchronous_commit = ${weak.text}: it did not wait for a standby.`);
+    return possible(`${node} ran with synchronous_commit = ${weak.text}: it did not wait for a standby.`, [weak.level]);
   if (settings.length === 0)
     return unknown(`It is not known whether ${node} waited for its standbys: its synchronous_commit was not seen.`);
   const strange = settings.find(({ level }) => level === undefined);
@@ -89,7 +89,10 @@ function bySettings({ onLine }: Lines<StandbyHolder>): LossVerdict | undefined {
   });
   const texts = [...new Set(weak.map(settingText))];
   if (texts.length === 0) return undefined;
-  return possible(`${texts.join("; ")}: no commit there waits for a standby, and the last of them may be lost.`);
+  return possible(
+    `${texts.join("; ")}: no commit there waits for a standby, and the last of them may be lost.`,
+    weak.map(({ level }) => commitLevel(level)),
+  );
 }
 
 function settingText({ role, database, level }: CommitSetting): string {
@@ -97,8 +100,10 @@ function settingText({ role, database, level }: CommitSetting): string {
   return `${where.join(" in ") || "every role"} has synchronous_commit = ${level}`;
 }
 
-function possible(why: string): LossVerdict {
-  return { kind: "possible", why, missing: [] };
+/** A commit of `off` does not wait for its own disk either; one of a level that is not known to us may not. */
+function possible(why: string, levels: readonly (Level | undefined)[]): LossVerdict {
+  const isUnwritten = levels.some((level) => level === "off" || level === undefined);
+  return { kind: "possible", why, missing: [], ...(isUnwritten ? { unwritten: true } : {}) };
 }
 
 function unknown(why: string): LossVerdict {

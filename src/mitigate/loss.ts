@@ -21,7 +21,8 @@ import { commitVerdict, mayForget } from "./commit-level.ts";
  */
 export type LossVerdict =
   | Readonly<{ kind: "none"; why: string }>
-  | Readonly<{ kind: "possible"; why: string; missing: readonly string[] }>
+  /** `unwritten`: commits were acknowledged that were not even in its own WAL yet, so that its end says nothing of them. */
+  | Readonly<{ kind: "possible"; why: string; missing: readonly string[]; unwritten?: true }>
   | Readonly<{ kind: "unknown"; why: string }>;
 
 /** What the last primary promised to its clients, as far as it is known; `names` undefined: to wait for nobody. */

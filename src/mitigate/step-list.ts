@@ -256,8 +256,16 @@ export function verifyPromiseStep(
   return {
     id: "verify",
     kind: "postgres.verify-promise",
-    title: "See that there is one primary, that all standbys stream from it, and that it waits for them as promised",
+    title: `See that there is one primary, ${followText(primary, nodes)}that it waits for standbys as promised`,
     parameters: { cluster, primary, count: promised.count, nodes },
     onFailure: "continue",
   };
+}
+
+/** Only of those that the step looks at. */
+function followText(primary: NodeReference, nodes: readonly string[]): string {
+  const others = nodes.filter((node) => node !== primary);
+  if (others.length === 0) return "and ";
+  if (typeof primary !== "string") return `that the others of ${nodes.join(", ")} stream from it, and `;
+  return `that ${others.join(" and ")} ${others.length === 1 ? "streams" : "stream"} from it, and `;
 }

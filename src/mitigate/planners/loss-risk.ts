@@ -16,6 +16,15 @@ export function lossRisk(verdict: LossVerdict, lines: Lines<StandbyHolder>, prim
   if (verdict.kind === "none")
     return { lossBytes: 0, lossSeconds: 0, downtimeSeconds: failoverDowntimeSeconds, statements: [] };
   const bytes = bytesBehind(lines, primary);
+  if (verdict.kind === "possible" && verdict.unwritten === true && bytes === 0)
+    return {
+      lossBytes: null,
+      lossSeconds: null,
+      downtimeSeconds: failoverDowntimeSeconds,
+      statements: [
+        `${lossStatement(bytes, primary)} But commits that do not wait for the disk are acknowledged before: those that ${primary.node} had in memory alone died with it, and no start of it brings them back.`,
+      ],
+    };
   return {
     lossBytes: bytes,
     lossSeconds: bytes === 0 ? 0 : null,
