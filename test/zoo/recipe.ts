@@ -1,10 +1,15 @@
 import type { Zoo } from "./zoo.ts";
 
 /**
- * What `mitigate` makes of an outage here: it is done; or refused by this rule; or one of both, where it depends on how
- * far a standby has come. What is done must be done well in any case.
+ * What `mitigate` makes of an outage here. `refused`: by this rule, or, with `orDone`, done, where it depends on how far a
+ * standby has come. `next`: the plan says that it leads half-way only, and these words go on from there. `impossible`: why
+ * there is no such outage of it. What is done must be done well in any case.
  */
-export type Expectation = "done" | Readonly<{ refused: string; orDone?: boolean }>;
+export type Expectation =
+  | "done"
+  | Readonly<{ refused: string; orDone?: boolean }>
+  | Readonly<{ next: readonly string[] }>
+  | Readonly<{ impossible: string }>;
 
 export type OutageName =
   | "failover"
@@ -62,8 +67,10 @@ export type Recipe = Readonly<{
   synchronousNodes?: readonly string[];
   /** Something in it would do harm one day: `check` may well call it critical. */
   isTroubled?: boolean;
-  /** They do not follow even while all is well, and need not afterwards. */
+  /** They do not follow even while all is well, or not at once, and need not afterwards. */
   strays?: readonly string[];
+  /** Its clients do not wait for the disk: what a crash takes from them is no plan's loss. */
+  hasty?: boolean;
   /** By name; default: pg1, pg2, pg3, the first being the primary. */
   nodes?: Readonly<Record<string, NodeRecipe>>;
   /** Carried out once on the primary, before there is a standby. */

@@ -1,4 +1,5 @@
-import { writeFileSync } from "node:fs";
+import { appendFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { OutageName } from "../recipe.ts";
 import { nodesOf } from "../recipe.ts";
 import { replicationConninfo } from "../conninfo.ts";
@@ -87,11 +88,18 @@ async function promoteByHand(zoo: Zoo): Promise<void> {
     const [row] = await zoo.query("pg2", "select pg_is_in_recovery() as standby");
     return row?.standby === false;
   });
-  writeFileSync(zoo.addressFile, `127.0.0.1:${zoo.place("pg2").port}\n`);
+  writeFileSync(zoo.addressFile, `127.0.0.1:${zoo.declaredPort("pg2")}\n`);
+  if (nodesOf(zoo.recipe).pg2?.settings?.default_transaction_read_only === "on")
+    await set(zoo, "pg2", "default_transaction_read_only", "off");
   for (const node of zoo.nodes.slice(2)) {
     if (nodesOf(zoo.recipe)[node]?.follows !== undefined) continue;
     const conninfo = `${replicationConninfo(zoo, "pg2", node)} ${nodesOf(zoo.recipe)[node]?.conninfo ?? `application_name=${node}`}`;
-    await zoo.query(node, `alter system set primary_conninfo = '${conninfo}'`);
-    await zoo.query(node, "select pg_reload_conf()");
+    await set(zoo, node, "primary_conninfo", conninfo);
   }
+}
+
+/** In the file, where ALTER SYSTEM is not allowed either. */
+async function set(zoo: Zoo, node: string, name: string, value: string): Promise<void> {
+  appendFileSync(join(zoo.place(node).data, "postgresql.auto.conf"), `${name} = '${value}'\n`);
+  await zoo.query(node, "select pg_reload_conf()");
 }

@@ -45,6 +45,8 @@ export const environments: readonly Recipe[] = [
     name: "stranger",
     about: "Somebody's pg_receivewal streams under the name of a node.",
     isTroubled: true,
+    // Commits do not hang: the stranger confirms them.
+    expect: { "degrade-synchronous": { refused: "already" } },
     async arrange(zoo) {
       const place = zoo.place("pg3");
       const folder = join(zoo.folder, "pg3", "run", "received");

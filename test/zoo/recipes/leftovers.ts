@@ -36,6 +36,11 @@ export const leftovers: readonly Recipe[] = [
     about: "A standby.signal lies in the data directory of the primary, which has not been started since.",
     isTroubled: true,
     arrange: async (zoo) => own(zoo.place("pg1"), join(zoo.place("pg1").data, "standby.signal"), ""),
+    expect: {
+      // It comes up as the standby that its files say it is, and then nobody takes writes.
+      "restart-primary": { next: ["failover", "ledger"] },
+      rejoin: { impossible: "nobody can write to the old primary once it is started again" },
+    },
   },
   {
     name: "patroni-leftovers",

@@ -2,6 +2,7 @@ import type { NodeRecipe, Recipe } from "../recipe.ts";
 
 /* What somebody has set, on the servers or for a role. */
 
+const ownedByAnother = { refused: "alter-system" } as const;
 const readOnly: NodeRecipe = { settings: { default_transaction_read_only: "on" } };
 
 export const settings: readonly Recipe[] = [
@@ -10,6 +11,13 @@ export const settings: readonly Recipe[] = [
     about: "allow_alter_system is off: an operator owns the configuration files.",
     since: 17,
     settings: { allow_alter_system: "off" },
+    expect: {
+      failover: ownedByAnother,
+      switchover: ownedByAnother,
+      rejoin: { ...ownedByAnother, orDone: true },
+      "degrade-synchronous": ownedByAnother,
+      demote: { ...ownedByAnother, orDone: true },
+    },
   },
   {
     name: "read-only-default",
@@ -24,12 +32,14 @@ export const settings: readonly Recipe[] = [
     name: "read-only-standbys",
     about: "default_transaction_read_only is on in the files of the standbys alone, as a template for replicas has it.",
     nodes: { pg1: {}, pg2: readOnly, pg3: readOnly },
+    expect: { failover: { refused: "read-only" }, switchover: { refused: "read-only" } },
   },
   {
     name: "hasty-role",
     about: "The clients' role does not wait for the disk, nor for a standby.",
     sql: ["alter role app set synchronous_commit = off"],
-    expect: { failover: { refused: "acknowledged-writes", orDone: true } },
+    hasty: true,
+    expect: { failover: { refused: "acknowledged-writes" } },
   },
   {
     name: "slow-reconnect",

@@ -23,6 +23,12 @@ export const standbys: readonly Recipe[] = [
     name: "only-delayed",
     about: "The synchronous standby is the one that replays an hour late.",
     nodes: { pg1: {}, pg2: delayed, pg3: {} },
+    // Once its receiver has ended, it asks for more WAL only when its replay has got to the end of what it holds.
+    strays: ["pg2"],
+    expect: {
+      restart: { next: ["degrade-synchronous", "ledger"] },
+      "restart-primary": { next: ["degrade-synchronous", "ledger"] },
+    },
   },
   {
     name: "paused",
@@ -53,6 +59,8 @@ export const standbys: readonly Recipe[] = [
     },
     settings: { wal_keep_size: "0" },
     sql: ["pg2", "pg3"].map((name) => `select pg_create_physical_replication_slot('${name}')`),
+    // A base backup takes no slots along.
+    arrange: async (zoo) => void (await zoo.query("pg2", "select pg_create_physical_replication_slot('pg3')")),
   },
   {
     name: "astray",
@@ -81,7 +89,7 @@ export const standbys: readonly Recipe[] = [
     },
     strays: ["pg3"],
     // Nothing is remembered, and the standbys are on two branches: which was the primary's, only a person can say.
-    expect: { failover: { refused: "primary-unknown" } },
+    expect: { failover: { refused: "primary-unknown" }, "restart-primary": { refused: "stale" } },
   },
 ];
 
