@@ -1,6 +1,7 @@
 import { BlackstartError } from "../base/error.ts";
 import type { Fleet } from "../drivers/fleet.ts";
 import type { Connection } from "../drivers/postgres/connection.ts";
+import { reachabilityOf } from "../drivers/postgres/reachability.ts";
 
 /**
  * Connections to the cluster's servers, kept open for a moment between two steps: making one anew for each step would
@@ -16,6 +17,8 @@ export interface Sessions {
 /** Long enough to bridge two steps, too short to count against max_connections or to keep a process from ending. */
 const idleMs = 1000;
 const connectTimeoutMs = 1000;
+/** Once more, for a step: a busy machine, or a slow network, is no reason to stop a plan half-way. */
+const patientTimeoutMs = 3000;
 const queryTimeoutMs = 3000;
 
 const known = new WeakMap<Fleet, Sessions>();
@@ -54,10 +57,19 @@ function createSessions(fleet: Fleet): Sessions {
     idle.set(key, [...(idle.get(key) ?? []), { connection, timer }]);
   }
 
-  async function open(cluster: string, node: string): Promise<Connection> {
-    const connection = await fleet.connect(cluster, node, { timeoutMs: connectTimeoutMs, queryTimeoutMs });
+  async function open(cluster: string, node: string, timeoutMs = connectTimeoutMs): Promise<Connection> {
+    const connection = await fleet.connect(cluster, node, { timeoutMs, queryTimeoutMs });
     connection.onClosed(() => forget(`${cluster}/${node}`, connection));
     return connection;
+  }
+
+  async function openPatiently(cluster: string, node: string): Promise<Connection> {
+    try {
+      return await open(cluster, node);
+    } catch (error) {
+      if (reachabilityOf(error).kind !== "silent") throw error;
+      return open(cluster, node, patientTimeoutMs);
+    }
   }
 
   async function run<T>(key: string, connection: Connection, work: (connection: Connection) => Promise<T>): Promise<T> {
@@ -76,7 +88,7 @@ function createSessions(fleet: Fleet): Sessions {
     useNew: async (cluster, node, work) => run(`${cluster}/${node}`, await open(cluster, node), work),
     async use(cluster, node, work) {
       const key = `${cluster}/${node}`;
-      return run(key, take(key) ?? (await open(cluster, node)), work);
+      return run(key, take(key) ?? (await openPatiently(cluster, node)), work);
     },
   };
 }

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { addressOf } from "../../src/drivers/postgres/conninfo.ts";
+import { observeNode } from "../../src/drivers/postgres/observe.ts";
+import { sessionsOf } from "../../src/mitigate/sessions.ts";
 import { isRefusal } from "../../src/plan/plan.ts";
 import { startSlowLink } from "../support/slow-link.ts";
 import { signal } from "./servers.ts";
@@ -23,6 +25,9 @@ test("standbys that need longer than a second to let us in are planned with", as
         await signal(world, "pg1", "SIGKILL");
         const plan = await slow.plan("failover", "ledger");
         assert.ok(!isRefusal(plan), JSON.stringify(plan));
+        // A step waits for them as well.
+        const { role } = await sessionsOf(slow.fleet).use("ledger", "pg2", (connection) => observeNode(connection));
+        assert.equal(role, "standby");
       });
     } finally {
       for (const { link } of links) await link.close();

@@ -60,7 +60,7 @@ export function handleOf(
     port,
     user: role,
     database: "postgres",
-    connectionTimeoutMillis: 3000,
+    connectionTimeoutMillis: 10_000,
     query_timeout: 10_000,
     ...(facts.recipe.passwords ? { password: passwords[role] } : {}),
     ...(facts.recipe.tls ? { ssl: { rejectUnauthorized: false } } : {}),
