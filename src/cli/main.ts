@@ -12,10 +12,13 @@ import { usageError } from "./usage.ts";
  * The program. Whatever happens it ends with one of the exit codes of the catalogue, and with something said.
  */
 const abort = new AbortController();
+let unwritten: NodeJS.ErrnoException | undefined;
 learnFromEnvironment(process.env);
 goOnWhenNobodyReads();
 listenToSignals();
-process.exit(withOutputKept(await run()));
+const exitCode = await run();
+await Promise.all([process.stdout, process.stderr].map(written));
+process.exit(withOutputKept(exitCode));
 
 async function run(): Promise<number> {
   let exitCode = 0;
@@ -59,14 +62,24 @@ function wasInterrupted(error: unknown): unknown {
  * its end all the same; so it is when the terminal is gone.
  */
 function goOnWhenNobodyReads(): void {
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+  process.stdout.on("error", (error) => {
+    unwritten ??= error;
+  });
+  process.stderr.on("error", () => undefined);
+}
+
+/** What a pipe does not take at once, because it is full, would be lost with this process. */
+function written(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.destroyed) resolve();
+    else stream.write("", () => resolve());
+  });
 }
 
 /** Output that did not arrive where it was to be kept (a full disk) makes a success untrue. */
 function withOutputKept(exitCode: number): number {
-  const error = process.stdout.errored as NodeJS.ErrnoException | null;
-  if (error === null || error.code === "EPIPE" || error.code === "EIO") return exitCode;
-  process.stderr.write(`error: What was to be said could not be written: ${error.message}\n`);
+  if (unwritten === undefined || unwritten.code === "EPIPE" || unwritten.code === "EIO") return exitCode;
+  process.stderr.write(`error: What was to be said could not be written: ${unwritten.message}\n`);
   return exitCode === 0 ? 1 : exitCode;
 }
 

@@ -41,16 +41,20 @@ export function commandLine(folder: string, variables: NodeJS.ProcessEnv = {}): 
         child.stdin.end();
         let stdout = "";
         let stderr = "";
-        child.stdout.on("data", (data) => {
+        child.stdout.setEncoding("utf8").on("data", (data) => {
           stdout += data;
         });
-        child.stderr.on("data", (data) => {
+        child.stderr.setEncoding("utf8").on("data", (data) => {
           stderr += data;
         });
         child.on("error", reject);
         child.on("close", (code) => {
-          const records = args.includes("--json") ? recordsOf(stdout) : [];
-          resolve({ code, stdout, stderr, records, result: records.at(-1) });
+          try {
+            const records = args.includes("--json") ? recordsOf(stdout) : [];
+            resolve({ code, stdout, stderr, records, result: records.at(-1) });
+          } catch (error) {
+            reject(error);
+          }
         });
       }),
   };

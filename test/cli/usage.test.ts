@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { open, rm, writeFile } from "node:fs/promises";
+import { open, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { pollUntil } from "../../src/base/time.ts";
+import { openSqliteTimeline } from "../../src/timeline/sqlite/store.ts";
 import { withFolder } from "../support/folder.ts";
 import { type CommandLine, commandLine } from "./command-line.ts";
 
@@ -135,6 +137,34 @@ test("a missing and a wrong system file end with 2 and name the place", () =>
     const wrong = await run("check");
     assert.equal(wrong.code, 2);
     assert.match(wrong.stderr, /2:1[\s\S]*clusters/);
+  }));
+
+test("an answer that is longer than a pipe holds arrives whole", () =>
+  withCommandLine(async ({ run, start }, folder) => {
+    const { result } = await run("incident", "open", "payments", "fail", "--json");
+    const timeline = await openSqliteTimeline(join(folder, "home", "timelines", "payments.db"));
+    const noted = { kind: "incident.noted", by: "person:ada", data: { text: "x".repeat(10_000) } };
+    await timeline.append(
+      `incident/${result.incident.id}`,
+      "any",
+      Array.from({ length: 50 }, () => noted),
+    );
+    await timeline.close();
+    const child = start("incident", "show", "latest", "--json");
+    const closed = new Promise((resolve) => child.on("close", resolve));
+    // Nothing is read before the program has ended, or waits: its time on a processor stands still.
+    let before = "";
+    const isIdle = async () => {
+      const now = existsSync(`/proc/${child.pid}/stat`) ? await readFile(`/proc/${child.pid}/stat`, "utf8") : "ended";
+      if (now === before && now !== "") return true;
+      before = now;
+      return undefined;
+    };
+    await pollUntil(isIdle, { everyMs: 200, timeoutMs: 60_000 });
+    let bytes = 0;
+    child.stdout?.on("data", (data) => (bytes += data.length));
+    assert.equal(await closed, 0);
+    assert.ok(bytes > 500_000, `${bytes} bytes`);
   }));
 
 test("a reader that has read enough is no error", () =>
