@@ -81,9 +81,10 @@ test("the remaining standby cannot follow: what was set before the promotion is 
     assert.ok(!isRefusal(plan), "refused");
     await world.executor.store(plan, "person:test");
     const result = await world.executor.run(plan.id, "person:test", "person");
-    assert.equal(result.outcome, "done-with-failures", result.state);
     const primary = await onlyPrimary(world);
+    // The other one where it had received more.
     if (primary === "pg2") {
+      assert.equal(result.outcome, "done-with-failures", result.state);
       assert.equal(await synchronousNames(world, "pg2"), "");
       // It could not fetch there what comes after a rewind: nothing was done to it, and a person reads what to put right.
       const failed = (await world.events(plan.id)).find(
