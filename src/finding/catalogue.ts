@@ -29,7 +29,7 @@ export const findingGroups: readonly Group[] = [
       },
       "cluster.primary-unknown": {
         severities: warning,
-        when: "The last primary, or a node that may be the last primary, refuses our login. The clients may be served as before.",
+        when: "The server last seen as primary, or one that may be, rejects our login. It may still be serving clients.",
         act: "Correct the node's `url`, or its password or pg_hba.conf.",
       },
       "cluster.down": { severities: critical, when: "None of the nodes works.", remedy: "restart" },

@@ -17,7 +17,7 @@ export interface Sessions {
 /** Long enough to bridge two steps, too short to count against max_connections or to keep a process from ending. */
 const idleMs = 1000;
 const connectTimeoutMs = 1000;
-/** Once more, for a step: a busy machine, or a slow network, is no reason to stop a plan half-way. */
+/** For a step's retry: a plan must not stop half-way because of a busy machine or a slow network. */
 const patientTimeoutMs = 3000;
 const queryTimeoutMs = 3000;
 

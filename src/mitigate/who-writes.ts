@@ -10,7 +10,7 @@ type Role = "primary" | "standby";
 export type NodeSeen = Readonly<{
   /** What it said; undefined while it has said nothing. */
   role?: Role;
-  /** It was told to promote, and will once it has replayed all that it holds. */
+  /** Its promotion is pending: it takes writes once it has replayed all its WAL. */
   promoting?: boolean;
   /** Why the last attempt to ask it failed. */
   failure?: Reachability;
@@ -34,7 +34,7 @@ export function writesOf(seen: NodeSeen, waitedMs: number): WritesVerdict {
   if (role === "standby" && seen.promoting === true)
     return {
       writes: "unknown",
-      why: "it was told to promote, and takes writes once it has replayed what it holds",
+      why: "its promotion is pending, and it takes writes once it has replayed all its WAL",
       role,
     };
   if (role === "standby") return { writes: "does-not", why: "it is a standby", role };

@@ -31,7 +31,7 @@ test("the synchronous standby replays an hour late: the other is elected, and no
     assert.deepEqual(outcomes.get("follow"), { following: [], cascading: [], leftAlone: ["pg2"] });
   }));
 
-test("beside a standby that was told to promote and still replays nobody is promoted", () =>
+test("no node is promoted while the promotion of another standby is pending", () =>
   withWorld({}, async (world) => {
     const startup = await on(world, "pg3", async (connection) => {
       const [row] = await connection.query<{ pid: number }>(
@@ -44,7 +44,7 @@ test("beside a standby that was told to promote and still replays nobody is prom
       await on(world, "pg3", (connection) => connection.query("select pg_promote(false)"));
       await signal(world, "pg1", "SIGKILL");
       const { state } = await world.act("failover", "ledger");
-      assert.match(state, /not known \(pg3: it was told to promote/);
+      assert.match(state, /not known \(pg3: its promotion is pending/);
     } finally {
       process.kill(startup, "SIGCONT");
     }

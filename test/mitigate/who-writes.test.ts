@@ -13,7 +13,7 @@ const cases: readonly [string, Partial<NodeSeen>, WritesVerdict["writes"], RegEx
   ["it says that it is a primary", { role: "primary" }, "takes", /takes writes/],
   ["also if it was fenced", { role: "primary", fenced: true }, "takes", /takes writes/],
   ["it says that it is a standby", { role: "standby" }, "does-not", /standby/],
-  ["a standby that was told to promote", { role: "standby", promoting: true }, "unknown", /told to promote/],
+  ["a standby whose promotion is pending", { role: "standby", promoting: true }, "unknown", /promotion is pending/],
   ["nothing listens", { failure: failure("closed") }, "does-not", /nothing listens/],
   ["no answer", {}, "unknown", /did not answer in 3 s/],
   ["no answer in time", { failure: failure("silent") }, "unknown", /did not answer in 3 s/],

@@ -126,7 +126,7 @@ function startableOf(facts: ClusterFacts): readonly Startable[] | Refusal {
   );
 }
 
-/** Of the nodes that are no standbys, the one whose line went on from those of the others; see `refuseStart` for the rest. */
+/** Of the nodes without a standby.signal, the one whose timeline descends from all the others; `refuseStart` checks the rest. */
 function lastPrimaryByControl(facts: ClusterFacts, startable: readonly Startable[]): Startable | Refusal {
   const primaries = startable.filter((one) => one.instance?.standbySignal === false);
   const last = primaries.find((one) => primaries.every((other) => other === one || wasOnceThat(other, one)));

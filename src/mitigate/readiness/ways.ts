@@ -75,7 +75,7 @@ async function probeWay(
       "ready.replication-login",
       `${node} could not replicate from ${primary} after a failover to it: it is not let in.`,
       async () => {
-        // The other is no primary yet, which a receiver may ask for.
+        // With target_session_attrs, libpq would reject the other node while it is still a standby.
         const {
           dbname: _,
           target_session_attrs: _attrs,

@@ -109,7 +109,7 @@ async function promote(
     return timelineOf(connection);
   const cluster = text(step, "cluster");
   throw stepFailed(
-    `${node} was told to promote, and is not a primary yet. No node takes writes.`,
+    `The promotion of ${node} is still pending. No node takes writes.`,
     `Its replay of what it has received has not moved for ${promoteTimeoutMs / 1000} s.`,
     `See its log. Once its replay goes on it becomes the primary by itself: then \`blackstart mitigate move-clients ${cluster}\`, and \`blackstart mitigate rejoin\` for the others. Promote another only once ${node} is stopped.`,
   );

@@ -53,8 +53,8 @@ export async function isStandby(connection: Connection): Promise<boolean> {
 }
 
 /**
- * Whether it is one, and was told to promote: the file goes when its replay gets to the end of what it holds. Where our
- * role may not look for that, it is not known, and was not told by us.
+ * Its role, and whether a promotion is pending: the `promote` file is there until replay reaches the end of its WAL. Where
+ * our database role may not look for the file, that is not known, and `promoting` is false.
  */
 export async function roleOf(connection: Connection): Promise<Pick<NodeSeen, "role" | "promoting">> {
   const [row] = await connection.query<{ standby: boolean; looks: boolean }>(
