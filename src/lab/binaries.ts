@@ -1,12 +1,9 @@
-import { execFile } from "node:child_process";
 import { accessSync, constants, readdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { promisify } from "node:util";
 import { BlackstartError, messageOf } from "../base/error.ts";
+import { runProgram } from "../drivers/host/run-program.ts";
 import type { Environment } from "../system/home.ts";
 import { isNpmShipped, npmShippedDirectory, usableNpmShipped } from "./npm-binaries.ts";
-
-const run = promisify(execFile);
 
 /** A PostgreSQL that can be run: its directory of programs, and which version it is. */
 export type Binaries = Readonly<{
@@ -60,10 +57,7 @@ type Place = Readonly<{ directory: string; origin: Binaries["origin"] }>;
 
 async function places(environment: Environment): Promise<readonly Place[]> {
   const found: Place[] = [];
-  const configured = await run("pg_config", ["--bindir"], { env: { ...environment }, timeout: 5000 }).then(
-    ({ stdout }) => stdout.trim(),
-    () => undefined, // No pg_config is one way not to find it; others follow.
-  );
+  const configured = await ask("pg_config", "--bindir", environment).catch(() => undefined /* others follow */);
   if (configured) found.push({ directory: configured, origin: "pg_config" });
   for (const directory of distributionDirectories()) found.push({ directory, origin: "distribution" });
   for (const directory of (environment.PATH ?? "").split(delimiter).filter(Boolean)) {
@@ -105,9 +99,9 @@ function holdsServer(directory: string): boolean {
 /** What it is, or in words why it cannot be used. */
 async function versionOf(directory: string): Promise<{ version: string; major: number } | string> {
   try {
-    const { stdout } = await run(join(directory, "postgres"), ["--version"], { timeout: 10_000 });
+    const stdout = await ask(join(directory, "postgres"), "--version");
     const version = /PostgreSQL\) (\d+(?:\.\d+|devel|beta\d+|rc\d+)?)/.exec(stdout)?.[1];
-    if (version === undefined) return `${directory} answers “${stdout.trim()}” when asked for its version.`;
+    if (version === undefined) return `${directory} answers “${stdout}” when asked for its version.`;
     const major = Number.parseInt(version, 10);
     return major >= oldestMajor
       ? { version, major }
@@ -115,4 +109,12 @@ async function versionOf(directory: string): Promise<{ version: string; major: n
   } catch (error) {
     return `${join(directory, "postgres")} cannot be run: ${messageOf(error).split("\n").join(" ")}`;
   }
+}
+
+/** What it prints; throws where it cannot be run, or ends with an error. */
+async function ask(program: string, option: string, environment: Environment = process.env): Promise<string> {
+  const asked = { program, args: [option], input: "", timeoutMs: 10_000, environment: { ...environment } };
+  const { code, stdout, stderr } = await runProgram({ ...asked, where: "this machine" });
+  if (code !== 0) throw new Error(stderr.trim() || `it ends with ${code}`);
+  return stdout.trim();
 }

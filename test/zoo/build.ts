@@ -1,8 +1,6 @@
-import { execFileSync } from "node:child_process";
 import {
   appendFileSync,
   chownSync,
-  cpSync,
   existsSync,
   mkdtempSync,
   mkdirSync,
@@ -12,21 +10,22 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { cp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { conninfoOf } from "./conninfo.ts";
 import { nodesOf, type Settings } from "./recipe.ts";
-import { type Place, runAs, startServer } from "./server.ts";
+import { type Place, run, runAs, startServer } from "./server.ts";
 import { passwords, until, type Zoo } from "./zoo.ts";
 
 /** From nothing to a cluster that streams, as its owner would have done it by hand. */
 export async function build(zoo: Zoo): Promise<void> {
   const { recipe } = zoo;
   const [primary = "", ...standbys] = zoo.nodes;
-  initialize(zoo, primary);
-  if (recipe.disks) moveWal(zoo, primary);
-  configure(zoo, primary);
+  await initialize(zoo, primary);
+  if (recipe.disks) await moveWal(zoo, primary);
+  await configure(zoo, primary);
   await recipe.prepare?.(zoo, primary);
   await startServer(zoo.place(primary));
   await runScript(zoo, primary, [
@@ -43,10 +42,9 @@ export async function build(zoo: Zoo): Promise<void> {
   // Without pg_basebackup a stopped server's files are copied.
   const isWhole = existsSync(join(zoo.place(primary).binaries, "pg_basebackup"));
   for (const name of standbys) {
-    if (recipe.layout === "debian") createCluster(zoo.place(name));
-    if (isWhole) baseBackup(zoo, name);
-    else await copy(zoo, name, primary);
-    configure(zoo, name);
+    if (recipe.layout === "debian") await createCluster(zoo.place(name));
+    await (isWhole ? baseBackup(zoo, name) : copy(zoo, name, primary));
+    await configure(zoo, name);
     if (nodesOf(recipe)[name]?.archiveOnly) forgetPrimary(zoo, name);
     await recipe.prepare?.(zoo, name);
     await startServer(zoo.place(name));
@@ -68,43 +66,45 @@ export async function build(zoo: Zoo): Promise<void> {
   });
 }
 
-function initialize(zoo: Zoo, name: string): void {
+async function initialize(zoo: Zoo, name: string): Promise<void> {
   const place = zoo.place(name);
   if (zoo.recipe.layout === "debian") return createCluster(place);
-  cpSync(template(place), place.data, { recursive: true });
-  ownAll(place);
+  await cp(await template(place), place.data, { recursive: true });
+  await ownAll(place);
 }
 
-const templates = new Map<string, string>();
+const templates = new Map<string, Promise<string>>();
 
 /** What initdb makes, once for all the clusters of this process. */
-function template(place: Place): string {
-  const known = templates.get(place.binaries);
-  if (known !== undefined) return known;
+function template(place: Place): Promise<string> {
+  const made = templates.get(place.binaries) ?? makeTemplate(place);
+  templates.set(place.binaries, made);
+  return made;
+}
+
+async function makeTemplate(place: Place): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "blackstart-zoo-"));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   if (place.account !== undefined) chownSync(folder, place.account.uid, place.account.gid);
   const data = join(folder, "data");
   const options = ["-U", "postgres", "-A", "trust", "--no-sync", "--wal-segsize=1"];
-  runAs({ ...place, inside: [] }, join(place.binaries, "initdb"), "-D", data, ...options);
-  templates.set(place.binaries, data);
+  await runAs({ ...place, inside: [] }, join(place.binaries, "initdb"), "-D", data, ...options);
   return data;
 }
 
-function ownAll(place: Place): void {
-  if (place.account !== undefined)
-    execFileSync("chown", ["-R", `${place.account.uid}:${place.account.gid}`, place.data]);
-  execFileSync("chmod", ["-R", "u=rwX,go=", place.data]);
+async function ownAll(place: Place): Promise<void> {
+  if (place.account !== undefined) await run("chown", ["-R", `${place.account.uid}:${place.account.gid}`, place.data]);
+  await run("chmod", ["-R", "u=rwX,go=", place.data]);
 }
 
 /** What `apt-get install postgresql` does, with the folders of a machine of its own. */
-function createCluster(place: Place): void {
+async function createCluster(place: Place): Promise<void> {
   const options = ["--user=postgres", `--port=${place.port}`, `--datadir=${place.data}`, `--logfile=${place.logFile}`];
   const more = [`--socketdir=${socketFolder(place)}`, "--start-conf=manual", "15", "main", "--", "--no-sync"];
-  execFileSync("pg_createcluster", [...options, ...more], { env: place.environment, stdio: "pipe" });
+  await run("pg_createcluster", [...options, ...more], place.environment);
 }
 
-function baseBackup(zoo: Zoo, name: string): void {
+async function baseBackup(zoo: Zoo, name: string): Promise<void> {
   const place = zoo.place(name);
   // The directory itself stays: a mount, or what pg_createcluster has made.
   if (existsSync(place.data))
@@ -114,7 +114,7 @@ function baseBackup(zoo: Zoo, name: string): void {
     ? ["-T", `${spaceOf(zoo, zoo.nodes[0] as string)}=${spaceOf(zoo, name)}`, `--waldir=${walOf(zoo, name)}`]
     : [];
   const options = ["-D", place.innerData, "-d", from, "-R", "-c", "fast", "--no-sync", ...disks];
-  runAs(place, join(place.binaries, "pg_basebackup"), ...options);
+  await runAs(place, join(place.binaries, "pg_basebackup"), ...options);
 }
 
 const spaceOf = (zoo: Zoo, node: string) => ownFolder(zoo, node, "fast-disk");
@@ -127,19 +127,19 @@ function ownFolder(zoo: Zoo, node: string, name: string): string {
   return folder;
 }
 
-function moveWal(zoo: Zoo, node: string): void {
+async function moveWal(zoo: Zoo, node: string): Promise<void> {
   const [from, to] = [join(zoo.place(node).data, "pg_wal"), walOf(zoo, node)];
-  execFileSync("cp", ["-a", `${from}/.`, to]);
+  await run("cp", ["-a", `${from}/.`, to]);
   rmSync(from, { recursive: true });
   symlinkSync(to, from);
 }
 
 async function copy(zoo: Zoo, name: string, primary: string): Promise<void> {
   const place = zoo.place(name);
-  zoo.stop(primary);
-  cpSync(zoo.place(primary).data, place.data, { recursive: true, preserveTimestamps: true });
+  await zoo.stop(primary);
+  await cp(zoo.place(primary).data, place.data, { recursive: true, preserveTimestamps: true });
   await zoo.start(primary);
-  ownAll(place);
+  await ownAll(place);
   own(place, join(place.data, "standby.signal"), "");
   const conninfo = conninfoOf(zoo, name);
   appendFileSync(join(place.data, "postgresql.auto.conf"), lines({ primary_conninfo: conninfo }));
@@ -151,10 +151,10 @@ function forgetPrimary(zoo: Zoo, name: string): void {
 }
 
 /** What differs from the file that initdb has left; the last line of a parameter counts. */
-function configure(zoo: Zoo, name: string): void {
+async function configure(zoo: Zoo, name: string): Promise<void> {
   const place = zoo.place(name);
   const { recipe } = zoo;
-  if (recipe.tls) selfSign(place);
+  if (recipe.tls) await selfSign(place);
   const settings: Settings = {
     listen_addresses: "127.0.0.1",
     port: String(place.port),
@@ -182,10 +182,10 @@ function configure(zoo: Zoo, name: string): void {
   own(place, join(place.configuration, "pg_hba.conf"), `${rules.join("\n")}\n`);
 }
 
-function selfSign(place: Place): void {
+async function selfSign(place: Place): Promise<void> {
   const files = ["-keyout", join(place.data, "server.key"), "-out", join(place.data, "server.crt")];
   const subject = ["-subj", `/CN=${place.name}`, "-days", "30"];
-  execFileSync("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", ...files, ...subject], { stdio: "pipe" });
+  await run("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", ...files, ...subject]);
   for (const file of ["server.key", "server.crt"]) own(place, join(place.data, file));
 }
 

@@ -1,6 +1,7 @@
-import { execFileSync, spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { chownSync, closeSync, mkdirSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { pollUntil } from "../../src/base/time.ts";
 
 export type Account = Readonly<{ name: string; uid: number; gid: number }>;
@@ -25,9 +26,18 @@ export type Place = Readonly<{
 }>;
 
 /** As the account of the servers, in the node's own container. Throws with what the program said. */
-export function runAs(place: Place, program: string, ...args: string[]): string {
+export function runAs(place: Place, program: string, ...args: string[]): Promise<void> {
   const [file = "", ...rest] = [...place.inside, ...becoming(place.account), program, ...args];
-  return execFileSync(file, rest, { encoding: "utf8", cwd: "/", env: place.environment, stdio: "pipe" });
+  return run(file, rest, place.environment);
+}
+
+/** Without holding up what else this process does: other clusters' clients among it. Throws with what the program said. */
+export async function run(
+  program: string,
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<void> {
+  await promisify(execFile)(program, args, { cwd: "/", env: environment, maxBuffer: 16 * 1024 * 1024 });
 }
 
 export function becoming(account: Account | undefined): readonly string[] {

@@ -32,7 +32,7 @@ export type Zoo = Readonly<{
   query(node: string, sql: string, role?: Role): Promise<readonly Record<string, string | number | boolean | null>[]>;
   start(node: string): Promise<void>;
   /** As an operator stops it: pg_ctl, mode fast. */
-  stop(node: string): void;
+  stop(node: string): Promise<void>;
   /** Every process of it, at once, as if its power was cut. */
   kill(node: string): Promise<void>;
   signal(node: string, signal: NodeJS.Signals): void;
@@ -84,9 +84,8 @@ export function handleOf(
       }
     },
     start: (node) => startServer(place(node)),
-    stop(node) {
-      runAs(place(node), join(place(node).binaries, "pg_ctl"), "stop", "-D", place(node).innerData, "-m", "fast", "-w");
-    },
+    stop: (node) =>
+      runAs(place(node), join(place(node).binaries, "pg_ctl"), "stop", "-D", place(node).innerData, "-m", "fast", "-w"),
     async kill(node) {
       signalAll(processesOf(place(node)), "SIGKILL");
       const isGone = await pollUntil(async () => !runs(node) || undefined, { everyMs: 5, timeoutMs: 60_000 });

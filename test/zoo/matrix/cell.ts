@@ -6,21 +6,17 @@ import type { Expectation, Recipe } from "../recipe.ts";
 import type { Zoo } from "../zoo.ts";
 import type { PostgresVersion } from "../../support/postgres-versions.ts";
 import { startClient } from "./client.ts";
-import { knownFault } from "./known-faults.ts";
 import { assertWell, stateOf } from "./judge.ts";
 import type { Outage } from "./outages.ts";
 import { assertOnePrimary, startProber } from "./prober.ts";
 
 /** One outage of one animal, put right by the real program; what it says is held against the servers. */
-export function testCell(recipe: Recipe, outage: Outage, of: { version?: PostgresVersion; todo?: string } = {}): void {
-  const { version = versionFor(recipe), todo = knownFault(recipe.name, outage.name) } = of;
+export function testCell(recipe: Recipe, outage: Outage, version: PostgresVersion = versionFor(recipe)): void {
   const expected: Expectation = recipe.expect?.[outage.name] ?? "done";
   const title = `${outage.name} of ${recipe.name}`;
   const impossible = expected !== "done" && "impossible" in expected ? expected.impossible : false;
   const skip = recipe.skip || version.skip || impossible;
-  test(title, { skip, ...(todo === undefined ? {} : { todo }) }, () =>
-    withAnimal(recipe, (zoo) => runCell(zoo, outage, expected), version.binaries),
-  );
+  test(title, { skip }, () => withAnimal(recipe, (zoo) => runCell(zoo, outage, expected), version.binaries));
 }
 
 async function runCell(zoo: Zoo, outage: Outage, expected: Expectation): Promise<void> {

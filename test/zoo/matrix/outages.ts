@@ -47,13 +47,16 @@ export const outages: readonly Outage[] = [
   {
     name: "rejoin",
     async happens(zoo, client) {
-      await zoo.kill("pg1");
-      await client.without(() => promoteByHand(zoo));
+      await client.without(async () => {
+        await untilItHasAll(zoo, "pg2", "pg1");
+        await zoo.kill("pg1");
+        await promoteByHand(zoo);
+      });
       await client.writes();
       // Its supervisor starts the old primary once more, and somebody writes to it.
       await zoo.start("pg1");
       await zoo.query("pg1", "set synchronous_commit = local; insert into acknowledged select generate_series(1, 100)");
-      zoo.stop("pg1");
+      await zoo.stop("pg1");
     },
     words: ["rejoin", "ledger/pg1"],
     isWhole: all,
@@ -96,6 +99,15 @@ async function promoteByHand(zoo: Zoo): Promise<void> {
     const conninfo = `${replicationConninfo(zoo, "pg2", node)} ${nodesOf(zoo.recipe)[node]?.conninfo ?? `application_name=${node}`}`;
     await set(zoo, node, "primary_conninfo", conninfo);
   }
+}
+
+/** Or another standby may hold more than the one that is promoted, and could not follow it. */
+async function untilItHasAll(zoo: Zoo, node: string, primary: string): Promise<void> {
+  await until(`${node} has all`, async () => {
+    const [end] = await zoo.query(primary, "select pg_current_wal_flush_lsn()::text as lsn");
+    const [has] = await zoo.query(node, `select pg_last_wal_receive_lsn() >= '${end?.lsn}'::pg_lsn as all`);
+    return has?.all === true;
+  });
 }
 
 /** In the file, where ALTER SYSTEM is not allowed either. */

@@ -81,7 +81,7 @@ export const standbys: readonly Recipe[] = [
     about: "The third was promoted once to try something, and put back as a standby: its timeline is a dead branch.",
     async arrange(zoo) {
       await zoo.query("pg3", "select pg_promote()");
-      zoo.stop("pg3");
+      await zoo.stop("pg3");
       own(zoo.place("pg3"), join(zoo.place("pg3").data, "standby.signal"), "");
       await zoo.start("pg3");
       // What the primary writes from here on is on the one line only.
