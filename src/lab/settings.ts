@@ -30,8 +30,9 @@ export function serverSettings(options: {
     // Without these each new segment costs a write of its whole length.
     wal_recycle: "off",
     wal_init_zero: "off",
-    // The default of 5 s would be the time a standby waits before it tries again.
-    wal_retrieve_retry_interval: "10ms",
+    // The default of 5 s would be the time a standby waits before it tries again. Each try is a fork: with 10 ms two
+    // standbys of a dead primary keep both processors busy.
+    wal_retrieve_retry_interval: "100ms",
     wal_receiver_status_interval: "1s",
     // A cut network is noticed by both ends after this long.
     wal_sender_timeout: "2s",
