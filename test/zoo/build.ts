@@ -162,6 +162,8 @@ async function configure(zoo: Zoo, name: string): Promise<void> {
     shared_buffers: "16MB",
     max_connections: "50",
     fsync: "off",
+    // In the data directory: a server that is killed leaves nothing in /dev/shm.
+    dynamic_shared_memory_type: "mmap",
     wal_log_hints: "on",
     wal_keep_size: "64MB",
     ...(recipe.layout === "debian" ? {} : { cluster_name: "" }),
