@@ -49,11 +49,12 @@ export function mayForget(primary: NodeFacts): (standby: AnsweringNode) => boole
     (receivedLsn === null || (replayedLsn !== null && lsnAhead(replayedLsn, receivedLsn) > 0));
 }
 
-/** What it said of synchronous_commit when it was seen, and what its files say. */
-function seenLevels({ observation, remembered, configured }: NodeFacts): readonly string[] {
+/** What it said of synchronous_commit when it was seen, as the primary where it is a standby by now; and what its files say. */
+function seenLevels({ observation, remembered, asPrimary, configured }: NodeFacts): readonly string[] {
+  const then = observation?.role === "standby" ? asPrimary : remembered?.role === "primary" ? remembered : undefined;
   return [
-    observation?.settings.synchronousCommit ??
-      (remembered?.role === "primary" ? remembered.synchronousCommit : undefined),
+    observation?.settings.synchronousCommit,
+    observation?.role === "primary" ? undefined : then?.synchronousCommit,
     observation === undefined ? configured?.synchronousCommit : undefined,
   ].filter((one) => one !== undefined && one !== "") as readonly string[];
 }
@@ -61,38 +62,64 @@ function seenLevels({ observation, remembered, configured }: NodeFacts): readonl
 /** A setting of one role, one database, or one role in one database. */
 export type CommitSetting = Readonly<{ role: string | null; database: string | null; level: string }>;
 
+/** Why some commits may have waited for no standby. `unwritten`: they may not have waited for the primary's disk either. */
+type Doubt = Readonly<{ kind: "possible" | "unknown"; why: string; unwritten: boolean }>;
+
 /** Whether some commits may have waited for no standby; undefined: all of them waited, unless a session asked for less. */
 export function commitVerdict(primary: NodeFacts, lines: Lines<StandbyHolder>): LossVerdict | undefined {
+  const doubts = doubtsOf(primary, lines);
+  if (doubts.length === 0) return undefined;
+  const why = doubts.map((one) => one.why).join(" ");
+  const unwritten = doubts.some((one) => one.unwritten) ? { unwritten: true as const } : {};
+  const isPossible = doubts.some((one) => one.kind === "possible");
+  return isPossible ? { kind: "possible", why, missing: [], ...unwritten } : { kind: "unknown", why, ...unwritten };
+}
+
+/** Why commits may not have waited for this primary's own disk; undefined: all did, unless a session asked for less. */
+export function unwrittenWhy(primary: NodeFacts, lines: Lines<StandbyHolder>): string | undefined {
+  const doubts = doubtsOf(primary, lines).filter((one) => one.unwritten);
+  return doubts.length === 0 ? undefined : doubts.map((one) => one.why).join(" ");
+}
+
+/** Every level by which it may have run counts: one that waits for its own disk does not hide another that waits for nothing. */
+function doubtsOf(primary: NodeFacts, lines: Lines<StandbyHolder>): readonly Doubt[] {
   const { node } = primary;
-  const settings = seenLevels(primary).map((text) => ({ text, level: commitLevel(text) }));
-  const weak = settings.find(({ level }) => level !== undefined && !waits(level));
-  if (weak !== undefined)
-    return possible(`${node} ran with synchronous_commit = ${weak.text}: it did not wait for a standby.`, [weak.level]);
-  if (settings.length === 0)
-    return unknown(`It is not known whether ${node} waited for its standbys: its synchronous_commit was not seen.`);
-  const strange = settings.find(({ level }) => level === undefined);
-  if (strange !== undefined)
-    return unknown(`It is not known what synchronous_commit = ${strange.text} on ${node} means.`);
-  return bySettings(lines);
+  const seen = [...new Set(seenLevels(primary))];
+  if (seen.length === 0)
+    return [
+      unknown(`It is not known for what commits on ${node} waited: its synchronous_commit was not seen.`),
+      ...bySettings(lines),
+    ];
+  return [...seen.flatMap((text) => bySetting(node, text)), ...bySettings(lines)];
+}
+
+function bySetting(node: string, text: string): readonly Doubt[] {
+  const level = commitLevel(text);
+  if (level === undefined) return [unknown(`It is not known what synchronous_commit = ${text} on ${node} means.`)];
+  if (waits(level)) return [];
+  const disk = level === "off" ? ", nor for its own disk" : "";
+  return [possible(`${node} ran with synchronous_commit = ${text}: it did not wait for a standby${disk}.`, [level])];
 }
 
 /** The catalogue is the same on every standby, as far as each has replayed. */
-function bySettings({ onLine }: Lines<StandbyHolder>): LossVerdict | undefined {
+function bySettings({ onLine }: Lines<StandbyHolder>): readonly Doubt[] {
   const told = onLine.flatMap(({ facts }) => (facts.commitSettings === undefined ? [] : [facts.commitSettings]));
-  if (onLine.length > 0 && told.length === 0)
-    return unknown(
-      "It is not known whether a role or a database has a synchronous_commit of its own: no standby says.",
-    );
+  if (told.length === 0)
+    return [
+      unknown("It is not known whether a role or a database has a synchronous_commit of its own: no standby says."),
+    ];
   const weak = told.flat().filter(({ level }) => {
     const known = commitLevel(level);
     return known === undefined || !waits(known);
   });
   const texts = [...new Set(weak.map(settingText))];
-  if (texts.length === 0) return undefined;
-  return possible(
-    `${texts.join("; ")}: no commit there waits for a standby, and the last of them may be lost.`,
-    weak.map(({ level }) => commitLevel(level)),
-  );
+  if (texts.length === 0) return [];
+  return [
+    possible(
+      `${texts.join("; ")}: no commit there waits for a standby, and the last of them may be lost.`,
+      weak.map(({ level }) => commitLevel(level)),
+    ),
+  ];
 }
 
 function settingText({ role, database, level }: CommitSetting): string {
@@ -101,13 +128,13 @@ function settingText({ role, database, level }: CommitSetting): string {
 }
 
 /** A commit of `off` does not wait for its own disk either; one of a level that is not known to us may not. */
-function possible(why: string, levels: readonly (Level | undefined)[]): LossVerdict {
-  const isUnwritten = levels.some((level) => level === "off" || level === undefined);
-  return { kind: "possible", why, missing: [], ...(isUnwritten ? { unwritten: true } : {}) };
+function possible(why: string, levels: readonly (Level | undefined)[]): Doubt {
+  return { kind: "possible", why, unwritten: levels.some((level) => level === "off" || level === undefined) };
 }
 
-function unknown(why: string): LossVerdict {
-  return { kind: "unknown", why };
+/** Unknown does not pass for on. */
+function unknown(why: string): Doubt {
+  return { kind: "unknown", why, unwritten: true };
 }
 
 /** For observations; see `CommitSetting`. */

@@ -21,9 +21,9 @@ import { commitVerdict, mayForget } from "./commit-level.ts";
  */
 export type LossVerdict =
   | Readonly<{ kind: "none"; why: string }>
-  /** `unwritten`: commits were acknowledged that were not even in its own WAL yet, so that its end says nothing of them. */
+  /** `unwritten`: commits may have been acknowledged before they were in its own WAL; its end says nothing of them. */
   | Readonly<{ kind: "possible"; why: string; missing: readonly string[]; unwritten?: true }>
-  | Readonly<{ kind: "unknown"; why: string }>;
+  | Readonly<{ kind: "unknown"; why: string; unwritten?: true }>;
 
 /** What the last primary promised to its clients, as far as it is known; `names` undefined: to wait for nobody. */
 export type SynchronousPromise = Readonly<{ names: SynchronousNames | undefined }>;

@@ -39,6 +39,8 @@ export type Step = Readonly<{
 export type Risk = Readonly<{
   /** Bytes of write-ahead log whose transactions could be lost; null when it cannot be known. 0: none can. */
   lossBytes: number | null;
+  /** Acknowledged writes may have been lost before, whatever is done now: the statements say which. */
+  lostBefore?: true;
   /** Seconds of writes that could be lost; null when it cannot be known. */
   lossSeconds: number | null;
   /** Seconds for which clients cannot write because of this plan, estimated. */

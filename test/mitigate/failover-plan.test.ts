@@ -341,17 +341,6 @@ test("what may be lost can be accepted, and is stated", () => {
   assert.equal(planned(primaryDead(asynchronous), { acceptLoss: true }).risk.lossBytes, null);
 });
 
-test("the end of its log says nothing of commits that did not wait for the disk", () => {
-  const old = (synchronousCommit: string) =>
-    primaryDead({ remembered: remembered("pg1", { synchronousCommit }), writtenLsn: "0/3000100" });
-  assert.equal(planned(old("local")).risk.lossBytes, 0);
-  const refusal = planFailover(system(), old("off"), noChoice);
-  assert.ok(isRefusal(refusal), "writes that were in memory alone would be lost without a word");
-  assert.match(refusal.missing, /had in memory alone died with it/);
-  assert.match(refusal.provide, /so that no more is lost than/);
-  assert.equal(planned(old("off"), { acceptLoss: true }).risk.lossBytes, null);
-});
-
 test("an asynchronous primary whose log ends where a standby's does has lost nothing", () => {
   assert.equal(planned(primaryDead({ ...asynchronous, writtenLsn: "0/3000100" })).risk.lossBytes, 0);
 });

@@ -37,13 +37,15 @@ export function renderRefusal(refusal: Refusal, style: Style, layout: Layout): s
 }
 
 /** A plan that touches neither the writes nor the clients says nothing of them. */
-function riskLines({ lossBytes, lossSeconds, downtimeSeconds, statements }: Risk): string[] {
+function riskLines(risk: Risk): string[] {
+  const { lossBytes, downtimeSeconds, statements } = risk;
   if (lossBytes === 0 && downtimeSeconds === 0) return [...statements];
-  const loss = lossText({ lossBytes, lossSeconds });
+  const loss = lossText(risk);
   return [loss, `clients cannot write for about ${durationText(downtimeSeconds * 1000)}`, ...statements];
 }
 
-function lossText({ lossBytes, lossSeconds }: Pick<Risk, "lossBytes" | "lossSeconds">): string {
+function lossText({ lossBytes, lossSeconds, lostBefore }: Risk): string {
+  if (lossBytes === 0 && lostBefore) return "nothing is lost beyond what a crash may have taken";
   if (lossBytes === 0) return "no acknowledged write is lost";
   if (lossBytes === null && lossSeconds === null) return "how much could be lost cannot be known";
   const bytes = lossBytes === null ? "an unknown amount" : bytesText(lossBytes);

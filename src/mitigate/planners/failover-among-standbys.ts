@@ -20,6 +20,7 @@ import {
   type StandbyHolder,
   strangersOf,
 } from "../old-primary.ts";
+import { afterCrash } from "./loss-risk.ts";
 import { type Choice, type PlanDraft, refuse } from "../planning.ts";
 import { promisedAfter } from "../promise.ts";
 import * as steps from "../step-list.ts";
@@ -81,12 +82,14 @@ function riskOf(cluster: Cluster, facts: ClusterFacts, lines: Lines<StandbyHolde
     ({ holder, ownBytes }) =>
       `${holder.node} holds ${ownBytes} bytes that none of the others has; clients may have written them.`,
   );
-  return {
+  const risk = {
     lossBytes,
     lossSeconds: lossBytes === 0 ? 0 : null,
     downtimeSeconds,
     statements: [...statements, ...steps.clientStatements(cluster)],
   };
+  const old = lastAmongStandbys(facts) ?? lines.onLine[0]?.facts;
+  return old === undefined ? risk : afterCrash(risk, facts, old);
 }
 
 function draft(

@@ -97,7 +97,7 @@ function toAvoidLoss(facts: ClusterFacts, verdict: LossVerdict, primary: NodeFac
   if (ways.length === 0)
     return `Reach ${primary.node} and the nodes that do not answer, and see which of them can be started.`;
   const text = ways.join(", or ");
-  const isUnwritten = verdict.kind === "possible" && verdict.unwritten === true;
+  const isUnwritten = verdict.kind !== "none" && verdict.unwritten === true;
   const gain = isUnwritten ? "no more is lost than what was not written yet" : "nothing can be lost";
   return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}, so that ${gain}.`;
 }

@@ -1,9 +1,10 @@
 import { compareWalEnds } from "../../drivers/postgres/history.ts";
 import type { Risk } from "../../plan/plan.ts";
-import type { NodeFacts } from "../cluster-facts.ts";
+import type { ClusterFacts, NodeFacts } from "../cluster-facts.ts";
+import { unwrittenWhy } from "../commit-level.ts";
 import type { Lines } from "../lines.ts";
 import type { LossVerdict } from "../loss.ts";
-import { lineOf, type StandbyHolder } from "../old-primary.ts";
+import { lineOf, linesOf, type StandbyHolder } from "../old-primary.ts";
 
 /** Seconds for which a failover keeps clients from writing once it runs; measured on a lab: 0.1–0.3. */
 const failoverDowntimeSeconds = 1;
@@ -16,21 +17,34 @@ export function lossRisk(verdict: LossVerdict, lines: Lines<StandbyHolder>, prim
   if (verdict.kind === "none")
     return { lossBytes: 0, lossSeconds: 0, downtimeSeconds: failoverDowntimeSeconds, statements: [] };
   const bytes = bytesBehind(lines, primary);
-  if (verdict.kind === "possible" && verdict.unwritten === true && bytes === 0)
-    return {
-      lossBytes: null,
-      lossSeconds: null,
-      downtimeSeconds: failoverDowntimeSeconds,
-      statements: [
-        `${lossStatement(bytes, primary)} But commits that do not wait for the disk are acknowledged before: those that ${primary.node} had in memory alone died with it, and no start of it brings them back.`,
-      ],
-    };
+  const lossBytes = verdict.unwritten ? null : bytes;
+  const unwritten = verdict.unwritten ? [unwrittenText(primary)] : [];
   return {
-    lossBytes: bytes,
-    lossSeconds: bytes === 0 ? 0 : null,
+    lossBytes,
+    lossSeconds: lossBytes === 0 ? 0 : null,
     downtimeSeconds: failoverDowntimeSeconds,
-    statements: [lossStatement(bytes, primary)],
+    statements: [[lossStatement(bytes, primary), ...unwritten].join(" ")],
   };
+}
+
+/**
+ * Of a plan that starts the last primary again, or takes one that crashed for whole: what was in its memory alone is gone
+ * whichever way is taken, so that nobody has to accept it. Of one that hangs, the plan itself takes it.
+ */
+export function afterCrash(risk: Risk, facts: ClusterFacts, primary: NodeFacts): Risk {
+  const { node, observation, instance, control, onDisk } = primary;
+  const why = unwrittenWhy(primary, linesOf(facts, primary));
+  if (why === undefined || (control ?? onDisk)?.clusterState === "shut down") return risk;
+  const hangs = observation === undefined && (instance?.state === "running" || instance?.state === "stopped-processes");
+  const text = hangs
+    ? `Commits that did not wait for ${node}'s disk, and are in its memory alone, are lost when its processes are killed.`
+    : `If ${node} crashed, commits of its last moment that did not wait for its disk may be gone, whatever is done now.`;
+  const loss = hangs ? { lossBytes: null, lossSeconds: null } : { lostBefore: true as const };
+  return { ...risk, ...loss, statements: [`${why} ${text}`, ...risk.statements] };
+}
+
+function unwrittenText({ node }: NodeFacts): string {
+  return `But commits that do not wait for the disk are acknowledged before: any that ${node} had in memory alone died with it, and no start of it brings them back.`;
 }
 
 function bytesBehind({ onLine: [furthest] }: Lines<StandbyHolder>, primary: NodeFacts): number | null {
@@ -49,7 +63,7 @@ function bytesBehind({ onLine: [furthest] }: Lines<StandbyHolder>, primary: Node
 
 function lossStatement(bytes: number | null, primary: NodeFacts): string {
   if (bytes === null)
-    return `How much could be lost cannot be measured: the end of ${primary.node}'s WAL cannot be read. Whatever is lost stays in its kept WAL.`;
+    return `How much could be lost cannot be measured: the end of ${primary.node}'s WAL cannot be read. What it had written stays in its kept WAL.`;
   if (bytes === 0) return `${primary.node}'s WAL ends where the standbys' does: nothing more was written.`;
   return `${bytes} bytes of ${primary.node}'s WAL never reached a standby that answers; what they hold is lost, but stays in its kept WAL.`;
 }

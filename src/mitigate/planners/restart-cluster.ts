@@ -1,14 +1,15 @@
 import { olderLine } from "../../drivers/postgres/history.ts";
 import type { ControlData } from "../../drivers/postgres/instance.ts";
-import type { Refusal } from "../../plan/plan.ts";
+import type { Refusal, Risk } from "../../plan/plan.ts";
 import type { Cluster } from "../../system/schema.ts";
 import type { ClusterFacts, NodeFacts } from "../cluster-facts.ts";
 import { outageOf } from "../outage.ts";
-import { lineOf } from "../old-primary.ts";
+import { knownPrimary, lineOf } from "../old-primary.ts";
 import { type Choice, type PlanDraft, refuse } from "../planning.ts";
 import { promisedAfter } from "../promise.ts";
 import { refuseStart } from "../start-safety.ts";
 import * as steps from "../step-list.ts";
+import { afterCrash } from "./loss-risk.ts";
 import { startStep } from "./restart.ts";
 import { needsPersonFor } from "./serving.ts";
 
@@ -50,18 +51,13 @@ export function planRestartCluster(cluster: Cluster, facts: ClusterFacts, choice
       `No node of ${facts.cluster} answers.`,
       `${primary.node} was the primary: it is no standby, and its pg_control is on timeline ${primary.control.timelineId} at ${primary.control.checkpointLsn} (${primary.control.clusterState}).`,
     ],
-    risk: {
-      lossBytes: 0,
-      lossSeconds: 0,
-      downtimeSeconds: restartDowntimeSeconds,
-      statements: [
-        "After a crash each server replays its log first; how long that takes depends on max_wal_size.",
-        ...stale.map(
-          (one) =>
-            `${one.node} was a primary too, on an older timeline. It comes back as a standby; what it alone has written is kept.`,
-        ),
-      ],
-    },
+    risk: riskOf(facts, primary, [
+      "After a crash each server replays its log first; how long that takes depends on max_wal_size.",
+      ...stale.map(
+        (one) =>
+          `${one.node} was a primary too, on an older timeline. It comes back as a standby; what it alone has written is kept.`,
+      ),
+    ]),
     steps: [
       ...stale.map((one) => ({
         ...steps.fenceStep(facts.cluster, one.node, { outage: outageOf(one) }),
@@ -98,19 +94,20 @@ function startStandbys(facts: ClusterFacts, startable: readonly Startable[], cho
       `No node of ${facts.cluster} answers.`,
       `All servers that can be seen are standbys: ${startable.map((one) => one.node).join(", ")}.`,
     ],
-    risk: {
-      lossBytes: 0,
-      lossSeconds: 0,
-      downtimeSeconds: restartDowntimeSeconds,
-      statements: [
-        `Nothing is promoted, and nothing can be written yet: \`blackstart mitigate failover ${facts.cluster}\` compares what they hold, and promotes one.`,
-      ],
-    },
+    risk: riskOf(facts, knownPrimary(facts) ?? standbys[0], [
+      `Nothing is promoted, and nothing can be written yet: \`blackstart mitigate failover ${facts.cluster}\` compares what they hold, and promotes one.`,
+    ]),
     steps: standbys.map((one) => ({
       ...startStep(facts.cluster, one.node, "standby"),
       onFailure: "continue" as const,
     })),
   };
+}
+
+/** @param primary the last one, as far as it is known */
+function riskOf(facts: ClusterFacts, primary: NodeFacts | undefined, statements: readonly string[]): Risk {
+  const risk = { lossBytes: 0, lossSeconds: 0, downtimeSeconds: restartDowntimeSeconds, statements };
+  return primary === undefined ? risk : afterCrash(risk, facts, primary);
 }
 
 /** Those of which their hosts can tell what they hold. */

@@ -1,4 +1,4 @@
-import type { Refusal, Step } from "../../plan/plan.ts";
+import type { Refusal, Risk, Step } from "../../plan/plan.ts";
 import type { Cluster, System } from "../../system/schema.ts";
 import { type ClusterFacts, type NodeFacts, nodeFacts, primariesOf } from "../cluster-facts.ts";
 import { promiseOf } from "../loss.ts";
@@ -15,6 +15,7 @@ import {
 import { isMeant, promisedAfter } from "../promise.ts";
 import { refuseStart } from "../start-safety.ts";
 import * as steps from "../step-list.ts";
+import { afterCrash } from "./loss-risk.ts";
 import { planRestartCluster } from "./restart-cluster.ts";
 import { needsPersonFor } from "./serving.ts";
 
@@ -69,9 +70,8 @@ function nodeOf(facts: ClusterFacts, choice: Choice): NodeFacts | undefined {
 }
 
 function draft(cluster: Cluster, facts: ClusterFacts, node: NodeFacts, role: "primary" | "standby"): PlanDraft {
+  const risk = riskOf(facts, node, role);
   const promised = promisedAfter(cluster, facts, node);
-  // What is down already keeps nobody waiting for longer by being started.
-  const inTheWay = role === "primary" || (node.observation !== undefined && isWaitedFor(facts, node));
   return {
     kind: "restart",
     ...(role === "primary" ? { urgent: true } : {}),
@@ -82,23 +82,29 @@ function draft(cluster: Cluster, facts: ClusterFacts, node: NodeFacts, role: "pr
         ? `${node.node} does not answer: ${node.problem ?? node.reach}.`
         : `${node.node}, a ${node.observation.role}, runs; its restart was asked for.`,
     ],
-    risk: {
-      lossBytes: 0,
-      lossSeconds: 0,
-      downtimeSeconds: inTheWay ? restartDowntimeSeconds : 0,
-      statements: [
-        ...(node.observation === undefined
-          ? []
-          : [`Open transactions on ${node.node} are rolled back and its clients are disconnected.`]),
-        ...(role === "primary"
-          ? ["After a crash it replays its log first; how long that takes depends on max_wal_size."]
-          : []),
-      ],
-    },
+    risk: role === "primary" && node.observation === undefined ? afterCrash(risk, facts, node) : risk,
     steps: [
       stopStep(facts.cluster, node),
       startStep(facts.cluster, node.node, role, node.observation !== undefined),
       ...(role === "primary" ? [steps.verifyWriteStep(facts.cluster, cluster, node.node, promised.count)] : []),
+    ],
+  };
+}
+
+function riskOf(facts: ClusterFacts, node: NodeFacts, role: "primary" | "standby"): Risk {
+  // What is down already keeps nobody waiting for longer by being started.
+  const inTheWay = role === "primary" || (node.observation !== undefined && isWaitedFor(facts, node));
+  return {
+    lossBytes: 0,
+    lossSeconds: 0,
+    downtimeSeconds: inTheWay ? restartDowntimeSeconds : 0,
+    statements: [
+      ...(node.observation === undefined
+        ? []
+        : [`Open transactions on ${node.node} are rolled back and its clients are disconnected.`]),
+      ...(role === "primary"
+        ? ["After a crash it replays its log first; how long that takes depends on max_wal_size."]
+        : []),
     ],
   };
 }

@@ -1,14 +1,21 @@
 import { wasLeftFor } from "../../drivers/postgres/history.ts";
-import type { Refusal, Step } from "../../plan/plan.ts";
+import type { Refusal, Risk, Step } from "../../plan/plan.ts";
 import type { System } from "../../system/schema.ts";
 import { type ClusterFacts, type NodeFacts, nodeFacts, primariesOf, standbysOf } from "../cluster-facts.ts";
 import { lineOf } from "../old-primary.ts";
 import { type Choice, declaredCluster, hostNextOf, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
 import { promisedAfter } from "../promise.ts";
 import * as steps from "../step-list.ts";
+import { afterCrash } from "./loss-risk.ts";
 import { startStep } from "./restart.ts";
 
-const startDowntimeSeconds = 5;
+const noRisk: Risk = { lossBytes: 0, lossSeconds: 0, downtimeSeconds: 0, statements: [] };
+
+const startRisk: Risk = {
+  ...noRisk,
+  downtimeSeconds: 5,
+  statements: ["After a crash it replays its WAL first; how long that takes depends on max_wal_size."],
+};
 
 /**
  * A fence is taken back: the node loses its standby.signal, and is the primary again. For a plan that stopped after its
@@ -39,12 +46,7 @@ export function planUnfence(system: System, facts: ClusterFacts, choice: Choice)
         ? `${name} is the primary, and has a standby.signal: at its next start it would come up as a standby.`
         : `${name} was the primary, is down, and is marked as a standby; no other node takes writes.`,
     ],
-    risk: {
-      lossBytes: 0,
-      lossSeconds: 0,
-      downtimeSeconds: lives ? 0 : startDowntimeSeconds,
-      statements: lives ? [] : ["After a crash it replays its WAL first; how long that takes depends on max_wal_size."],
-    },
+    risk: lives ? noRisk : afterCrash(startRisk, facts, node),
     steps: [
       unmarkStep(facts.cluster, name),
       ...(lives
