@@ -128,16 +128,21 @@ export function promiseNow(
 
 /**
  * Those of the streaming names that commits may wait for while too few of the meant ones are there: what the promise
- * names, and nodes. What else streams (a logical subscriber, pg_receivewal) could not be promoted with what it confirmed.
+ * names, a node by `*` as well, and nodes that are not spared. What else streams (a logical subscriber, pg_receivewal)
+ * could not be promoted with what it confirmed.
  */
 export function standIns(
   names: SynchronousNames | undefined,
   members: readonly Member[],
   streaming: readonly string[],
 ): readonly string[] {
-  const isListed = (name: string) => names?.names.some((one) => one !== "*" && isSameName(one, name)) ?? false;
+  const listed = new Names(names?.names ?? []);
+  const isListed = (name: string) => name !== "*" && listed.has(name);
   const standsIn = (name: string) =>
-    members.some((one) => one.spared !== true && (isBorne(name, one) || (one.name === null && one.node === name)));
+    members.some(
+      (one) =>
+        (one.spared !== true || listed.has("*")) && (isBorne(name, one) || (one.name === null && one.node === name)),
+    );
   return streaming.filter((name) => isListed(name) || standsIn(name));
 }
 

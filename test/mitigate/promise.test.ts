@@ -151,3 +151,28 @@ test("what streams and is no node does not stand in: a subscriber, pg_receivewal
   assert.deepEqual(degraded("*", row("pg_receivewal", null)), [0, []]);
   assert.deepEqual(degraded("ANY 2 (*)", row("subscriber"), row("pg3", null)), [0, []]);
 });
+
+test("under * a node counts that is spared, and so does what no node is: whether commits hang is for PostgreSQL to say", () => {
+  const node = (number: number, more = {}) => ({ url: `postgres://b@127.0.0.1:${number}/x`, ...more });
+  const nodes = { pg1: node(1), pg2: node(2), pg3: node(3, { synchronous: "never" }) };
+  const [row] = alive("pg1", "primary").observation!.standbys;
+  const degraded = (setting: string, ...streaming: readonly string[]) => {
+    const primary = alive("pg1", "primary", {
+      settings: { ...alive("pg1", "primary").observation!.settings, synchronousStandbyNames: setting },
+      standbys: streaming.map((applicationName) => ({ ...row!, applicationName })),
+    });
+    const made = planDegradeSynchronous(
+      system({ nodes }),
+      facts(primary, dead("pg2"), alive("pg3", "standby")),
+      noChoice,
+    );
+    return isRefusal(made) ? made.rule : [made.steps[0]?.parameters.count, made.steps[0]?.parameters.names];
+  };
+  assert.equal(degraded("*", "pg3"), "already");
+  assert.equal(degraded("*", "undeclared"), "already");
+  assert.equal(degraded("FIRST 2 (*)", "pg3", "undeclared"), "already");
+  assert.deepEqual(degraded("FIRST 2 (*)", "pg3"), [1, ["pg3"]]);
+  assert.deepEqual(degraded("FIRST 2 (*)", "undeclared"), [0, []]);
+  assert.deepEqual(degraded("FIRST 3 (*)", "pg3", "undeclared"), [1, ["pg3"]]);
+  assert.deepEqual(degraded("FIRST 2 (pg2, barman)", "pg3"), [0, []]);
+});

@@ -1,4 +1,4 @@
-import { formatSynchronousNames, isSynchronousName } from "../../drivers/postgres/synchronous-names.ts";
+import { counting, formatSynchronousNames } from "../../drivers/postgres/synchronous-names.ts";
 import type { Refusal } from "../../plan/plan.ts";
 import type { System } from "../../system/schema.ts";
 import type { ClusterFacts } from "../cluster-facts.ts";
@@ -24,15 +24,16 @@ export function planDegradeSynchronous(system: System, facts: ClusterFacts, _cho
       `${primary.node} waits for no standby: synchronous_standby_names is empty.`,
       "If commits hang, the reason is another; see `blackstart check`.",
     );
-  const { members } = promisedAfter(cluster, facts, primary);
-  const streaming = standIns(names, members, confirmingFrom(primary));
-  const waited = streaming.filter((name) => isSynchronousName(names, name));
+  // As PostgreSQL counts: by `*` also what could not stand in.
+  const waited = counting(names, confirmingFrom(primary));
   if (waited.length >= names.count)
     return refuse(
       "already",
       `${names.count} of the standbys that ${primary.node} waits for stream from it (${waited.join(", ")}).`,
       "Commits need not hang; if they do, see `blackstart check`.",
     );
+  const { members } = promisedAfter(cluster, facts, primary);
+  const streaming = standIns(names, members, confirmingFrom(primary));
   const count = Math.min(names.count, streaming.length);
   const reduced: Promised = {
     count,
