@@ -12,6 +12,8 @@ export type NodeSeen = Readonly<{
   role?: Role;
   /** Its promotion is pending: it takes writes once it has replayed all its WAL. */
   promoting?: boolean;
+  /** Of its postmaster, as a standby says. */
+  startedAt?: string;
   /** Why the last attempt to ask it failed. */
   failure?: Reachability;
   /** What its host sees; undefined where there is none, or it did not answer either. */
@@ -23,6 +25,12 @@ export type NodeSeen = Readonly<{
   /** The plan has fenced it, and made sure of it then. */
   fenced: boolean;
 }>;
+
+/** What has been seen of it after one more look. A promotion that was pending is so until the server ends or is a primary. */
+export function seenNext(seen: NodeSeen, more: Partial<NodeSeen>): NodeSeen {
+  const isPending = seen.promoting === true && more.role === "standby" && more.startedAt === seen.startedAt;
+  return { ...seen, ...more, ...(isPending && { promoting: true }) };
+}
 
 /** `unknown`: what is decided has to allow for a primary there. `why`: what was seen, in words. */
 export type WritesVerdict = Readonly<{ writes: "takes" | "does-not" | "unknown"; why: string; role?: Role }>;

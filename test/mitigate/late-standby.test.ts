@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { roleOf } from "../../src/mitigate/steps/servers.ts";
+import { askRole } from "../../src/drivers/postgres/promotion.ts";
 import { on, onlyPrimary, signal, until } from "./servers.ts";
 import { remember, type World, withWorld } from "./world.ts";
 
@@ -48,13 +48,9 @@ test("no node is promoted while the promotion of another standby is pending", ()
     } finally {
       process.kill(startup, "SIGCONT");
     }
-    await until("pg3 is promoted", async () => (await roleOfNode(world, "pg3")) === "primary");
+    await until("pg3 is promoted", async () => (await on(world, "pg3", askRole)).role === "primary");
     assert.equal(await onlyPrimary(world), "pg3");
   }));
-
-function roleOfNode(world: World, node: string): Promise<string | undefined> {
-  return on(world, node, async (connection) => (await roleOf(connection)).role);
-}
 
 async function look(world: World, node: string): Promise<Readonly<{ waits: boolean; lsn: string }>> {
   const [row] = await on(world, node, (connection) =>

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { InstanceState } from "../../src/drivers/postgres/instance.ts";
 import type { Reachability } from "../../src/drivers/postgres/reachability.ts";
-import { type NodeSeen, type WritesVerdict, writesOf } from "../../src/mitigate/who-writes.ts";
+import { type NodeSeen, seenNext, type WritesVerdict, writesOf } from "../../src/mitigate/who-writes.ts";
 
 const failure = (kind: Reachability["kind"]): Reachability => ({ kind, detail: `as of ${kind}` });
 const running = (standbySignal: boolean): InstanceState => ({ state: "running", pids: [1, 2], standbySignal });
@@ -42,4 +42,14 @@ for (const [what, seen, writes, why] of cases)
     const verdict = writesOf({ fenced: false, ...seen }, 3000);
     assert.equal(verdict.writes, writes);
     assert.match(verdict.why, why);
+  });
+
+for (const [what, more, writes] of [
+  ["its promotion is not seen any more", { role: "standby", promoting: false, startedAt: "1" }, "unknown"],
+  ["it was started anew, and is a standby", { role: "standby", promoting: false, startedAt: "2" }, "does-not"],
+  ["it is a primary", { role: "primary" }, "takes"],
+] as const)
+  test(`a promotion was pending, then ${what}: ${writes}`, () => {
+    const before: NodeSeen = { role: "standby", promoting: true, startedAt: "1", fenced: false };
+    assert.equal(writesOf(seenNext(before, more), 3000).writes, writes);
   });

@@ -2,11 +2,12 @@ import { BlackstartError } from "../../base/error.ts";
 import { delay } from "../../base/time.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
 import { ranAsStandby } from "../../drivers/postgres/instance.ts";
+import { askRole } from "../../drivers/postgres/promotion.ts";
 import { reachabilityOf } from "../../drivers/postgres/reachability.ts";
 import type { MitigationContext } from "../context.ts";
 import { rememberedOf } from "../memory.ts";
-import { type NodeSeen, type WritesVerdict, writesOf } from "../who-writes.ts";
-import { roleOf, sessions } from "./servers.ts";
+import { type NodeSeen, seenNext, type WritesVerdict, writesOf } from "../who-writes.ts";
+import { sessions } from "./servers.ts";
 
 /** So long a node is asked again and again: behind a slow network, or on a busy machine, a living one answers by then. */
 const answerTimeoutMs = 3000;
@@ -31,12 +32,12 @@ export async function askWrites(context: MitigationContext, asked: Asked): Promi
   let seen: NodeSeen = { fenced: false };
   const isSettled = () => writesOf(seen, 0).writes !== "unknown";
   const learn = (more: Partial<NodeSeen>): void => {
-    seen = { ...seen, ...more };
+    seen = seenNext(seen, more);
     if (isSettled()) settled.resolve();
   };
-  const ask = async (use: (work: typeof roleOf) => ReturnType<typeof roleOf>): Promise<void> => {
+  const ask = async (use: (work: typeof askRole) => ReturnType<typeof askRole>): Promise<void> => {
     try {
-      learn(await use(roleOf));
+      learn(await use(askRole));
     } catch (error) {
       if (!(error instanceof BlackstartError)) throw error;
       learn({ failure: reachabilityOf(error) });

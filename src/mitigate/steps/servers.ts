@@ -10,7 +10,6 @@ import type { Node } from "../../system/schema.ts";
 import type { MitigationContext } from "../context.ts";
 import { assertOwnDirectory } from "../own-directory.ts";
 import { type Sessions, sessionsOf } from "../sessions.ts";
-import type { NodeSeen } from "../who-writes.ts";
 import { stepFailed } from "./parameters.ts";
 
 /* What several handlers do with a server. */
@@ -50,22 +49,6 @@ export function replicationAddress(
 export async function isStandby(connection: Connection): Promise<boolean> {
   const rows = await connection.query<{ standby: boolean }>("select pg_is_in_recovery() as standby");
   return rows[0]?.standby === true;
-}
-
-/**
- * Its role, and whether a promotion is pending: the `promote` file is there until replay reaches the end of its WAL. Where
- * our database role may not look for the file, that is not known, and `promoting` is false.
- */
-export async function roleOf(connection: Connection): Promise<Pick<NodeSeen, "role" | "promoting">> {
-  const [row] = await connection.query<{ standby: boolean; looks: boolean }>(
-    "select pg_is_in_recovery() as standby, has_function_privilege('pg_stat_file(text,boolean)', 'execute') as looks",
-  );
-  if (row?.standby !== true) return { role: "primary" };
-  // Asked by itself: it would be an error, and a line in the server's log, for a role that may not.
-  const [file] = row.looks
-    ? await connection.query("select from pg_stat_file('promote', true) f where f.size > -1")
-    : [];
-  return { role: "standby", promoting: file !== undefined };
 }
 
 /** ALTER SYSTEM and reload; the value is in force in new sessions when it returns. */

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { askRole } from "../../src/drivers/postgres/promotion.ts";
+import { on, onlyPrimary, signal, until } from "./servers.ts";
+import { type World, withWorld } from "./world.ts";
+
+/* Somebody has promoted a standby, and its recovery has not ended yet: PostgreSQL has removed the `promote` file. */
+
+function withPending(use: (world: World, promote: () => Promise<void>) => Promise<void>): Promise<void> {
+  const recovery_end_command = "touch ending; until [ -e finish ]; do sleep 0.1; done";
+  return withWorld({ nodeSettings: { pg3: { recovery_end_command } } }, async (world) => {
+    const { dataDirectory } = world.lab.node("pg3");
+    const promote = async () => {
+      await on(world, "pg3", (connection) => connection.query("select pg_promote(false)"));
+      await until("the recovery of pg3 ends", async () => existsSync(join(dataDirectory, "ending")));
+      assert.equal(existsSync(join(dataDirectory, "promote")), false);
+    };
+    try {
+      await use(world, promote);
+    } finally {
+      writeFileSync(join(dataDirectory, "finish"), "");
+    }
+    await until("pg3 is promoted", async () => (await on(world, "pg3", askRole)).role === "primary");
+    assert.equal(await onlyPrimary(world), "pg3");
+  });
+}
+
+test("no other node is promoted while the recovery of a promoted standby ends", () =>
+  withPending(async (world, promote) => {
+    await promote();
+    await signal(world, "pg1", "SIGKILL");
+    const { state } = await world.act("failover", "ledger");
+    assert.match(state, /not known \(pg3: its promotion is pending/);
+  }));
