@@ -2,6 +2,7 @@ import { BlackstartError, messageOf } from "../base/error.ts";
 import type { Connection } from "../drivers/postgres/connection.ts";
 import type { WalEnd } from "../drivers/postgres/history.ts";
 import { observeNode } from "../drivers/postgres/observe.ts";
+import { askRole } from "../drivers/postgres/promotion.ts";
 import { type Reachability, reachabilityOf } from "../drivers/postgres/reachability.ts";
 import { askWalEnd } from "../drivers/postgres/wal-end.ts";
 import { clusterOf } from "../system/names.ts";
@@ -15,7 +16,16 @@ import { sessionsOf } from "./sessions.ts";
 
 export type Answer = Pick<
   NodeFacts,
-  "reach" | "problem" | "lockedOut" | "observation" | "rights" | "commitSettings" | "limits" | "walEnd" | "clientsLogin"
+  | "reach"
+  | "problem"
+  | "lockedOut"
+  | "observation"
+  | "promoting"
+  | "rights"
+  | "commitSettings"
+  | "limits"
+  | "walEnd"
+  | "clientsLogin"
 >;
 
 /** `letIn`: called once it has taken a connection, if it ever does. */
@@ -88,9 +98,16 @@ async function observed(context: MitigationContext, cluster: string, node: strin
   const ask = async (connection: Connection) => {
     sign?.letIn();
     const observation = await observeNode(connection);
+    const isPromoting = observation.role === "standby" && (await isPendingAt(connection));
     const rights = await rightsOf(connection, observation.version);
     const commitSettings = await connection.query<CommitSetting>(commitSettingsQuery);
-    return { observation, rights, commitSettings, limits: await limitsOf(connection) };
+    return {
+      observation,
+      ...(isPromoting && { promoting: true as const }),
+      rights,
+      commitSettings,
+      limits: await limitsOf(connection),
+    };
   };
   if (limits === quick) return sessionsOf(context.fleet).useNew(cluster, node, ask);
   const connection = await context.fleet.connect(cluster, node, limits);
@@ -99,6 +116,11 @@ async function observed(context: MitigationContext, cluster: string, node: strin
   } finally {
     void connection.close();
   }
+}
+
+async function isPendingAt(connection: Connection): Promise<boolean> {
+  const now = await askRole(connection);
+  return now.role === "standby" && now.promoting;
 }
 
 /** Undefined where it cannot be told: what needs it is refused then. */

@@ -41,6 +41,8 @@ export type NodeFacts = Readonly<{
   /** It runs, and refuses our login: a password, or pg_hba.conf. */
   lockedOut?: true;
   observation?: NodeObservation;
+  /** A standby that answers, and whose promotion is pending: it becomes a primary by itself. */
+  promoting?: true;
   /** Where its WAL ends and on which line of history; of a server that answers, where it can be told. */
   walEnd?: WalEnd;
   /** How a standby that answers follows the one primary; undefined where there is none, or more than one. */
@@ -96,6 +98,11 @@ export function primariesOf(facts: ClusterFacts): readonly AnsweringNode[] {
 
 export function standbysOf(facts: ClusterFacts): readonly AnsweringNode[] {
   return answeringOf(facts).filter((one) => one.observation.role === "standby");
+}
+
+/** Those that become a primary by themselves. */
+export function promotingOf(facts: ClusterFacts): readonly AnsweringNode[] {
+  return standbysOf(facts).filter((one) => one.promoting === true);
 }
 
 function answeringOf(facts: ClusterFacts): readonly AnsweringNode[] {

@@ -29,13 +29,14 @@ export function refuseStart(
 }
 
 function whileAnswering(facts: ClusterFacts, other: NodeFacts, node: NodeFacts): Refusal | undefined {
-  const { observation } = other as AnsweringNode;
+  const { observation, promoting } = other as AnsweringNode;
   if (observation.role === "primary")
     return refuse(
       "one-primary",
       `${other.node} is the primary; ${node.node} would come up as a second one.`,
       `Bring it back as a standby: \`blackstart mitigate rejoin ${facts.cluster}/${node.node}\`.`,
     );
+  if (promoting) return refuseBesidePromotion(facts, other.node, node.node);
   const { receiver } = observation;
   if (receiver === null || receiver.status !== "streaming" || receiver.heard === false) return undefined;
   const upstream = upstreamOf(facts, other as AnsweringNode);
@@ -46,6 +47,19 @@ function whileAnswering(facts: ClusterFacts, other: NodeFacts, node: NodeFacts):
     "primary-alive",
     `${other.node} streams from ${from}: a primary lives there, though we cannot reach it. ${node.node} would be a second one.`,
     `See that ${from} can be reached from here, then bring ${node.node} back as a standby: \`blackstart mitigate rejoin ${facts.cluster}/${node.node}\`.`,
+  );
+}
+
+/** @param beside the node that would be a second primary then */
+export function refuseBesidePromotion(
+  { cluster }: Pick<ClusterFacts, "cluster">,
+  promoted: string,
+  beside: string,
+): Refusal {
+  return refuse(
+    "promotion-pending",
+    `The promotion of ${promoted} is pending: it becomes a primary once it has replayed all its WAL, and ${beside} would be a second one.`,
+    `Wait until ${promoted} takes writes, then bring ${beside} back as a standby: \`blackstart mitigate rejoin ${cluster}/${beside}\`. If ${beside} is to be the primary, stop ${promoted} first.`,
   );
 }
 

@@ -56,8 +56,8 @@ export function writesOf(seen: NodeSeen, waitedMs: number): WritesVerdict {
 }
 
 /** What a planner has seen of it. */
-export function seenOf({ observation, reach, problem, instance, onDisk, remembered }: NodeFacts): NodeSeen {
-  if (observation !== undefined) return { role: observation.role, fenced: false };
+export function seenOf({ observation, promoting, reach, problem, instance, onDisk, remembered }: NodeFacts): NodeSeen {
+  if (observation !== undefined) return { role: observation.role, ...(promoting && { promoting }), fenced: false };
   const kind = reach === "denied" ? "refused" : reach === "answers" ? "silent" : reach;
   return {
     failure: { kind, detail: problem ?? "" },

@@ -3,6 +3,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { askRole } from "../../src/drivers/postgres/promotion.ts";
+import { isRefusal } from "../../src/plan/plan.ts";
 import { on, onlyPrimary, signal, until } from "./servers.ts";
 import { type World, withWorld } from "./world.ts";
 
@@ -33,4 +34,19 @@ test("no other node is promoted while the recovery of a promoted standby ends", 
     await signal(world, "pg1", "SIGKILL");
     const { state } = await world.act("failover", "ledger");
     assert.match(state, /not known \(pg3: its promotion is pending/);
+  }));
+
+test("the old primary is not started beside a promoted standby whose recovery ends, nor by a plan of before", () =>
+  withPending(async (world, promote) => {
+    await signal(world, "pg1", "SIGKILL");
+    const before = await world.plan("restart", "ledger/pg1");
+    assert.ok(!isRefusal(before));
+    await world.executor.store(before, "person:test");
+    await promote();
+    const refused = await world.plan("restart", "ledger/pg1");
+    assert.ok(isRefusal(refused), "a second primary would be started");
+    assert.equal(refused.rule, "promotion-pending");
+    const { outcome, state } = await world.executor.run(before.id, "person:test", "person");
+    assert.equal(outcome, "stopped");
+    assert.match(state, /The promotion of pg3 is pending/);
   }));

@@ -51,6 +51,16 @@ const cases: readonly (readonly [name: string, seen: ClusterFacts, expected: str
   ["it is hung, and they stream from it", facts(down("pg1", 1), alive("pg2", "standby", streamsFrom(1))), "starts pg1"],
   ["another takes writes", facts(down("pg1", 1), alive("pg2", "primary", { timelineId: 2 })), "one-primary"],
   [
+    "the promotion of another is pending",
+    facts(down("pg1", 1), alive("pg2", "standby", quiet), { ...alive("pg3", "standby", quiet), promoting: true }),
+    "promotion-pending",
+  ],
+  [
+    "it runs, and the promotion of another is pending",
+    facts(alive("pg1", "primary"), { ...alive("pg2", "standby", quiet), promoting: true }),
+    "promotion-pending",
+  ],
+  [
     "a standby streams from a node that we cannot reach",
     facts(
       down("pg1", 1),

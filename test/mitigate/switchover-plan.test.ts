@@ -59,6 +59,12 @@ for (const [what, change, refused] of [
     assert.equal(isRefusal(made) ? made.rule : undefined, refused ? "unknown-writer" : undefined);
   });
 
+test("a switchover beside a standby whose promotion is pending is refused with that reason", () => {
+  const pg3 = { ...alive("pg3", "standby"), promoting: true } as const;
+  const made = planSwitchover(system(), facts(alive("pg1", "primary"), alive("pg2", "standby"), pg3), noChoice);
+  assert.match(isRefusal(made) ? made.missing : "", /pg3: its promotion is pending/);
+});
+
 test("a cluster of one node: nothing is to be brought back", () => {
   const made = planSwitchover(system(), facts(alive("pg1", "primary")), noChoice);
   assert.match(isRefusal(made) ? made.provide : "", /only node that the system file declares/);

@@ -29,6 +29,11 @@ const rows: readonly (readonly [title: string, nodes: readonly NodeFacts[], expe
     [fenced(), fixtures.dead("pg2", { onDisk: onDisk(first) }), fixtures.dead("pg3", { onDisk: onDisk(first) })],
     "unmark, start-pg1, move-clients, verify-write",
   ],
+  [
+    "the promotion of another is pending",
+    [fenced(), { ...standby("pg2"), promoting: true }, standby("pg3")],
+    "promotion-pending",
+  ],
   ["another was promoted", [fenced(), fixtures.alive("pg2", "primary"), standby("pg3")], "one-primary"],
   ["another was promoted, and is a standby again", [fenced(), standby("pg2", second), standby("pg3")], "history"],
   [

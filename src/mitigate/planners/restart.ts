@@ -1,6 +1,6 @@
 import type { Refusal, Risk, Step } from "../../plan/plan.ts";
 import type { Cluster, System } from "../../system/schema.ts";
-import { type ClusterFacts, type NodeFacts, nodeFacts, primariesOf } from "../cluster-facts.ts";
+import { type ClusterFacts, type NodeFacts, nodeFacts, primariesOf, promotingOf } from "../cluster-facts.ts";
 import { promiseOf } from "../loss.ts";
 import { lastPrimaryOf } from "../old-primary.ts";
 import {
@@ -13,7 +13,7 @@ import {
   refuseManaged,
 } from "../planning.ts";
 import { isMeant, promisedAfter } from "../promise.ts";
-import { refuseStart } from "../start-safety.ts";
+import { refuseBesidePromotion, refuseStart } from "../start-safety.ts";
 import * as steps from "../step-list.ts";
 import { afterCrash } from "./loss-risk.ts";
 import { planRestartCluster } from "./restart-cluster.ts";
@@ -52,6 +52,9 @@ export function planRestart(system: System, facts: ClusterFacts, choice: Choice)
       `${other.node} is the primary as well; ${node.node} would come up as a second one.`,
       "Stop the stale one: `blackstart mitigate demote`.",
     );
+  const promoted = promotingOf(facts).find((one) => one.node !== node.node);
+  // Stopped for that, it could not be started again.
+  if (wasPrimary && promoted !== undefined) return refuseBesidePromotion(facts, promoted.node, node.node);
   if (node.observation?.role === "standby" && !node.instance.standbySignal)
     return refuse(
       "unmarked",

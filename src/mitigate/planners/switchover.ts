@@ -73,7 +73,7 @@ function onlyPrimary(facts: ClusterFacts): AnsweringNode | Refusal {
 function refuseUnknownWriters(facts: ClusterFacts): Refusal | undefined {
   const unknown = facts.nodes.filter((one) => writesOf(seenOf(one), 0).writes === "unknown");
   if (unknown.length === 0) return undefined;
-  const whys = unknown.map((one) => `${one.node}: ${one.problem ?? "it does not answer"}`);
+  const whys = unknown.map((one) => `${one.node}: ${one.problem ?? writesOf(seenOf(one), 0).why}`);
   return refuse(
     "unknown-writer",
     `Whether another node takes writes is not known (${whys.join("; ")}), so none could be promoted once the primary is stopped.`,

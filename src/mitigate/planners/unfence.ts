@@ -1,10 +1,18 @@
 import { wasLeftFor } from "../../drivers/postgres/history.ts";
 import type { Refusal, Risk, Step } from "../../plan/plan.ts";
 import type { System } from "../../system/schema.ts";
-import { type ClusterFacts, type NodeFacts, nodeFacts, primariesOf, standbysOf } from "../cluster-facts.ts";
+import {
+  type ClusterFacts,
+  type NodeFacts,
+  nodeFacts,
+  primariesOf,
+  promotingOf,
+  standbysOf,
+} from "../cluster-facts.ts";
 import { lineOf } from "../old-primary.ts";
 import { type Choice, declaredCluster, hostNextOf, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
 import { promisedAfter } from "../promise.ts";
+import { refuseBesidePromotion } from "../start-safety.ts";
 import * as steps from "../step-list.ts";
 import { afterCrash } from "./loss-risk.ts";
 import { startStep } from "./restart.ts";
@@ -104,6 +112,8 @@ function refuseOthers(facts: ClusterFacts, node: NodeFacts): Refusal | undefined
       `${primary.node} takes writes; ${node.node} would be a second primary.`,
       `Bring ${node.node} back as a standby: \`blackstart mitigate rejoin\`.`,
     );
+  const promoted = promotingOf(facts).find((one) => one.node !== node.node);
+  if (promoted !== undefined) return refuseBesidePromotion(facts, promoted.node, node.node);
   if (node.observation !== undefined) return undefined;
   const unseen = others.find((one) => one.observation === undefined && one.instance?.pids.length !== 0);
   if (unseen !== undefined)
