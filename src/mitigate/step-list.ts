@@ -16,7 +16,7 @@ export const electedNode: NodeReference = { from: "elect", field: "node" };
 export const fencedControl: Reference = { from: "fence", field: "control" };
 export const stoppedControl: Reference = { from: "hand-over", field: "control" };
 
-/** So long may it take to copy or rewind a large database. */
+/** So long may it take to copy or rewind a large database, or to replay what a late standby holds. */
 const longWorkTimeoutMs = 24 * 60 * 60_000;
 
 /** The steps of which the plans are made; the handlers of the same kinds are in `steps/`. */
@@ -121,7 +121,8 @@ export function promoteStep(
     id: "promote",
     kind: "postgres.promote",
     title: known === undefined ? "Promote the standby that has received most" : `Promote ${known}`,
-    parameters: { cluster, node, ...fencing },
+    // A standby that replays late has to replay all of it; the step itself sees whether that goes on.
+    parameters: { cluster, node, ...fencing, timeoutMs: longWorkTimeoutMs },
     destructive: true,
   };
 }

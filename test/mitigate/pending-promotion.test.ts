@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { askRole } from "../../src/drivers/postgres/promotion.ts";
 import { isRefusal } from "../../src/plan/plan.ts";
+import { requestStop } from "../../src/plan/stop.ts";
 import { on, onlyPrimary, signal, until } from "./servers.ts";
 import { type World, withWorld } from "./world.ts";
 
@@ -15,7 +16,7 @@ function withPending(use: (world: World, promote: () => Promise<void>) => Promis
     const { dataDirectory } = world.lab.node("pg3");
     const promote = async () => {
       await on(world, "pg3", (connection) => connection.query("select pg_promote(false)"));
-      await until("the recovery of pg3 ends", async () => existsSync(join(dataDirectory, "ending")));
+      await until("the recovery of pg3 ends", async () => existsSync(ending(world)));
       assert.equal(existsSync(join(dataDirectory, "promote")), false);
     };
     try {
@@ -26,6 +27,10 @@ function withPending(use: (world: World, promote: () => Promise<void>) => Promis
     await until("pg3 is promoted", async () => (await on(world, "pg3", askRole)).role === "primary");
     assert.equal(await onlyPrimary(world), "pg3");
   });
+}
+
+function ending(world: World): string {
+  return join(world.lab.node("pg3").dataDirectory, "ending");
 }
 
 test("no other node is promoted while the recovery of a promoted standby ends", () =>
@@ -49,4 +54,19 @@ test("the old primary is not started beside a promoted standby whose recovery en
     const { outcome, state } = await world.executor.run(before.id, "person:test", "person");
     assert.equal(outcome, "stopped");
     assert.match(state, /The promotion of pg3 is pending/);
+  }));
+
+test("a failover that is stopped while the recovery of the new primary ends says that its promotion is pending", () =>
+  withPending(async (world) => {
+    await signal(world, "pg1", "SIGKILL");
+    const plan = await world.plan("failover", "ledger", { node: "pg3", acceptLoss: true });
+    assert.ok(!isRefusal(plan));
+    assert.ok(Number(plan.steps.find(({ id }) => id === "promote")?.parameters.timeoutMs) > 10 * 60_000);
+    await world.executor.store(plan, "person:test");
+    const running = world.executor.run(plan.id, "person:test", "person");
+    await until("the recovery of pg3 ends", async () => existsSync(ending(world)));
+    await requestStop(world.timeline, plan.id, "person:test", "a test");
+    const { outcome, state } = await running;
+    assert.equal(outcome, "stopped");
+    assert.match(state, /The promotion of pg3 is still pending/);
   }));

@@ -1,3 +1,4 @@
+import { BlackstartError, messageOf, whatAndWhy } from "../../base/error.ts";
 import type { JsonObject } from "../../base/json.ts";
 import { pollUntil } from "../../base/time.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
@@ -105,12 +106,24 @@ async function promote(
     step.progress(`${node} replays what it has received before it takes writes, and is at ${row?.lsn}.`);
     return row?.lsn ?? "";
   };
-  if (await unlessStuck(writable, place, { everyMs: pollMs, timeoutMs: promoteTimeoutMs, signal: step.signal }))
-    return timelineOf(connection);
-  const cluster = text(step, "cluster");
-  throw stepFailed(
+  const limits = { everyMs: pollMs, timeoutMs: promoteTimeoutMs, signal: step.signal };
+  const reached = await unlessStuck(writable, place, limits).catch((error) => {
+    if (step.signal.aborted) throw stillPending(step, `It was not waited for any longer. ${whyAborted(step)}`);
+    throw error;
+  });
+  if (reached) return timelineOf(connection);
+  throw stillPending(step, `Its replay of what it has received has not moved for ${promoteTimeoutMs / 1000} s.`);
+}
+
+function whyAborted({ signal: { reason } }: StepContext): string {
+  return reason instanceof BlackstartError ? whatAndWhy(reason) : messageOf(reason);
+}
+
+function stillPending(step: StepContext, why: string): BlackstartError {
+  const [cluster, node] = [text(step, "cluster"), text(step, "node")];
+  return stepFailed(
     `The promotion of ${node} is still pending. No node takes writes.`,
-    `Its replay of what it has received has not moved for ${promoteTimeoutMs / 1000} s.`,
+    why,
     `See its log. Once its replay goes on it becomes the primary by itself: then \`blackstart mitigate move-clients ${cluster}\`, and \`blackstart mitigate rejoin\` for the others. Promote another only once ${node} is stopped.`,
   );
 }
