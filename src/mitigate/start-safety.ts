@@ -1,5 +1,5 @@
 import { type WalEnd, wasLeftFor } from "../drivers/postgres/history.ts";
-import { isDown } from "../drivers/postgres/instance.ts";
+import { isDown, isMarkedStandby } from "../drivers/postgres/instance.ts";
 import type { Refusal } from "../plan/plan.ts";
 import { type AnsweringNode, type ClusterFacts, type NodeFacts, upstreamOf } from "./cluster-facts.ts";
 import { hasAncestor, lastPrimaryOf, lineOf } from "./old-primary.ts";
@@ -20,7 +20,8 @@ export function refuseStart(
   unknown: "refused" | "passes" = "refused",
 ): Refusal | undefined {
   for (const other of facts.nodes.filter((one) => one.node !== node.node)) {
-    const refusal = other.observation === undefined ? whileSilent(other, node) : whileAnswering(facts, other, node);
+    const refusal =
+      other.observation === undefined ? whileSilent(facts, other, node) : whileAnswering(facts, other, node);
     if (refusal !== undefined && !(unknown === "passes" && refusal.rule === "unknown")) return refusal;
     const stale = refuseStale(facts, other, node);
     if (stale !== undefined && !(unknown === "passes" && stale.rule === "unknown")) return stale;
@@ -64,13 +65,14 @@ export function refuseBesidePromotion(
 }
 
 /** Unreachable is not down, and no answer is not a “no”. */
-function whileSilent(other: NodeFacts, node: NodeFacts): Refusal | undefined {
+function whileSilent(facts: ClusterFacts, other: NodeFacts, node: NodeFacts): Refusal | undefined {
   const { instance } = other;
-  if (instance !== undefined && (isDown(instance) || instance.standbySignal)) return undefined;
+  if (instance !== undefined && (isDown(instance) || isMarkedStandby(instance))) return undefined;
   const seen =
     instance === undefined
       ? `its host cannot be asked (${other.hostProblem ?? "no `host:` is declared"})`
       : "its host sees it running, and not as a standby";
+  if (instance?.standbySignal) return refuseBesidePromotion(facts, other.node, node.node);
   return refuse(
     "unknown",
     `${other.node} does not answer, and ${seen}: it may be the primary, or have been after ${node.node}.`,

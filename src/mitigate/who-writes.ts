@@ -1,4 +1,4 @@
-import { type InstanceState, ranAsStandby } from "../drivers/postgres/instance.ts";
+import { type InstanceState, isMarkedStandby, ranAsStandby } from "../drivers/postgres/instance.ts";
 import type { Reachability } from "../drivers/postgres/reachability.ts";
 import type { NodeFacts } from "./cluster-facts.ts";
 
@@ -39,21 +39,20 @@ export type WritesVerdict = Readonly<{ writes: "takes" | "does-not" | "unknown";
 export function writesOf(seen: NodeSeen, waitedMs: number): WritesVerdict {
   const { role, failure, host, recovers, remembered, fenced } = seen;
   if (role === "primary") return { writes: "takes", why: "it takes writes", role };
-  if (role === "standby" && seen.promoting === true)
-    return {
-      writes: "unknown",
-      why: "its promotion is pending, and it takes writes once it has replayed all its WAL",
-      role,
-    };
+  if (role === "standby" && seen.promoting === true) return { writes: "unknown", why: pendingText, role };
   if (role === "standby") return { writes: "does-not", why: "it is a standby", role };
   if (failure?.kind === "closed") return { writes: "does-not", why: "nothing listens at its address" };
   if (host?.state === "down") return { writes: "does-not", why: "its host sees it down" };
   // A server removes that file when it is promoted. In the directory of a living primary somebody has put it there.
-  if (host?.standbySignal === true && (recovers === true || remembered === "standby"))
+  if (host !== undefined && isMarkedStandby(host) && (recovers === true || remembered === "standby"))
     return { writes: "does-not", why: "its host sees a standby" };
   if (fenced) return { writes: "does-not", why: "it is fenced" };
+  if (host !== undefined && "promoteSignal" in host)
+    return { writes: "unknown", why: `its host sees that ${pendingText}` };
   return { writes: "unknown", why: silenceText(failure, Math.round(waitedMs / 1000)) };
 }
+
+const pendingText = "its promotion is pending, and it takes writes once it has replayed all its WAL";
 
 /** What a planner has seen of it. */
 export function seenOf({ observation, promoting, reach, problem, instance, onDisk, remembered }: NodeFacts): NodeSeen {

@@ -42,6 +42,8 @@ test("no node is promoted while the promotion of another standby is pending", ()
     process.kill(startup, "SIGSTOP");
     try {
       await on(world, "pg3", (connection) => connection.query("select pg_promote(false)"));
+      const seen = await (await world.fleet.instance("ledger", "pg3"))?.inspect();
+      assert.equal(seen && "promoteSignal" in seen, true, "its host sees nothing of the promotion");
       await signal(world, "pg1", "SIGKILL");
       const { state } = await world.act("failover", "ledger");
       assert.match(state, /not known \(pg3: its promotion is pending/);

@@ -129,6 +129,18 @@ const cases: readonly (readonly [name: string, seen: ClusterFacts, expected: str
     "unknown",
   ],
   [
+    "a silent standby that somebody has promoted",
+    facts(
+      down("pg1", 1),
+      alive("pg2", "standby", quiet),
+      dead("pg3", {
+        reach: "silent",
+        instance: { state: "running", pids: [1], standbySignal: true, promoteSignal: true },
+      }),
+    ),
+    "promotion-pending",
+  ],
+  [
     "nobody knows on which timeline a dead node was",
     facts(down("pg1", 1), alive("pg2", "standby", quiet), dead("pg3", standbyMark)),
     "unknown",

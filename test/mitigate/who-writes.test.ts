@@ -5,7 +5,7 @@ import type { Reachability } from "../../src/drivers/postgres/reachability.ts";
 import { type NodeSeen, seenNext, type WritesVerdict, writesOf } from "../../src/mitigate/who-writes.ts";
 
 const failure = (kind: Reachability["kind"]): Reachability => ({ kind, detail: `as of ${kind}` });
-const running = (standbySignal: boolean): InstanceState => ({ state: "running", pids: [1, 2], standbySignal });
+const running = (standbySignal: boolean) => ({ state: "running", pids: [1, 2], standbySignal }) as const;
 const down: InstanceState = { state: "down", pids: [], standbySignal: false };
 const unknown: InstanceState = { state: "unknown", why: "hidden", standbySignal: true };
 
@@ -27,6 +27,18 @@ const cases: readonly [string, Partial<NodeSeen>, WritesVerdict["writes"], RegEx
   ["the same, but it was a primary", { host: running(true), remembered: "primary" }, "unknown", /did not answer/],
   ["the same, never observed", { host: running(true) }, "unknown", /did not answer/],
   ["the same, in archive recovery", { host: running(true), recovers: true }, "does-not", /a standby/],
+  [
+    "the same, and somebody has promoted it",
+    { host: { ...running(true), promoteSignal: true }, recovers: true },
+    "unknown",
+    /its host sees that its promotion is pending/,
+  ],
+  [
+    "no answer, it was a standby, and somebody has promoted it",
+    { host: { ...running(true), promoteSignal: true }, remembered: "standby" },
+    "unknown",
+    /promotion is pending/,
+  ],
   [
     "in archive recovery, and not marked any more",
     { host: running(false), recovers: true },

@@ -154,6 +154,8 @@ export type InstanceState =
       pids: readonly number[];
       postmasterPid?: number;
       standbySignal: boolean;
+      /** Somebody has asked it to become a primary, and its replay has not seen that yet (its `promote` file). */
+      promoteSignal?: true;
     }>
   | Readonly<{ state: "down" | "no-data"; pids: readonly number[]; postmasterPid?: undefined; standbySignal: boolean }>
   | Readonly<{ state: "unknown"; why: string; pids?: undefined; postmasterPid?: undefined; standbySignal: boolean }>;
@@ -161,6 +163,11 @@ export type InstanceState =
 /** By the state in pg_control: it ran, last, as a standby. A crash recovery is a primary's. */
 export function ranAsStandby(clusterState: string): boolean {
   return clusterState === "in archive recovery" || clusterState === "shut down in recovery";
+}
+
+/** Marked as a standby, and not asked to become a primary. Of one that is down that mark holds: a start ends the rest. */
+export function isMarkedStandby(state: InstanceState): boolean {
+  return state.standbySignal && !("promoteSignal" in state);
 }
 
 export type KnownState = Exclude<InstanceState, { state: "unknown" }>;

@@ -14,6 +14,7 @@ while [ ! -e "$visible" ] && [ "$visible" != / ]; do visible=$(dirname "$visible
 [ -x "$visible" ] || echo closed
 [ -e "$data/PG_VERSION" ] && echo data
 [ -e "$data/standby.signal" ] && echo standby
+[ -e "$data/promote" ] && echo promote
 read_pid_file 1
 echo "pidfile $line"
 if [ -r /proc/self/stat ]; then
@@ -53,15 +54,17 @@ export function stateFrom(stdout: string): InstanceState {
   const has = (word: string) => lines.includes(word);
   const after = (word: string) => lines.find((line) => line.startsWith(word))?.slice(word.length);
   const standbySignal = has("standby");
+  // A start removes what an earlier server has left (RemovePromoteSignalFiles in xlog.c).
+  const signals = { standbySignal, ...(has("promote") && { promoteSignal: true as const }) };
   const servers = processesIn(lines.filter((line) => /^\d/.test(line)));
-  if (servers.length > 0) return { ...ofServers(servers, Number(after("postmaster "))), standbySignal };
+  if (servers.length > 0) return { ...ofServers(servers, Number(after("postmaster "))), ...signals };
 
   // Others' servers may be among them, or our orphans: only the one that the lock file names is known to be ours. A
   // negative pid is a server in single-user mode.
   const seen = processesIn(lines.filter((line) => line.startsWith("seen ")).map((line) => line.slice("seen ".length)));
   const pidFile = Math.abs(Number(after("pidfile ")));
   const own = seen.filter(({ pid, parent }) => pid === pidFile || parent === pidFile);
-  if (own.some(({ pid }) => pid === pidFile)) return { ...running(pidFile, own), standbySignal };
+  if (own.some(({ pid }) => pid === pidFile)) return { ...running(pidFile, own), ...signals };
 
   const doubt = after("looked ");
   const unknown = (why: string): InstanceState => ({ state: "unknown", why, standbySignal });
@@ -73,7 +76,7 @@ export function stateFrom(stdout: string): InstanceState {
 }
 
 type Seen = Readonly<{ pid: number; state: string; parent: number }>;
-type Processes = Omit<Exclude<KnownState, { state: "down" | "no-data" }>, "standbySignal">;
+type Processes = Omit<Exclude<KnownState, { state: "down" | "no-data" }>, "standbySignal" | "promoteSignal">;
 
 function ofServers(servers: readonly Seen[], named: number): Processes {
   const pids = servers.map(({ pid }) => pid);
