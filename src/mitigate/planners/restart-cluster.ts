@@ -1,19 +1,26 @@
 import { olderLine } from "../../drivers/postgres/history.ts";
 import type { ControlData } from "../../drivers/postgres/instance.ts";
-import type { Refusal, Risk } from "../../plan/plan.ts";
+import type { Refusal } from "../../plan/plan.ts";
 import type { Cluster } from "../../system/schema.ts";
 import type { ClusterFacts, NodeFacts } from "../cluster-facts.ts";
 import { outageOf } from "../outage.ts";
-import { knownPrimary, lineOf } from "../old-primary.ts";
-import { type Choice, type PlanDraft, refuse } from "../planning.ts";
+import { lineOf } from "../old-primary.ts";
+import { type Choice, hostNextOf, type PlanDraft, refuse } from "../planning.ts";
 import { promisedAfter } from "../promise.ts";
 import { refuseStart } from "../start-safety.ts";
 import * as steps from "../step-list.ts";
-import { afterCrash } from "./loss-risk.ts";
+import { seenOf, writesOf } from "../who-writes.ts";
 import { startStep } from "./restart.ts";
+import {
+  endingSteps,
+  fatesOf,
+  fateStatements,
+  isAlive,
+  planStandbys,
+  riskOf,
+  standbySteps,
+} from "./restart-standbys.ts";
 import { needsPersonFor } from "./serving.ts";
-
-const restartDowntimeSeconds = 10;
 
 type Startable = NodeFacts & Readonly<{ control: ControlData }>;
 
@@ -23,29 +30,29 @@ type Startable = NodeFacts & Readonly<{ control: ControlData }>;
  * failover compares what they hold, once they run.
  */
 export function planRestartCluster(cluster: Cluster, facts: ClusterFacts, choice: Choice): PlanDraft | Refusal {
-  const starting = facts.nodes.find((one) => one.reach === "starting" || one.reach === "denied");
-  if (starting !== undefined)
-    return refuse(
-      "alive",
-      `${starting.node} is alive: ${starting.problem ?? starting.reach}.`,
-      "Wait for it to come up, then ask again.",
-    );
+  const alive = refuseAlive(facts);
+  if (alive !== undefined) return alive;
   const startable = startableOf(facts);
   if ("refused" in startable) return startable;
-  if (startable.every(({ instance }) => instance?.standbySignal === true))
-    return startStandbys(facts, startable, choice);
+  const unnamed = refuseNamed(facts, startable, choice);
+  if (unnamed !== undefined) return unnamed;
+  if (isOfStandbys(startable, choice)) return planStandbys(facts, startable, choice);
   const primary = lastPrimaryByControl(facts, startable);
   if ("refused" in primary) return primary;
   const others = facts.nodes.filter(
     (one) => one.node !== primary.node && one.instance !== undefined && one.instance.state !== "no-data",
   );
   const promised = promisedAfter(cluster, facts, primary);
-  const standbys = others.filter((one) => one.instance?.standbySignal === true);
+  const fates = fatesOf(
+    others.filter((one) => one.instance?.standbySignal === true),
+    choice,
+  );
+  const standbys = [...fates.started, ...fates.ended];
   const stale = others.filter((one) => one.instance?.standbySignal !== true);
   return {
     kind: "restart",
     urgent: true,
-    ...needsPersonFor(primary, ...others),
+    ...needsPersonFor(primary, ...standbys, ...stale),
     subject: { kind: "cluster", name: facts.cluster },
     because: [
       `No node of ${facts.cluster} answers.`,
@@ -57,14 +64,16 @@ export function planRestartCluster(cluster: Cluster, facts: ClusterFacts, choice
         (one) =>
           `${one.node} was a primary too, on an older timeline. It comes back as a standby; what it alone has written is kept.`,
       ),
+      ...fateStatements(facts.cluster, { ...fates, ended: [primary, ...fates.ended] }),
     ]),
     steps: [
       ...stale.map((one) => ({
         ...steps.fenceStep(facts.cluster, one.node, { outage: outageOf(one) }),
         id: `fence-${one.node}`,
       })),
+      ...endingSteps(facts.cluster, primary),
       startStep(facts.cluster, primary.node, "primary"),
-      ...standbys.map((one) => ({ ...startStep(facts.cluster, one.node, "standby"), onFailure: "continue" as const })),
+      ...standbySteps(facts.cluster, fates),
       steps.verifyWriteStep(facts.cluster, cluster, primary.node, promised.count),
       ...standbys.map((one) => steps.rejoinStep(facts.cluster, one.node, primary.node)),
       ...stale.flatMap((one) => [
@@ -75,39 +84,39 @@ export function planRestartCluster(cluster: Cluster, facts: ClusterFacts, choice
         facts.cluster,
         primary.node,
         promised,
-        others.map((one) => one.node),
+        [...standbys, ...stale].map((one) => one.node),
       ),
     ],
   };
 }
 
-/** A plan that was stopped after its fence leaves this behind, when the last standby dies as well. */
-function startStandbys(facts: ClusterFacts, startable: readonly Startable[], choice: Choice): PlanDraft {
-  const named = startable.filter((one) => one.node === choice.node);
-  const standbys = named.length > 0 ? named : startable;
-  return {
-    kind: "restart",
-    urgent: true,
-    ...needsPersonFor(...standbys),
-    subject: { kind: "cluster", name: facts.cluster },
-    because: [
-      `No node of ${facts.cluster} answers.`,
-      `All servers that can be seen are standbys: ${startable.map((one) => one.node).join(", ")}.`,
-    ],
-    risk: riskOf(facts, knownPrimary(facts) ?? standbys[0], [
-      `Nothing is promoted, and nothing can be written yet: \`blackstart mitigate failover ${facts.cluster}\` compares what they hold, and promotes one.`,
-    ]),
-    steps: standbys.map((one) => ({
-      ...startStep(facts.cluster, one.node, "standby"),
-      onFailure: "continue" as const,
-    })),
-  };
+/** A standby that lets nobody in is not in the way: it may wait for the very primary that is to be started. */
+function refuseAlive(facts: ClusterFacts): Refusal | undefined {
+  const alive = facts.nodes.find((one) => isAlive(one) && writesOf(seenOf(one), 0).writes !== "does-not");
+  if (alive === undefined) return undefined;
+  return refuse(
+    "alive",
+    `${alive.node} is alive: ${alive.problem ?? alive.reach}.`,
+    "Wait for it to come up, then ask again.",
+  );
 }
 
-/** @param primary the last one, as far as it is known */
-function riskOf(facts: ClusterFacts, primary: NodeFacts | undefined, statements: readonly string[]): Risk {
-  const risk = { lossBytes: 0, lossSeconds: 0, downtimeSeconds: restartDowntimeSeconds, statements };
-  return primary === undefined ? risk : afterCrash(risk, facts, primary);
+function refuseNamed(facts: ClusterFacts, startable: readonly Startable[], choice: Choice): Refusal | undefined {
+  const named = facts.nodes.find((one) => one.node === choice.node);
+  if (named === undefined || startable.some((one) => one.node === named.node)) return undefined;
+  return refuse(
+    "host",
+    `${named.node} cannot be started from here: ${named.hostProblem ?? "no data directory"}.`,
+    hostNextOf(named),
+  );
+}
+
+/** A standby that was named is started alone where the primary runs, as its host sees it, and may be at work. */
+function isOfStandbys(startable: readonly Startable[], choice: Choice): boolean {
+  const isMarked = ({ instance }: Startable) => instance?.standbySignal === true;
+  if (startable.every(isMarked)) return true;
+  const isNamed = startable.some((one) => one.node === choice.node && isMarked(one));
+  return isNamed && startable.some((one) => !isMarked(one) && one.instance?.state === "running");
 }
 
 /** Those of which their hosts can tell what they hold. */

@@ -121,7 +121,7 @@ function isWaitedFor(facts: ClusterFacts, node: NodeFacts): boolean {
   );
 }
 
-function stopStep(cluster: string, node: NodeFacts): Step {
+export function stopStep(cluster: string, node: NodeFacts): Step {
   const alive = node.observation !== undefined;
   return {
     id: "stop",

@@ -78,7 +78,7 @@ export function startHandler(context: MitigationContext): StepHandler {
     },
     async do(step) {
       const instance = await neededInstance(context, text(step, "cluster"), text(step, "node"));
-      const { standbySignal, pids } = await knownState(instance);
+      const { standbySignal, pids, state } = await knownState(instance);
       if (text(step, "role") === "primary" && standbySignal)
         throw stepFailed(
           `${text(step, "node")} was not started.`,
@@ -88,9 +88,11 @@ export function startHandler(context: MitigationContext): StepHandler {
       await assertOwnDirectory(context, { cluster: text(step, "cluster"), node: text(step, "node"), instance });
       await step.assertHeld();
       // A restore may have left what makes a standby promote itself.
-      if (standbySignal && promotesItself(await instance.nextStart())) await instance.markStandby();
-      // Orphans and halted processes of before keep the new server from starting.
-      if (pids.length > 0) await instance.kill();
+      if (standbySignal && state !== "running" && promotesItself(await instance.nextStart()))
+        await instance.markStandby();
+      // Orphans and halted processes of before keep the new server from starting. One that somebody started meanwhile may
+      // serve, or replays its WAL: it is waited for.
+      if (pids.length > 0 && state !== "running") await instance.kill();
       await startServer(
         context,
         { cluster: text(step, "cluster"), node: text(step, "node"), instance },
@@ -103,8 +105,8 @@ export function startHandler(context: MitigationContext): StepHandler {
         (await roleOf(context, step, text(step, "node"))) === text(step, "role") ? true : undefined;
       if (await pollUntil(asWanted, { everyMs: 20, timeoutMs: 10_000, signal: step.signal })) return;
       throw stepFailed(
-        `${text(step, "node")} was started, and is not a ${text(step, "role")}.`,
-        "It does not answer, or came up in another role.",
+        `${text(step, "node")} runs, and is not seen to be a ${text(step, "role")}.`,
+        "It does not answer us, or came up in another role.",
         "See its log.",
       );
     },
