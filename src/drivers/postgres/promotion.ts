@@ -21,21 +21,21 @@ const roleQuery = `select pg_is_in_recovery() as standby, extract(epoch from pg_
 export async function askRole(connection: Connection): Promise<RoleNow> {
   const [row] = await connection.query<Row>(roleQuery);
   if (row?.standby !== true) return { role: "primary" };
-  // Each asked by itself: it would be an error, and a line in the server's log, for a role that may not.
-  const promoting = (row.looks && (await isAsked(connection))) || (row.resumes && (await isUnderWay(connection)));
+  const promoting = await isPending(connection, row);
   return { role: "standby", promoting, startedAt: row.started_at };
 }
 
-async function isAsked(connection: Connection): Promise<boolean> {
-  const [file] = await connection.query("select from pg_stat_file('promote', true) f where f.size > -1");
-  return file !== undefined;
-}
-
+const isAsked = "exists (select from pg_stat_file('promote', true) f where f.size > -1)";
 /** Replay that is not paused is not changed by this. One that is paused is not asked: a promotion ends the pause. */
-async function isUnderWay(connection: Connection): Promise<boolean> {
+const resumed = "(select pg_wal_replay_resume()::text where not pg_is_wal_replay_paused())";
+
+/** What a role may not ask would be an error, and a line in the server's log. Asked in this order, from left to right. */
+async function isPending(connection: Connection, { looks, resumes }: Row): Promise<boolean> {
   try {
-    await connection.query("select pg_wal_replay_resume() where not pg_is_wal_replay_paused()");
-    return false;
+    const [row] = await connection.query<{ asked: boolean }>(
+      `select ${looks ? isAsked : "false"} as asked, ${resumes ? resumed : "null"} as resumed`,
+    );
+    return row?.asked === true;
   } catch (error) {
     // object_not_in_prerequisite_state: “standby promotion is ongoing”, or over just now.
     if (error instanceof BlackstartError && error.details.sqlstate === "55000") return true;
