@@ -32,14 +32,23 @@ export function seenNext(seen: NodeSeen, more: Partial<NodeSeen>): NodeSeen {
   return { ...seen, ...more, ...(isPending && { promoting: true }) };
 }
 
-/** `unknown`: what is decided has to allow for a primary there. `why`: what was seen, in words. */
-export type WritesVerdict = Readonly<{ writes: "takes" | "does-not" | "unknown"; why: string; role?: Role }>;
+/**
+ * `unknown`: what is decided has to allow for a primary there; `becomes`: in any case, because its promotion is pending.
+ * `why`: what was seen, in words.
+ */
+export type WritesVerdict = Readonly<{
+  writes: "takes" | "does-not" | "unknown";
+  why: string;
+  role?: Role;
+  becomes?: true;
+}>;
 
 /** @param waitedMs for how long it was asked again and again */
 export function writesOf(seen: NodeSeen, waitedMs: number): WritesVerdict {
   const { role, failure, host, recovers, remembered, fenced } = seen;
   if (role === "primary") return { writes: "takes", why: "it takes writes", role };
-  if (role === "standby" && seen.promoting === true) return { writes: "unknown", why: pendingText, role };
+  if (role === "standby" && seen.promoting === true)
+    return { writes: "unknown", why: pendingText, role, becomes: true };
   if (role === "standby") return { writes: "does-not", why: "it is a standby", role };
   if (failure?.kind === "closed") return { writes: "does-not", why: "nothing listens at its address" };
   if (host?.state === "down") return { writes: "does-not", why: "its host sees it down" };
@@ -48,7 +57,7 @@ export function writesOf(seen: NodeSeen, waitedMs: number): WritesVerdict {
     return { writes: "does-not", why: "its host sees a standby" };
   if (fenced) return { writes: "does-not", why: "it is fenced" };
   if (host !== undefined && "promoteSignal" in host)
-    return { writes: "unknown", why: `its host sees that ${pendingText}` };
+    return { writes: "unknown", why: `its host sees that ${pendingText}`, becomes: true };
   return { writes: "unknown", why: silenceText(failure, Math.round(waitedMs / 1000)) };
 }
 

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
+import type { Connection } from "../../src/drivers/postgres/connection.ts";
+import { askRole } from "../../src/drivers/postgres/promotion.ts";
 import { mitigationHandlers } from "../../src/mitigate/handlers.ts";
 import { createExecutor } from "../../src/plan/executor.ts";
 import { registryOf, type StepHandler } from "../../src/plan/handler.ts";
@@ -26,6 +30,32 @@ test("the target is promoted by somebody before it has received all: it is not t
     assert.equal(await onlyPrimary(world), "pg2");
   });
 });
+
+test("the promotion of the target, by somebody, is still pending when the switchover is called off: the primary stays down", async () => {
+  const recovery_end_command = "until [ -e finish ]; do sleep 0.1; done";
+  await withWorld({ ...asynchronous, nodeSettings: { pg2: { recovery_end_command } } }, async (world) => {
+    const plan = await planned(world);
+    const executor = executorBefore(world, async () => {
+      await on(world, "pg2", async (connection) => {
+        await connection.query("select pg_promote(false)");
+        await until("pg2 receives no more", async () => (await receivers(connection)) === 0);
+      });
+      await acknowledge(world);
+    });
+    try {
+      const result = await executor.run(plan.id, "person:test", "person");
+      assert.match(result.state, /called off; pg1 stays down, because pg2 takes writes soon/);
+    } finally {
+      writeFileSync(join(world.lab.node("pg2").dataDirectory, "finish"), "");
+    }
+    await until("pg2 is promoted", async () => (await on(world, "pg2", askRole)).role === "primary");
+    assert.equal(await onlyPrimary(world), "pg2");
+  });
+});
+
+async function receivers(connection: Connection): Promise<number> {
+  return (await connection.query("select from pg_stat_wal_receiver")).length;
+}
 
 test("the primary was started again after the stop: an interrupted switchover is not resumed over what it wrote", async () => {
   await withWorld(asynchronous, async (world) => {

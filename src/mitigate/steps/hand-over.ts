@@ -195,10 +195,10 @@ async function backAgain(context: MitigationContext, step: StepContext, because:
     const state = await knownState(instance);
     // A fast stop cannot be called off: what hangs in it is ended, and recovers when it starts.
     if (state.pids.length > 0) await instance.kill();
-    const { taking } = otherWriters(await whoWrites(context, cluster, node), node);
-    if (taking.length > 0)
+    const { taking, becoming } = otherWriters(await whoWrites(context, cluster, node), node);
+    if (taking.length + becoming.length > 0)
       return stepFailed(
-        `The switchover was called off; ${node} stays down, because ${taking.join(", ")} takes writes.`,
+        `The switchover was called off; ${node} stays down, because ${[...taking, ...becoming].join(", ")} ${taking.length > 0 ? "takes writes" : "takes writes soon: its promotion is pending"}.`,
         `${messageOf(because)}. Somebody promoted it meanwhile; ${node} may hold writes that it lacks.`,
         `See which of them is to be the primary; then bring the other back: \`blackstart mitigate rejoin\`, which keeps what it alone holds.`,
         because,

@@ -33,14 +33,15 @@ export function whoWrites(
   return Promise.all(nodes.map(async (node) => ({ node, ...(await ask(node)) })));
 }
 
-/** Of the nodes other than `except`: those that take writes, and in words those of which it is not known. */
+/** Of the nodes other than `except`: those that take writes, those that will, and in words all those of which it is not known. */
 export function otherWriters(
   all: readonly NodeWrites[],
   except: string,
-): Readonly<{ taking: readonly string[]; unknown: readonly string[] }> {
+): Readonly<{ taking: readonly string[]; becoming: readonly string[]; unknown: readonly string[] }> {
   const others = all.filter((one) => one.node !== except);
   return {
     taking: others.filter((one) => one.writes === "takes").map((one) => one.node),
+    becoming: others.filter((one) => one.becomes === true).map((one) => one.node),
     unknown: others.filter((one) => one.writes === "unknown").map(({ node, why }) => `${node}: ${why}`),
   };
 }
