@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { appendFileSync, rmSync } from "node:fs";
+import { appendFileSync, existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { isRefusal } from "../../src/plan/plan.ts";
+import type { ObservationEvent } from "../../src/timeline/observation.ts";
 import { assertWhole, on, onlyPrimary, signal, until } from "./servers.ts";
-import { withWorld } from "./world.ts";
+import { type World, withSystemFile, withWorld } from "./world.ts";
 
 /* A restore left settings by which a standby promotes itself at its first commit. */
 
@@ -84,3 +85,36 @@ test("a standby that has lost its mark since the plan was made is not started: i
     assert.equal(result.outcome, "stopped");
     assert.match(result.state, /pg3 is not marked as a standby any more/);
   }));
+
+/* Its configuration can be read neither by us nor by its own program, as of a container: only `start:` can start it. */
+for (const [name, { node, mark, isStarted }] of Object.entries({
+  "a standby that Blackstart has marked": { node: "pg3", mark: "ours", isStarted: false },
+  "an old primary that somebody has marked": { node: "pg1", mark: "another's", isStarted: false },
+  "a standby that ran as one": { node: "pg3", mark: "another's", isStarted: true },
+} as const))
+  test(`not known to stay a standby: ${name} is ${isStarted ? "" : "not "}started`, () =>
+    withWorld({}, async (world) => {
+      await signal(world, node, "SIGKILL");
+      const { dataDirectory } = world.lab.node(node);
+      rmSync(join(dataDirectory, "standby.signal"), { force: true });
+      if (mark === "ours") await (await world.fleet.instance("ledger", node))?.markStandby();
+      else writeFileSync(join(dataDirectory, "standby.signal"), "");
+      await rememberElsewhere(world, node);
+      const started = join(world.lab.directory, "started");
+      const command = (text: string) =>
+        text.replace(new RegExp(`( ${node}:[\\s\\S]*?\\n)( *)(host: )`), `$1$2start: touch ${started}; exit 1\n$2$3`);
+      await withSystemFile(world, command, async (closed) => {
+        const result = await closed.act("restart", `ledger/${node}`);
+        assert.equal(existsSync(started), isStarted, result.state);
+        if (!isStarted) assert.match(result.state, /is not known whether it would stay a standby/);
+      });
+    }));
+
+/** As the server itself says where its configuration lies: a path that its machine does not know. */
+async function rememberElsewhere({ lab, timeline }: World, node: string): Promise<void> {
+  const seen = (await timeline.read({ stream: "cluster/ledger" })).map(({ data }) => data as ObservationEvent["data"]);
+  const own = seen.find((one) => one.node === node);
+  assert.ok(own);
+  const data = { ...own, configFile: join(lab.directory, "nowhere", "postgresql.conf") };
+  await timeline.append("cluster/ledger", "any", [{ kind: "node.observed", by: "watch", data }]);
+}

@@ -1,6 +1,6 @@
 import { BlackstartError } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
-import { knownState, type NextStart } from "../../drivers/postgres/instance.ts";
+import { type Instance, knownState, type NextStart, ranAsStandby } from "../../drivers/postgres/instance.ts";
 import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import { nodeFacts } from "../cluster-facts.ts";
@@ -87,9 +87,7 @@ export function startHandler(context: MitigationContext): StepHandler {
         );
       await assertOwnDirectory(context, { cluster: text(step, "cluster"), node: text(step, "node"), instance });
       await step.assertHeld();
-      // A restore may have left what makes a standby promote itself.
-      if (standbySignal && state !== "running" && promotesItself(await instance.nextStart()))
-        await instance.markStandby();
+      if (standbySignal && state !== "running") await seeThatItStays(step, instance);
       // Orphans and halted processes of before keep the new server from starting. One that somebody started meanwhile may
       // serve, or replays its WAL: it is waited for.
       if (pids.length > 0 && state !== "running") await instance.kill();
@@ -130,6 +128,22 @@ async function roleOf(
 }
 
 const ready: CheckResult = { state: "ready" };
+
+/**
+ * A restore may have left what makes a standby promote itself. Where that cannot be read, only one that has run as a
+ * standby has shown that it stays one.
+ */
+async function seeThatItStays(step: StepContext, instance: Instance): Promise<void> {
+  const next = await instance.nextStart();
+  if (promotesItself(next)) return instance.markStandby();
+  const { unread, markedAt } = next;
+  if (unread === undefined) return;
+  const why = `${unread.message} ${unread.why}`;
+  const doubt = `It is not known whether it would stay a standby: its configuration cannot be read. ${why}`;
+  if (markedAt !== undefined || !ranAsStandby((await instance.control()).clusterState))
+    throw stepFailed(`${text(step, "node")} was not started.`, doubt, unread.next, unread);
+  step.progress(`${text(step, "node")} is started as it ran before, as a standby. ${doubt}`);
+}
 
 /** A trigger file is set on many a standby, and does nothing before somebody makes that file. */
 function promotesItself({ leftovers }: NextStart): boolean {
