@@ -18,6 +18,14 @@ const fenced = (change: Partial<NodeFacts> = {}) =>
 const standby = (node: string, walEnd: WalEnd = first) => ({ ...fixtures.alive(node, "standby"), walEnd });
 const { instance: _, ...unseen } = fixtures.dead("pg2", { reach: "silent", hostProblem: "no host" });
 
+const inRecovery = { ...onDisk(first), clusterState: "in archive recovery" };
+const waits = (instance: object): NodeFacts => ({
+  ...unseen,
+  reach: "starting",
+  instance: { state: "running", pids: [1], standbySignal: true, ...instance },
+  onDisk: inRecovery,
+});
+
 const rows: readonly (readonly [title: string, nodes: readonly NodeFacts[], expected: string])[] = [
   [
     "fenced, and nobody promoted",
@@ -51,6 +59,12 @@ const rows: readonly (readonly [title: string, nodes: readonly NodeFacts[], expe
     "history",
   ],
   ["another may have been promoted", [fenced(), unseen, standby("pg3")], "others-unknown"],
+  [
+    "the only standby lets nobody in, and waits for it",
+    [fenced(), waits({})],
+    "unmark, start-pg1, move-clients, verify-write",
+  ],
+  ["the standby that lets nobody in is being promoted", [fenced(), waits({ promoteSignal: true })], "others-unknown"],
   ["not marked", [fenced({ instance: { ...marked, standbySignal: false } }), standby("pg2")], "already"],
   ["a standby", [standby("pg1"), standby("pg2")], "already"],
   ["without a host", [{ ...unseen, node: "pg1" }, standby("pg2")], "host"],

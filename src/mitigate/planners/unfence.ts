@@ -14,6 +14,7 @@ import { type Choice, declaredCluster, hostNextOf, type PlanDraft, refuse, refus
 import { promisedAfter } from "../promise.ts";
 import { refuseBesidePromotion } from "../start-safety.ts";
 import * as steps from "../step-list.ts";
+import { seenOf, writesOf } from "../who-writes.ts";
 import { afterCrash } from "./loss-risk.ts";
 import { startStep } from "./restart.ts";
 
@@ -52,7 +53,7 @@ export function planUnfence(system: System, facts: ClusterFacts, choice: Choice)
     because: [
       lives
         ? `${name} is the primary, and has a standby.signal: at its next start it would come up as a standby.`
-        : `${name} was the primary, is down, and is marked as a standby; no other node takes writes.`,
+        : `${name} was the primary, ${node.instance?.state === "down" ? "is down" : "does not answer"}, and is marked as a standby; no other node takes writes.`,
     ],
     risk: lives ? noRisk : afterCrash(startRisk, facts, node),
     steps: [
@@ -102,6 +103,11 @@ function refuseNode(facts: NodeFacts): Refusal | undefined {
   );
 }
 
+/** Its host sees a standby, though it lets nobody in: it may wait for the very node that is to be unfenced. */
+function waits(one: NodeFacts): boolean {
+  return one.instance?.standbySignal === true && writesOf(seenOf(one), 0).writes === "does-not";
+}
+
 /** Nobody may have taken over since, and nobody may be about to. */
 function refuseOthers(facts: ClusterFacts, node: NodeFacts): Refusal | undefined {
   const others = facts.nodes.filter((one) => one.node !== node.node);
@@ -115,7 +121,7 @@ function refuseOthers(facts: ClusterFacts, node: NodeFacts): Refusal | undefined
   const promoted = promotingOf(facts).find((one) => one.node !== node.node);
   if (promoted !== undefined) return refuseBesidePromotion(facts, promoted.node, node.node);
   if (node.observation !== undefined) return undefined;
-  const unseen = others.find((one) => one.observation === undefined && one.instance?.pids.length !== 0);
+  const unseen = others.find((one) => one.observation === undefined && one.instance?.pids.length !== 0 && !waits(one));
   if (unseen !== undefined)
     return refuse(
       "others-unknown",
