@@ -56,11 +56,13 @@ export function otherOutage(planned: Outage, now: Outage): string | undefined {
 }
 
 /** What is left of a fenced server: as long as nothing else is to be seen there, it has not taken writes since. */
-export type Remains = Pick<DiskEnd, "control" | "clusterState"> & Readonly<{ standbySignal: boolean; runs: boolean }>;
+export type Remains = Pick<DiskEnd, "control" | "clusterState"> &
+  Readonly<{ standbySignal: boolean; promoteSignal?: true; runs: boolean }>;
 
 /** Why a server that was fenced may have taken writes since; undefined: it has not. Pure. @param control as it was then */
 export function ranSince(control: string, now: Remains): string | undefined {
   if (!now.standbySignal) return "its standby.signal was taken away";
+  if (now.promoteSignal) return "somebody has promoted it";
   if (now.control === control) return now.runs ? "something is starting it" : undefined;
   // Started since, as a standby: it writes nothing of its own.
   return ranAsStandby(now.clusterState) ? undefined : `it ran since, and not as a standby (“${now.clusterState}”)`;

@@ -67,6 +67,11 @@ for (const [name, planned, now, expected] of cases)
 for (const [name, now, ran] of [
   ["lies there as it was", { control: "a", clusterState: "in production", standbySignal: true }, false],
   ["runs as a standby", { control: "b", clusterState: "in archive recovery", standbySignal: true }, false],
+  [
+    "runs as a standby that somebody has promoted",
+    { control: "b", clusterState: "in archive recovery", standbySignal: true, promoteSignal: true },
+    true,
+  ],
   ["was stopped as a standby", { control: "b", clusterState: "shut down in recovery", standbySignal: true }, false],
   ["has lost its mark", { control: "a", clusterState: "in production", standbySignal: false }, true],
   [

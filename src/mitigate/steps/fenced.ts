@@ -126,9 +126,9 @@ async function ranSinceFenced(
     const instance = await fleet.instance(cluster, old);
     if (instance === undefined) return "its host is no longer declared";
     const { state, disk } = await instance.remains();
-    const { standbySignal, pids } = known(instance, state);
+    const { pids, ...signals } = known(instance, state);
     if (disk === undefined) return "its pg_control cannot be read";
-    return ranSince(control, { ...disk, standbySignal, runs: pids.length > 0 });
+    return ranSince(control, { ...disk, ...signals, runs: pids.length > 0 });
   } catch (error) {
     return `its host does not say (${messageOf(error)})`;
   }
