@@ -17,7 +17,7 @@ learnFromEnvironment(process.env);
 goOnWhenNobodyReads();
 listenToSignals();
 const exitCode = await run();
-await Promise.all([process.stdout, process.stderr].map(written));
+await Promise.race([Promise.all([process.stdout, process.stderr].map(written)), readerGivenUp()]);
 process.exit(withOutputKept(exitCode));
 
 async function run(): Promise<number> {
@@ -73,6 +73,15 @@ function written(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => {
     if (stream.destroyed) resolve();
     else stream.write("", () => resolve());
+  });
+}
+
+/** Once we were asked to end, a reader that takes nothing more (a log collector that hangs) is not waited for. */
+function readerGivenUp(): Promise<void> {
+  return new Promise((resolve) => {
+    const soon = () => setTimeout(resolve, 2000);
+    if (abort.signal.aborted) soon();
+    else abort.signal.addEventListener("abort", soon, { once: true });
   });
 }
 

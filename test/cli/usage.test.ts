@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import { open, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -140,32 +141,47 @@ test("a missing and a wrong system file end with 2 and name the place", () =>
   }));
 
 test("an answer that is longer than a pipe holds arrives whole", () =>
-  withCommandLine(async ({ run, start }, folder) => {
-    const { result } = await run("incident", "open", "payments", "fail", "--json");
-    const timeline = await openSqliteTimeline(join(folder, "home", "timelines", "payments.db"));
-    const noted = { kind: "incident.noted", by: "person:ada", data: { text: "x".repeat(10_000) } };
-    await timeline.append(
-      `incident/${result.incident.id}`,
-      "any",
-      Array.from({ length: 50 }, () => noted),
-    );
-    await timeline.close();
-    const child = start("incident", "show", "latest", "--json");
+  withCommandLine(async (program, folder) => {
+    const child = await tellsMuch(program, folder);
     const closed = new Promise((resolve) => child.on("close", resolve));
-    // Nothing is read before the program has ended, or waits: its time on a processor stands still.
-    let before = "";
-    const isIdle = async () => {
-      const now = existsSync(`/proc/${child.pid}/stat`) ? await readFile(`/proc/${child.pid}/stat`, "utf8") : "ended";
-      if (now === before && now !== "") return true;
-      before = now;
-      return undefined;
-    };
-    await pollUntil(isIdle, { everyMs: 200, timeoutMs: 60_000 });
     let bytes = 0;
     child.stdout?.on("data", (data) => (bytes += data.length));
     assert.equal(await closed, 0);
     assert.ok(bytes > 500_000, `${bytes} bytes`);
   }));
+
+test("asked to end, it does not wait for a reader that takes nothing more", () =>
+  withCommandLine(async (program, folder) => {
+    const child = await tellsMuch(program, folder);
+    const exited = new Promise((resolve) => child.on("exit", (code) => resolve(code)));
+    child.kill("SIGTERM");
+    assert.equal(await exited, 0);
+    child.stdout?.destroy();
+  }));
+
+/** It has more to say than a pipe holds, and nobody has read anything of it yet. */
+async function tellsMuch({ run, start }: CommandLine, folder: string): Promise<ChildProcess> {
+  const { result } = await run("incident", "open", "payments", "fail", "--json");
+  const timeline = await openSqliteTimeline(join(folder, "home", "timelines", "payments.db"));
+  const noted = { kind: "incident.noted", by: "person:ada", data: { text: "x".repeat(10_000) } };
+  await timeline.append(
+    `incident/${result.incident.id}`,
+    "any",
+    Array.from({ length: 50 }, () => noted),
+  );
+  await timeline.close();
+  const child = start("incident", "show", "latest", "--json");
+  // Until it has ended, or waits: its time on a processor stands still.
+  let before = "";
+  const isIdle = async () => {
+    const now = existsSync(`/proc/${child.pid}/stat`) ? await readFile(`/proc/${child.pid}/stat`, "utf8") : "ended";
+    if (now === before && now !== "") return true;
+    before = now;
+    return undefined;
+  };
+  await pollUntil(isIdle, { everyMs: 200, timeoutMs: 60_000 });
+  return child;
+}
 
 test("a reader that has read enough is no error", () =>
   withCommandLine(async ({ start }) => {

@@ -135,6 +135,10 @@ describe("a standby that does not follow", { concurrency: 2 }, () => {
       const failed = (await world.events(plan.id)).find((one) => one.kind === "step.failed");
       assert.match(JSON.stringify(failed?.data), /It runs, as before.*no room for a copy/);
       await on(world, "pg1", (connection) => connection.query("select 1"));
+      // It runs because it stays on its timeline: nobody is advised to end that.
+      const codes = (await runChecks(world.system)).map(({ code }) => code);
+      assert.ok(codes.includes("replication.diverged"), codes.join());
+      assert.ok(!codes.includes("recovery.one-timeline"), codes.join());
     });
   });
 

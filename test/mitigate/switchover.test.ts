@@ -98,6 +98,16 @@ test("a node of which it is not known whether it takes writes keeps the primary 
   });
 });
 
+test("a node that was promoted since the plan was made keeps the primary from being stopped", async () => {
+  await withWorld(asynchronous, async (world) => {
+    const plan = await planned(world);
+    await on(world, "pg3", (connection) => connection.query(promote));
+    const result = await world.executor.run(plan.id, "person:test", "person");
+    assert.match(result.state, /pg3 takes writes already\. Done: “Write a checkpoint/);
+    assert.equal((await (await world.fleet.instance("ledger", "pg1"))?.inspect())?.state, "running");
+  });
+});
+
 /** It goes on receiving, and nobody can ask it. */
 async function untilClosed(world: World, node: string): Promise<void> {
   const instance = await world.fleet.instance("ledger", node);

@@ -51,8 +51,11 @@ test("a primary that was silent when the plan was made, and writes when another 
     assert.equal(await onlyPrimary(world), "pg1");
   }));
 
+/** An idle primary says nothing for half a minute: however long a look takes, it is not heard from meanwhile. */
+const settings = { wal_sender_timeout: "60s", wal_receiver_timeout: "60s" };
+
 async function withDeadCopy(use: (world: World, context: MitigationContext) => Promise<void>): Promise<void> {
-  await withWorld({}, async (world) => {
+  await withWorld({ settings }, async (world) => {
     const { dataDirectory } = world.lab.node("pg1");
     const copy = `${dataDirectory}-copy`;
     cpSync(dataDirectory, copy, { recursive: true });

@@ -122,7 +122,8 @@ async function unsafeToStop(
       `${node} would ${fixed.effect} as a standby: ${fixed.where} sets ${fixed.setting} = '${fixed.value}'. Take that out of what starts it.`,
     );
   // What keeps the target from being promoted afterwards would leave the cluster without a primary.
-  const { unknown } = otherWriters(await whoWrites(context, cluster), node);
+  const { taking, unknown } = otherWriters(await whoWrites(context, cluster), node);
+  if (taking.length > 0) return refused(`${taking.join(" and ")} takes writes already.`);
   const unasked = refusedIfUnknown(unknown, `${target} would not be promoted beside it; nothing was stopped`);
   if (unasked !== undefined) return unasked;
   return sessions(context).use(cluster, target, async (connection) => {

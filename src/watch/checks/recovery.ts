@@ -45,7 +45,7 @@ export const recovery: HealthCheck = {
   judge: (rows, { one, view }) =>
     rows.flatMap((row) => [
       ...endsByItself(one.node, row),
-      ...staysOnOne(one.node, row),
+      ...staysOnOne(one, row),
       ...markedAsStandby(one, view, row),
     ]),
 };
@@ -77,9 +77,10 @@ function endsByItself(node: string, row: Row): readonly Judgement[] {
   ];
 }
 
-function staysOnOne(node: string, row: Row): readonly Judgement[] {
+/** One that has diverged serves reads on its own timeline only as long as it stays there. */
+function staysOnOne({ node, following }: NodeFacts, row: Row): readonly Judgement[] {
   const timeline = textIn(row, "timeline");
-  if (row.standby !== true || timeline === "latest") return [];
+  if (row.standby !== true || timeline === "latest" || following?.kind === "diverged") return [];
   return [
     {
       code: "recovery.one-timeline",

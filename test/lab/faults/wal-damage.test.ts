@@ -26,7 +26,11 @@ for (const { title, binaries, skip } of postgresVersions)
         await query(lab, "pg1", "select pg_switch_wal()");
         await query(lab, "pg1", "insert into numbers select generate_series(2001, 4000)");
         await query(lab, "pg1", "select pg_switch_wal()");
-        await query(lab, "pg1", "checkpoint");
+        const ofPrimary = `select 1 from pg_ls_waldir() where name <= '${segment?.name}' and length(name) = 24`;
+        await until(async () => {
+          await query(lab, "pg1", "checkpoint");
+          return (await query(lab, "pg1", ofPrimary)).length === 0;
+        });
         await until(() => archived(lab).filter((name) => name > String(segment?.name)).length >= 1);
 
         const { done } = await lab.break("wal-damage", "primary", { segment: String(segment?.name) });
