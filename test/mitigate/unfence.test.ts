@@ -60,6 +60,11 @@ const rows: readonly (readonly [title: string, nodes: readonly NodeFacts[], expe
   ],
   ["another may have been promoted", [fenced(), unseen, standby("pg3")], "others-unknown"],
   [
+    "it hangs, and nobody was promoted",
+    [fenced({ reach: "silent", instance: { ...marked, state: "running", pids: [1] } }), standby("pg2")],
+    "unmark, stop-pg1, start-pg1, follow, move-clients, verify-write",
+  ],
+  [
     "the only standby lets nobody in, and waits for it",
     [fenced(), waits({})],
     "unmark, start-pg1, move-clients, verify-write",

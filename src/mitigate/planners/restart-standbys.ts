@@ -41,7 +41,7 @@ function isSeenDown({ instance }: NodeFacts): boolean {
 }
 
 export function endingSteps(cluster: string, one: NodeFacts): readonly Step[] {
-  return isSeenDown(one) ? [] : [{ ...stopStep(cluster, one), id: `stop-${one.node}` }];
+  return isSeenDown(one) || isAlive(one) ? [] : [{ ...stopStep(cluster, one), id: `stop-${one.node}` }];
 }
 
 export function standbySteps(cluster: string, { started, ended }: Fates): readonly Step[] {
@@ -53,7 +53,7 @@ export function standbySteps(cluster: string, { started, ended }: Fates): readon
 /** What is done to servers that run, or is not. */
 export function fateStatements(cluster: string, { ended, left }: Pick<Fates, "ended" | "left">): readonly string[] {
   return [
-    ...ended.filter((one) => !isSeenDown(one)).map(endedText),
+    ...endedTexts(ended),
     ...left.map(
       ({ node }) =>
         `${node} runs, as its host sees it, and is left alone. If it does not follow in the end: \`blackstart mitigate rejoin ${cluster}/${node}\`.`,
@@ -61,9 +61,15 @@ export function fateStatements(cluster: string, { ended, left }: Pick<Fates, "en
   ];
 }
 
-function endedText({ node, instance }: NodeFacts): string {
-  const waiting = instance?.standbySignal === true ? " Commits that wait for it hang until it is back." : "";
-  return `${node} does not answer, and its host does not see it down (${instance?.state}): it is killed, and its clients, if it still has any, are disconnected.${waiting}`;
+/** Of those that `endingSteps` ends. */
+export function endedTexts(ended: readonly NodeFacts[]): readonly string[] {
+  return ended
+    .filter((one) => !isSeenDown(one) && !isAlive(one))
+    .map(({ node, instance, remembered }) => {
+      const isStandby = instance?.standbySignal === true && remembered?.role !== "primary";
+      const waiting = isStandby ? " Commits that wait for it hang until it is back." : "";
+      return `${node} does not answer, and its host does not see it down (${instance?.state}): it is killed, and its clients, if it still has any, are disconnected.${waiting}`;
+    });
 }
 
 /**

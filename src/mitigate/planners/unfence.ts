@@ -17,6 +17,7 @@ import * as steps from "../step-list.ts";
 import { seenOf, writesOf } from "../who-writes.ts";
 import { afterCrash } from "./loss-risk.ts";
 import { startStep } from "./restart.ts";
+import { endedTexts, endingSteps } from "./restart-standbys.ts";
 
 const noRisk: Risk = { lossBytes: 0, lossSeconds: 0, downtimeSeconds: 0, statements: [] };
 
@@ -55,12 +56,13 @@ export function planUnfence(system: System, facts: ClusterFacts, choice: Choice)
         ? `${name} is the primary, and has a standby.signal: at its next start it would come up as a standby.`
         : `${name} was the primary, ${node.instance?.state === "down" ? "is down" : "does not answer"}, and is marked as a standby; no other node takes writes.`,
     ],
-    risk: lives ? noRisk : afterCrash(startRisk, facts, node),
+    risk: lives ? noRisk : riskOfStart(facts, node),
     steps: [
       unmarkStep(facts.cluster, name),
       ...(lives
         ? []
         : [
+            ...endingSteps(facts.cluster, node),
             startStep(facts.cluster, name, "primary"),
             // The plan that fenced it may have aimed them at nobody.
             ...(standbys.length > 0 ? [steps.followStep(facts.cluster, name, [name, ...standbys])] : []),
@@ -101,6 +103,11 @@ function refuseNode(facts: NodeFacts): Refusal | undefined {
     `${node} is not marked as a standby.`,
     `If it is down: \`blackstart mitigate restart\` for ${node}.`,
   );
+}
+
+function riskOfStart(facts: ClusterFacts, node: NodeFacts): Risk {
+  const { statements } = startRisk;
+  return afterCrash({ ...startRisk, statements: [...statements, ...endedTexts([node])] }, facts, node);
 }
 
 /** Its host sees a standby, though it lets nobody in: it may wait for the very node that is to be unfenced. */
