@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { isRefusal } from "../../src/plan/plan.ts";
 import { askRole } from "../../src/drivers/postgres/promotion.ts";
 import { on, onlyPrimary, signal, until } from "./servers.ts";
 import { remember, type World, withWorld } from "./world.ts";
@@ -39,13 +40,18 @@ test("no node is promoted while the promotion of another standby is pending", ()
       );
       return row?.pid ?? assert.fail("no startup process");
     });
+    await signal(world, "pg1", "SIGKILL");
+    const plan = await world.plan("failover", "ledger");
+    assert.ok(!isRefusal(plan));
+    await world.executor.store(plan, "person:test");
     process.kill(startup, "SIGSTOP");
     try {
       await on(world, "pg3", (connection) => connection.query("select pg_promote(false)"));
       const seen = await (await world.fleet.instance("ledger", "pg3"))?.inspect();
       assert.equal(seen && "promoteSignal" in seen, true, "its host sees nothing of the promotion");
-      await signal(world, "pg1", "SIGKILL");
-      const { state } = await world.act("failover", "ledger");
+      const refused = await world.plan("failover", "ledger");
+      assert.equal(isRefusal(refused) && refused.rule, "promotion-pending");
+      const { state } = await world.executor.run(plan.id, "person:test", "person");
       assert.match(state, /not known \(pg3: its promotion is pending/);
     } finally {
       process.kill(startup, "SIGCONT");

@@ -35,9 +35,14 @@ function ending(world: World): string {
 
 test("no other node is promoted while the recovery of a promoted standby ends", () =>
   withPending(async (world, promote) => {
-    await promote();
     await signal(world, "pg1", "SIGKILL");
-    const { state } = await world.act("failover", "ledger");
+    const before = await world.plan("failover", "ledger");
+    assert.ok(!isRefusal(before));
+    await world.executor.store(before, "person:test");
+    await promote();
+    const refused = await world.plan("failover", "ledger");
+    assert.equal(isRefusal(refused) && refused.rule, "promotion-pending");
+    const { state } = await world.executor.run(before.id, "person:test", "person");
     assert.match(state, /not known \(pg3: its promotion is pending/);
   }));
 

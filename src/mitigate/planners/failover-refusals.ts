@@ -7,12 +7,25 @@ import {
   nodeFacts,
   otherSuspects,
   primariesOf,
+  promotingOf,
   standbysOf,
 } from "../cluster-facts.ts";
 import { knownPrimary, strangersOf } from "../old-primary.ts";
 import { type Choice, hostNextOf, refuse, refuseOld } from "../planning.ts";
 
 /* When a failover would not be safe, or would be of no use. */
+
+/** It becomes the primary by itself, and nothing of ours can call that off. */
+export function refusePending(facts: ClusterFacts): Refusal | undefined {
+  const promoted = promotingOf(facts).map((one) => one.node);
+  if (promoted.length === 0 || primariesOf(facts).length > 0) return undefined;
+  const names = promoted.join(" and ");
+  return refuse(
+    "promotion-pending",
+    `The promotion of ${names} is pending: it becomes the primary once it has replayed all its WAL, and another would be a second one.`,
+    `Wait until ${names} takes writes; then \`blackstart mitigate move-clients ${facts.cluster}\`, and \`blackstart mitigate rejoin\` for the others. To promote another, stop ${names} first.`,
+  );
+}
 
 export function refusePrimary(
   facts: ClusterFacts,

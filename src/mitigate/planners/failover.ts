@@ -14,7 +14,7 @@ import * as steps from "../step-list.ts";
 import { planAmongStandbys } from "./failover-among-standbys.ts";
 import { delayStatements, eligible, onlyFollowing, refuseBarred, refuseNobody } from "./eligible.ts";
 import { bytesLacking, completeOf, electable, needsOf, refuseBehind, refuseLines } from "./failover-lines.ts";
-import { refuseCandidates, refuseFence, refusePrimary } from "./failover-refusals.ts";
+import { refuseCandidates, refuseFence, refusePending, refusePrimary } from "./failover-refusals.ts";
 import { lossRisk } from "./loss-risk.ts";
 
 /**
@@ -23,8 +23,8 @@ import { lossRisk } from "./loss-risk.ts";
  */
 export function planFailover(system: System, facts: ClusterFacts, asked: Choice): PlanDraft | Refusal {
   const cluster = declaredCluster(system, facts.cluster);
-  const managed = refuseManaged(cluster, facts.cluster);
-  if (managed) return managed;
+  const early = refuseManaged(cluster, facts.cluster) ?? refusePending(facts);
+  if (early) return early;
   const amongStandbys = planAmongStandbys(cluster, facts, asked);
   if (amongStandbys !== undefined) return amongStandbys;
   const primary = lastPrimaryOf(facts);
