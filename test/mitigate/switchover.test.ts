@@ -113,8 +113,8 @@ async function untilClosed(world: World, node: string): Promise<void> {
   const instance = await world.fleet.instance("ledger", node);
   await on(world, node, (connection) => connection.query("alter system set hot_standby = off"));
   await instance?.stop("fast", 60_000);
-  await instance?.start(1000).catch(() => undefined /* It waits for connections, which are not accepted. */);
-  await until(`${node} runs`, async () => (await instance?.inspect())?.state === "running");
+  // It accepts no connections, and has started all the same.
+  await instance?.start(60_000);
 }
 
 async function planned(world: World): Promise<Plan> {

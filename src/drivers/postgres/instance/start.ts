@@ -4,7 +4,8 @@ import { processFunctions } from "./processes-script.ts";
 
 /**
  * Starts `postgres` itself, in a session of its own, and watches the status in postmaster.pid, which says `ready` when
- * connections are accepted: pg_ctl would look only ten times a second. A server that the system file has a command for
+ * connections are accepted, and `standby` where a standby accepts none (hot_standby = off; miscadmin.h): pg_ctl would look
+ * only ten times a second. A server that the system file has a command for
  * is started by that, and watched alike.
  */
 const script = `
@@ -12,7 +13,7 @@ data=$1 programs=$2 config=$3 log=$4 limit=$5 command=$6
 ${processFunctions}
 ${leftoversFunctions}
 end_leftovers
-is_ready() { read_pid_file 8; case $line in ready*) true ;; *) false ;; esac; }
+is_ready() { read_pid_file 8; case $line in ready* | standby*) true ;; *) false ;; esac; }
 : >>"$log" 2>/dev/null || log=$data/blackstart-start.log
 before=$(wc -c <"$log" 2>/dev/null || echo 0)
 child=
