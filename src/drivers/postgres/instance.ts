@@ -32,7 +32,10 @@ export interface Instance {
   /** Ends it in order. `fast` rolls back what is open; `immediate` does not write a checkpoint. */
   stop(mode: "fast" | "immediate", timeoutMs: number): Promise<void>;
 
-  /** Starts it and returns when it accepts connections (as a standby: read-only ones) or throws with its last log lines. */
+  /**
+   * Starts it and returns when it accepts connections (as a standby: read-only ones, with hot_standby = off none), or throws
+   * with its last log lines.
+   */
   start(timeoutMs: number, signal?: AbortSignal): Promise<void>;
 
   /**
