@@ -1,6 +1,6 @@
-// What tests left behind. A process belongs to the run if it inherited the run's folder in its environment, or works in
-// it (a PostgreSQL backend overwrites its environment, but its working directory is the data directory). No other
-// process is ever touched.
+// What tests left behind. A process belongs to the run if it inherited the run's folder in its environment, names a place
+// in it as an argument (a Patroni that was started without our environment), or works in it (a PostgreSQL backend
+// overwrites both, but its working directory is the data directory). No other process is ever touched.
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -37,6 +37,7 @@ function processesOf(folder) {
 
 function isOfRun(pid, folder) {
   if (read(`/proc/${pid}/environ`).split("\0").includes(`BLACKSTART_TEST_RUN=${folder}`)) return true;
+  if (read(`/proc/${pid}/cmdline`).includes(`${folder}/`)) return true;
   try {
     const place = readlinkSync(`/proc/${pid}/cwd`);
     return place === folder || place.startsWith(`${folder}/`);
