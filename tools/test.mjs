@@ -9,7 +9,7 @@ import { finished } from "node:stream/promises";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { parseArgs } from "node:util";
-import { endLeftProcesses, leftFiles } from "./testing/leftovers.mjs";
+import { endLeftProcesses, leftFiles } from "./testing/leftovers.ts";
 import { providePackages } from "./testing/packages.ts";
 import { providePostgresVersions } from "./testing/postgres-versions.mjs";
 

@@ -6,10 +6,12 @@ import { setTimeout as delay } from "node:timers/promises";
 
 const graceMs = 3000;
 
+type LeftProcess = Readonly<{ pid: number; command: string }>;
+
 /** Ends what is still there after a moment's grace, and tells what it was. */
-export async function endLeftProcesses(folder) {
+export async function endLeftProcesses(folder: string, waitMs = graceMs): Promise<readonly LeftProcess[]> {
   let left = processesOf(folder);
-  for (const deadline = Date.now() + graceMs; left.length > 0 && Date.now() < deadline; left = processesOf(folder)) {
+  for (const deadline = Date.now() + waitMs; left.length > 0 && Date.now() < deadline; left = processesOf(folder)) {
     await delay(50);
   }
   for (const { pid } of left) {
@@ -23,11 +25,11 @@ export async function endLeftProcesses(folder) {
 }
 
 /** The names of what lies in the run's folder, but for the caches of Node itself. */
-export function leftFiles(folder) {
+export function leftFiles(folder: string): readonly string[] {
   return readdirSync(folder).filter((name) => name !== "node-compile-cache");
 }
 
-function processesOf(folder) {
+function processesOf(folder: string): readonly LeftProcess[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .filter((name) => isOfRun(name, folder))
@@ -35,7 +37,7 @@ function processesOf(folder) {
     .filter(({ command }) => command !== ""); // A zombie has none; it is gone but for its parent's look.
 }
 
-function isOfRun(pid, folder) {
+function isOfRun(pid: string, folder: string): boolean {
   if (read(`/proc/${pid}/environ`).split("\0").includes(`BLACKSTART_TEST_RUN=${folder}`)) return true;
   if (read(`/proc/${pid}/cmdline`).includes(`${folder}/`)) return true;
   try {
@@ -46,7 +48,7 @@ function isOfRun(pid, folder) {
   }
 }
 
-function read(file) {
+function read(file: string): string {
   try {
     return readFileSync(file, "latin1");
   } catch {
