@@ -1,4 +1,4 @@
-import { type InstanceState, isMarkedStandby, ranAsStandby } from "../drivers/postgres/instance.ts";
+import { type InstanceState, isAskedToPromote, isMarkedStandby, ranAsStandby } from "../drivers/postgres/instance.ts";
 import type { Reachability } from "../drivers/postgres/reachability.ts";
 import type { NodeFacts } from "./cluster-facts.ts";
 
@@ -56,7 +56,7 @@ export function writesOf(seen: NodeSeen, waitedMs: number): WritesVerdict {
   if (host !== undefined && isMarkedStandby(host) && (recovers === true || remembered === "standby"))
     return { writes: "does-not", why: "its host sees a standby" };
   if (fenced) return { writes: "does-not", why: "it is fenced" };
-  if (host !== undefined && "promoteSignal" in host)
+  if (host !== undefined && isAskedToPromote(host))
     return { writes: "unknown", why: `its host sees that ${pendingText}`, becomes: true };
   return { writes: "unknown", why: silenceText(failure, Math.round(waitedMs / 1000)) };
 }

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import type { ClusterFacts, NodeFacts } from "../../src/mitigate/cluster-facts.ts";
 import { planRestart } from "../../src/mitigate/planners/restart.ts";
 import { isRefusal, type Plan } from "../../src/plan/plan.ts";
-import { dead, facts, noChoice, system } from "./fixtures.ts";
+import { dead, facts, noChoice, remembered, system } from "./fixtures.ts";
 import { assertWhole, onlyPrimary, signal, until } from "./servers.ts";
 import { type World, withWorld } from "./world.ts";
 
@@ -46,6 +46,9 @@ type Case = Readonly<{
   steps?: string;
   refused?: RegExp;
   says?: readonly RegExp[];
+  /** What it must not say. */
+  unsaid?: RegExp;
+  needsPerson?: RegExp;
 }>;
 
 const cases: Readonly<Record<string, Case>> = {
@@ -86,7 +89,8 @@ const cases: Readonly<Record<string, Case>> = {
   "the primary is down, and a standby runs": {
     seen: facts(seen("pg1", "primary", "down"), seen("pg2", "standby", "running"), seen("pg3", "standby", "down")),
     steps: "start-pg1 start-pg3 verify-write rejoin-pg3! verify",
-    says: [/pg2 runs.*left alone/],
+    says: [/pg2 runs.*left alone/, /Whether a promotion of pg2 is pending cannot be seen/],
+    needsPerson: /^pg2 does not answer/,
   },
   "the primary is down, and its standby waits for it": {
     seen: facts(seen("pg1", "primary", "down"), seen("pg2", "standby", "running", waits)),
@@ -101,6 +105,23 @@ const cases: Readonly<Record<string, Case>> = {
     seen: facts(seen("pg1", "primary", "down"), seen("pg2", "standby", "running", waits)),
     named: "pg2",
     steps: "start-pg1 verify-write verify",
+  },
+  "the primary is down, and a standby was killed while its promotion was pending": {
+    seen: facts(
+      seen("pg1", "primary", "down"),
+      seen("pg2", "standby", "orphans", {
+        instance: { state: "orphans", pids: [1], standbySignal: true, promoteSignal: true },
+      }),
+    ),
+    steps: "start-pg1 stop-pg2! start-pg2 verify-write rejoin-pg2! verify",
+  },
+  "the primary runs, and what it holds cannot be read": {
+    seen: facts(
+      { ...seen("pg1", "primary", "running", { remembered: remembered("pg1") }), control: undefined },
+      seen("pg2", "standby", "down"),
+    ),
+    steps: "start-pg2",
+    unsaid: /are lost when its processes are killed/,
   },
   "the primary is on its way back": {
     seen: facts(seen("pg1", "primary", "running", waits), seen("pg2", "standby", "down")),
@@ -127,6 +148,8 @@ for (const [name, one] of Object.entries(cases))
     assert.equal(made.steps.map(({ id, destructive }) => `${id}${destructive ? "!" : ""}`).join(" "), one.steps);
     const said = [...made.because, ...made.risk.statements].join("\n");
     for (const text of one.says ?? []) assert.match(said, text);
+    if (one.unsaid !== undefined) assert.doesNotMatch(said, one.unsaid);
+    if (one.needsPerson !== undefined) assert.match(made.needsPerson ?? "", one.needsPerson);
   });
 
 async function postmasterOf(world: World, node: string): Promise<number | undefined> {
@@ -148,8 +171,8 @@ async function startClosed(world: World, node: string, close: (directory: string
   assert.ok(instance);
   if ((await postmasterOf(world, node)) !== undefined) await instance.stop("fast", 10_000);
   close(world.lab.node(node).dataDirectory);
-  // One with hot_standby off is never ready for clients; it is left running.
-  await instance.start(1000).catch(() => undefined);
+  // One whose pg_hba.conf refuses us has started all the same.
+  await instance.start(60_000);
   const postmaster = await postmasterOf(world, node);
   assert.ok(postmaster);
   return postmaster;

@@ -88,7 +88,8 @@ test("a standby that has lost its mark since the plan was made is not started: i
 
 /* Its configuration can be read neither by us nor by its own program, as of a container: only `start:` can start it. */
 for (const [name, { node, mark, isStarted }] of Object.entries({
-  "a standby that Blackstart has marked": { node: "pg3", mark: "ours", isStarted: false },
+  "a standby that Blackstart once marked, and that ran as one": { node: "pg3", mark: "ours", isStarted: true },
+  "an old primary that Blackstart has marked": { node: "pg1", mark: "ours", isStarted: false },
   "an old primary that somebody has marked": { node: "pg1", mark: "another's", isStarted: false },
   "a standby that ran as one": { node: "pg3", mark: "another's", isStarted: true },
 } as const))

@@ -65,6 +65,11 @@ const rows: readonly (readonly [title: string, nodes: readonly NodeFacts[], expe
     "unmark, stop-pg1, start-pg1, follow, move-clients, verify-write",
   ],
   [
+    "its supervisor has started it again, as the standby that it is marked as",
+    [fenced({ reach: "starting", instance: { ...marked, state: "running", pids: [1] } }), standby("pg2")],
+    "unmark, stop-pg1, start-pg1, follow, move-clients, verify-write",
+  ],
+  [
     "the only standby lets nobody in, and waits for it",
     [fenced(), waits({})],
     "unmark, start-pg1, move-clients, verify-write",
@@ -82,6 +87,14 @@ const rows: readonly (readonly [title: string, nodes: readonly NodeFacts[], expe
     "unmark",
   ],
 ];
+
+test("beside a standby that lets nobody in, a person has the say: its promotion may be pending", () => {
+  const seen = fixtures.facts(fenced(), waits({}));
+  const plan = planUnfence(fixtures.system(), seen, { ...fixtures.noChoice, node: "pg1" });
+  assert.ok(!isRefusal(plan));
+  assert.match(plan.needsPerson ?? "", /^pg2 does not answer/);
+  assert.match(plan.risk.statements.join(" "), /Whether a promotion of pg2 is pending cannot be seen/);
+});
 
 describe("a fence is taken back", () => {
   for (const [title, nodes, expected] of rows)

@@ -168,9 +168,14 @@ export function ranAsStandby(clusterState: string): boolean {
   return clusterState === "in archive recovery" || clusterState === "shut down in recovery";
 }
 
-/** Marked as a standby, and not asked to become a primary. Of one that is down that mark holds: a start ends the rest. */
+/** Asked to become a primary, which a server does only as long as its postmaster lives: a start removes the request. */
+export function isAskedToPromote(state: InstanceState): boolean {
+  return state.state !== "orphans" && "promoteSignal" in state;
+}
+
+/** Marked as a standby, and not asked to become a primary. */
 export function isMarkedStandby(state: InstanceState): boolean {
-  return state.standbySignal && !("promoteSignal" in state);
+  return state.standbySignal && !isAskedToPromote(state);
 }
 
 export type KnownState = Exclude<InstanceState, { state: "unknown" }>;

@@ -52,7 +52,7 @@ export function planRestartCluster(cluster: Cluster, facts: ClusterFacts, choice
   return {
     kind: "restart",
     urgent: true,
-    ...needsPersonFor(primary, ...standbys, ...stale),
+    ...needsPersonFor(primary, ...standbys, ...stale, ...fates.left),
     subject: { kind: "cluster", name: facts.cluster },
     because: [
       `No node of ${facts.cluster} answers.`,

@@ -41,7 +41,7 @@ function isSeenDown({ instance }: NodeFacts): boolean {
 }
 
 export function endingSteps(cluster: string, one: NodeFacts): readonly Step[] {
-  return isSeenDown(one) || isAlive(one) ? [] : [{ ...stopStep(cluster, one), id: `stop-${one.node}` }];
+  return isSeenDown(one) ? [] : [{ ...stopStep(cluster, one), id: `stop-${one.node}` }];
 }
 
 export function standbySteps(cluster: string, { started, ended }: Fates): readonly Step[] {
@@ -54,17 +54,22 @@ export function standbySteps(cluster: string, { started, ended }: Fates): readon
 export function fateStatements(cluster: string, { ended, left }: Pick<Fates, "ended" | "left">): readonly string[] {
   return [
     ...endedTexts(ended),
-    ...left.map(
-      ({ node }) =>
-        `${node} runs, as its host sees it, and is left alone. If it does not follow in the end: \`blackstart mitigate rejoin ${cluster}/${node}\`.`,
-    ),
+    ...left.flatMap((one) => [
+      `${one.node} runs, as its host sees it, and is left alone. If it does not follow in the end: \`blackstart mitigate rejoin ${cluster}/${one.node}\`.`,
+      promotionUnseen(one),
+    ]),
   ];
+}
+
+/** Replay removes the request as soon as it has seen it; from then on only the server itself could tell, and it does not. */
+export function promotionUnseen({ node }: NodeFacts): string {
+  return `Whether a promotion of ${node} is pending cannot be seen while it does not let us in: if somebody has promoted it, do not apply this plan.`;
 }
 
 /** Of those that `endingSteps` ends. */
 export function endedTexts(ended: readonly NodeFacts[]): readonly string[] {
   return ended
-    .filter((one) => !isSeenDown(one) && !isAlive(one))
+    .filter((one) => !isSeenDown(one))
     .map(({ node, instance, remembered }) => {
       const isStandby = instance?.standbySignal === true && remembered?.role !== "primary";
       const waiting = isStandby ? " Commits that wait for it hang until it is back." : "";
@@ -87,7 +92,7 @@ export function planStandbys(
   const touched = [...fates.started, ...fates.ended];
   const unseen = facts.nodes.filter((one) => !startable.includes(one)).map(unseenText);
   const last = knownPrimary(facts) ?? touched[0];
-  const isLeft = last !== undefined && startable.includes(last) && !touched.includes(last);
+  const runsOn = last?.instance !== undefined && last.instance.state !== "down" && !touched.includes(last);
   if (touched.length === 0) return refuseRunning(facts, fates.left, unseen);
   return {
     kind: "restart",
@@ -101,7 +106,7 @@ export function planStandbys(
         : `${namesOf(startable.filter((one) => !standbys.includes(one)))} is no standby, and its host does not see it down: it is left alone.`,
       ...unseen,
     ],
-    risk: riskOf(facts, isLeft ? undefined : last, [promotionText(facts), ...fateStatements(facts.cluster, fates)]),
+    risk: riskOf(facts, runsOn ? undefined : last, [promotionText(facts), ...fateStatements(facts.cluster, fates)]),
     steps: standbySteps(facts.cluster, fates),
   };
 }

@@ -17,7 +17,8 @@ import * as steps from "../step-list.ts";
 import { seenOf, writesOf } from "../who-writes.ts";
 import { afterCrash } from "./loss-risk.ts";
 import { startStep } from "./restart.ts";
-import { endedTexts, endingSteps } from "./restart-standbys.ts";
+import { endedTexts, endingSteps, promotionUnseen } from "./restart-standbys.ts";
+import { needsPersonFor } from "./serving.ts";
 
 const noRisk: Risk = { lossBytes: 0, lossSeconds: 0, downtimeSeconds: 0, statements: [] };
 
@@ -47,16 +48,18 @@ export function planUnfence(system: System, facts: ClusterFacts, choice: Choice)
   const { node: name } = node;
   const lives = node.observation !== undefined;
   const standbys = standbysOf(facts).map((one) => one.node);
+  const silent = lives ? [] : facts.nodes.filter((one) => one.node !== name && runsUnseen(one));
   return {
     kind: "unfence",
     urgent: true,
     subject: { kind: "node", name: `${facts.cluster}/${name}` },
+    ...needsPersonFor(...silent),
     because: [
       lives
         ? `${name} is the primary, and has a standby.signal: at its next start it would come up as a standby.`
         : `${name} was the primary, ${node.instance?.state === "down" ? "is down" : "does not answer"}, and is marked as a standby; no other node takes writes.`,
     ],
-    risk: lives ? noRisk : riskOfStart(facts, node),
+    risk: lives ? noRisk : riskOfStart(facts, node, silent),
     steps: [
       unmarkStep(facts.cluster, name),
       ...(lives
@@ -105,9 +108,13 @@ function refuseNode(facts: NodeFacts): Refusal | undefined {
   );
 }
 
-function riskOfStart(facts: ClusterFacts, node: NodeFacts): Risk {
-  const { statements } = startRisk;
-  return afterCrash({ ...startRisk, statements: [...statements, ...endedTexts([node])] }, facts, node);
+function riskOfStart(facts: ClusterFacts, node: NodeFacts, silent: readonly NodeFacts[]): Risk {
+  const statements = [...startRisk.statements, ...endedTexts([node]), ...silent.map(promotionUnseen)];
+  return afterCrash({ ...startRisk, statements }, facts, node);
+}
+
+function runsUnseen({ observation, instance }: NodeFacts): boolean {
+  return observation === undefined && instance?.pids?.length !== 0;
 }
 
 /** Its host sees a standby, though it lets nobody in: it may wait for the very node that is to be unfenced. */

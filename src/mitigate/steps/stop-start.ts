@@ -136,11 +136,11 @@ const ready: CheckResult = { state: "ready" };
 async function seeThatItStays(step: StepContext, instance: Instance): Promise<void> {
   const next = await instance.nextStart();
   if (promotesItself(next)) return instance.markStandby();
-  const { unread, markedAt } = next;
+  const { unread } = next;
   if (unread === undefined) return;
   const why = `${unread.message} ${unread.why}`;
   const doubt = `It is not known whether it would stay a standby: its configuration cannot be read. ${why}`;
-  if (markedAt !== undefined || !ranAsStandby((await instance.control()).clusterState))
+  if (!ranAsStandby((await instance.control()).clusterState))
     throw stepFailed(`${text(step, "node")} was not started.`, doubt, unread.next, unread);
   step.progress(`${text(step, "node")} is started as it ran before, as a standby. ${doubt}`);
 }
