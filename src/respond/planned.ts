@@ -46,8 +46,11 @@ function worksOn(plan: Plan, name: string): boolean {
 /** Steps that stop their node, or start it. */
 const stopping: ReadonlySet<string> = new Set(["postgres.hand-over", "postgres.stop", "postgres.start"]);
 
-/** The planned changes that have begun and not ended, by their stream. */
-export type Planned = ReadonlyMap<string, Readonly<{ plan: Plan; isRunning: boolean }>>;
+/**
+ * The planned changes that have begun and not ended, by their stream; and of each subject the last that came to its end.
+ * @property endedAt ISO 8601
+ */
+export type Planned = ReadonlyMap<string, Readonly<{ plan: Plan; isRunning: boolean; endedAt?: string }>>;
 
 export function plannedAfter(known: Planned, event: Event): Planned {
   const said = event as unknown as PlanEvent;
@@ -61,7 +64,13 @@ export function plannedAfter(known: Planned, event: Event): Planned {
     case "plan.started":
     case "plan.resumed":
       return new Map(known).set(event.stream, { ...of, isRunning: true });
-    case "plan.finished":
+    case "plan.finished": {
+      const subject = refText(of.plan.subject);
+      const others = [...known].filter(
+        ([, { plan, endedAt }]) => endedAt === undefined || refText(plan.subject) !== subject,
+      );
+      return new Map(others).set(event.stream, { plan: of.plan, isRunning: false, endedAt: event.at });
+    }
     case "plan.stopped":
     case "plan.discarded": {
       const left = new Map(known);

@@ -1,3 +1,4 @@
+import { millisecondsBetween } from "../base/time.ts";
 import type { FindingsChange } from "../finding/change.ts";
 import { type Finding, findingKey, type Ref, refText } from "../finding/finding.ts";
 import { leaseNameOf } from "../plan/lease-name.ts";
@@ -36,14 +37,26 @@ type Parts = Readonly<{ system: System; timeline: Timeline; knowledge: Knowledge
 export function createWindow({ system, timeline, knowledge, nowMs }: Parts): Window {
   const kept = new Map<string, Kept>();
 
+  const isTakenIn = ({ subject }: Finding) => knowledge.incidents().some((one) => isAbout(system, one, subject));
+
   async function explaining(finding: Finding): Promise<Plan | undefined> {
-    if (knowledge.incidents().some((one) => isAbout(system, one, finding.subject))) return undefined;
+    if (isTakenIn(finding)) return undefined;
     for (const { plan, isRunning } of knowledge.planned().values()) {
       if (!isRunning || !isExplained(system, plan, finding)) continue;
       // One whose process died is interrupted: it explains nothing any more.
       if ((await timeline.leaseState(leaseNameOf(plan)))?.held === true) return plan;
     }
     return undefined;
+  }
+
+  /** Raised once it had come to its end, of a look that was made before. */
+  function explainedLate(finding: Finding, at: string): Kept | undefined {
+    if (isTakenIn(finding)) return undefined;
+    const ended = [...knowledge.planned().values()].find(
+      ({ plan, endedAt }) =>
+        endedAt !== undefined && millisecondsBetween(endedAt, at) < settleMs && isExplained(system, plan, finding),
+    );
+    return ended && { finding, plan: ended.plan, overSinceMs: undefined };
   }
 
   return {
@@ -56,11 +69,14 @@ export function createWindow({ system, timeline, knowledge, nowMs }: Parts): Win
       const stopped = new Map<string, PlanStatus>();
       for (const [key, finding] of now) {
         const plan = await explaining(finding);
-        const before = kept.get(key);
+        const before = kept.get(key) ?? explainedLate(finding, at);
         if (plan !== undefined) kept.set(key, { finding, plan, overSinceMs: undefined });
         else {
           const status = before && (await readPlan(timeline, before.plan.id));
-          if (before !== undefined && settles(before, status)) continue;
+          if (before !== undefined && settles(before, status)) {
+            kept.set(key, before);
+            continue;
+          }
           if (status?.state === "stopped") stopped.set(status.id, status);
           passed.push(finding);
         }

@@ -99,6 +99,22 @@ describe("what happens in the window of a planned change", () => {
       assert.deepEqual(holdersOf(incident), []);
     }));
 
+  it("what a look saw before its end, and is told after it, is an outage only if it lasts", () =>
+    running(async ({ timeline, responder, end }) => {
+      await end(finished);
+      await responder.take(raised(down));
+      assert.deepEqual(await listIncidents(timeline), []);
+      clock.ms += 10_000;
+      assert.equal((await opened(timeline)).title, down.title);
+    }));
+
+  it("long after its end it explains nothing", () =>
+    running(async ({ timeline, responder, end }) => {
+      await end(finished);
+      await responder.take({ ...raised(down), at: "2126-01-01T00:00:00.000Z" });
+      assert.equal((await listIncidents(timeline)).length, 1);
+    }));
+
   it("when it stops half-way, the incident says so", () =>
     running(async ({ timeline, responder, end }) => {
       await responder.take(raised(noPrimary));
