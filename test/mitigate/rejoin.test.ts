@@ -37,7 +37,7 @@ describe("a standby that does not follow", { concurrency: 2 }, () => {
     });
   });
 
-  test("a primary that lets no standby in: the standby goes on serving, and a person is told what to put right", async () => {
+  test("a primary rejects replication: the standby keeps serving, and the failed step says what to fix", async () => {
     await withWorld({}, async (world) => {
       const serves = () =>
         on(world, "pg3", async (connection) => {
@@ -119,7 +119,7 @@ describe("a standby that does not follow", { concurrency: 2 }, () => {
         ...world.fleet,
         async instance(cluster, node) {
           const instance = await world.fleet.instance(cluster, node);
-          const clone = () => Promise.reject(new Error("there is no room for a copy"));
+          const clone = () => Promise.reject(new Error("not enough disk space for a copy"));
           return instance && { ...instance, canRewind: async () => false, clone };
         },
       };
@@ -133,7 +133,7 @@ describe("a standby that does not follow", { concurrency: 2 }, () => {
       const result = await executor.run(plan.id, "person:test", "person");
       assert.equal(result.outcome, "stopped");
       const failed = (await world.events(plan.id)).find((one) => one.kind === "step.failed");
-      assert.match(JSON.stringify(failed?.data), /It runs, as before.*no room for a copy/);
+      assert.match(JSON.stringify(failed?.data), /It runs, as before.*not enough disk space for a copy/);
       await on(world, "pg1", (connection) => connection.query("select 1"));
       // It runs because it stays on its timeline: nobody is advised to end that.
       const codes = (await runChecks(world.system)).map(({ code }) => code);
@@ -142,7 +142,7 @@ describe("a standby that does not follow", { concurrency: 2 }, () => {
     });
   });
 
-  test("a standby that stays on one timeline is found before, left alone after a failover, and follows as a person is told", async () => {
+  test("recovery_target_timeline = current is found before a failover, is not changed by it, and the advice makes the standby follow", async () => {
     await withWorld({}, async (world) => {
       const target = (value: string) => `alter system set recovery_target_timeline = '${value}'`;
       await on(world, "pg3", (one) => one.query(target("current")));

@@ -136,7 +136,7 @@ const cases: Readonly<Record<string, Case>> = {
     seen: facts(seen("pg1", "primary", "running"), seen("pg2", "standby", "running"), seen("pg3", "standby", "down")),
     named: "pg3",
     steps: "start-pg3",
-    says: [/pg1 is no standby.*left alone/, /Whether pg1 takes writes is not known/],
+    says: [/pg1 is not marked as a standby.*left alone/, /Whether pg1 takes writes is not known/],
   },
 };
 

@@ -99,7 +99,7 @@ describe("what happens in the window of a planned change", () => {
       assert.deepEqual(holdersOf(incident), []);
     }));
 
-  it("what a look saw before its end, and is told after it, is an outage only if it lasts", () =>
+  it("a finding from before the end of the plan, reported after it, opens an incident only if it persists", () =>
     running(async ({ timeline, responder, end }) => {
       await end(finished);
       await responder.take(raised(down));

@@ -28,8 +28,9 @@ export function lossRisk(verdict: LossVerdict, lines: Lines<StandbyHolder>, prim
 }
 
 /**
- * Of a plan that starts the last primary again, or takes one that crashed for whole: what was in its memory alone is gone
- * whichever way is taken, so that nobody has to accept it. Of one that hangs, the plan itself takes it.
+ * The risk of a plan that restarts the primary after a crash, or elects among standbys of which one was that primary.
+ * Commits that were only in its memory are lost whatever is done, so nobody has to accept that. Where the primary hangs,
+ * killing it is what loses them.
  */
 export function afterCrash(risk: Risk, facts: ClusterFacts, primary: NodeFacts): Risk {
   const { node, observation, instance, control, onDisk } = primary;

@@ -18,8 +18,8 @@ export type Fates = Readonly<{
 }>;
 
 /**
- * No answer is no reason to end a server: one that runs may serve others, and commits may wait for it. Ended is one that
- * can serve nobody (halted, or without its postmaster), or that a person named.
+ * A server that runs but does not answer us is left alone: it may serve others, and commits may wait for it. Only one that
+ * cannot serve anybody (halted, or without its postmaster) is killed, or one that a person named.
  */
 export function fatesOf(standbys: readonly NodeFacts[], choice: Choice): Fates {
   const isEnded = (one: NodeFacts) =>
@@ -103,7 +103,7 @@ export function planStandbys(
       `No node of ${facts.cluster} answers.`,
       standbys.length === startable.length
         ? `All servers that can be seen are standbys: ${namesOf(standbys)}.`
-        : `${namesOf(startable.filter((one) => !standbys.includes(one)))} is no standby, and its host does not see it down: it is left alone.`,
+        : `${namesOf(startable.filter((one) => !standbys.includes(one)))} is not marked as a standby, and its host does not see it down: it is left alone.`,
       ...unseen,
     ],
     risk: riskOf(facts, runsOn ? undefined : last, [promotionText(facts), ...fateStatements(facts.cluster, fates)]),
