@@ -105,6 +105,16 @@ for (const { title, binaries, skip } of postgresVersions) {
         assert.equal(Math.floor(control.version / 10_000), Number.parseInt(await version(lab), 10));
       }));
 
+    test("says whose directory it is, in one look with its state as well", () =>
+      withInstances({ binaries, standbys: [] }, async ({ lab, pg1 }) => {
+        const identity = await pg1.identity();
+        assert.equal(identity.system, (await pg1.control()).systemIdentifier);
+        assert.equal(identity.lock?.port, lab.node("pg1").port);
+        assert.equal(identity.lock?.dataDirectory, lab.node("pg1").dataDirectory);
+        assert.match(identity.directory ?? "", /^[0-9a-f-]{36}:\d+:\d+$/);
+        assert.deepEqual((await pg1.remains()).identity, identity);
+      }));
+
     test("is cloned anew and follows; the old directory lies aside, and it keeps its own settings", () =>
       withInstances({ binaries, standbys: ["asynchronous", "asynchronous"] }, async ({ lab, pg1, pg2, pg3 }) => {
         await diverge(lab, pg1);

@@ -36,7 +36,7 @@ export async function identity(place: Place): Promise<Identity> {
 /** What the script's lines mean. Pure. */
 export function identityFrom(stdout: string): Identity {
   const directory = /^directory (.+)$/m.exec(stdout)?.[1];
-  const system = /^system (\d+)$/m.exec(stdout)?.[1];
+  const system = /^system +(\d+)$/m.exec(stdout)?.[1];
   const [, , dataDirectory, started, port] = stdout.slice(stdout.indexOf("lock\n")).split("\n");
   const lock =
     stdout.includes("lock\n") && dataDirectory && /^\d+$/.test(started ?? "") && /^\d+$/.test(port ?? "")
