@@ -4,14 +4,20 @@ import { parseHistory } from "../history.ts";
 import { minRecoveryAt, parsedControl } from "./control.ts";
 import { type Place, runOrThrow } from "./place.ts";
 
+/* Where the timelines of the last checkpoint and of minRecoveryPoint lie, see control.ts. */
+const checkpointTimelineAt = 48;
+const reachedTimelineAt = minRecoveryAt + 8;
+
 /** pg_control, and the history of the timeline that it names last (the byte order is the machine's own). */
 export const diskEndScript = `
 control=$1/global/pg_control
-head -c 1024 "$control" | od -An -v -tx1 || exit 1
-timeline=$(od -An -tu4 -j48 -N4 "$control") || exit 1
-reached=$(od -An -tu4 -j${minRecoveryAt + 8} -N4 "$control") && [ $reached -gt $timeline ] && timeline=$reached
+od -An -v -tx1 -N1024 "$control" || exit 1
+set -- "$1" $(od -An -v -tu4 -j${checkpointTimelineAt} -N${reachedTimelineAt + 4 - checkpointTimelineAt} "$control")
+data=$1 timeline=$2; shift ${(reachedTimelineAt - checkpointTimelineAt) / 4 + 1}
+[ "$1" -le "$timeline" ] || timeline=$1
 echo history
-file=$1/pg_wal/$(printf '%08X' $timeline).history
+[ "$timeline" != 1 ] || exit 0
+file=$data/pg_wal/$(printf '%08X' "$timeline").history
 [ ! -e "$file" ] || cat "$file"
 `;
 

@@ -13,32 +13,39 @@ const timeoutMs = 10_000;
  * start. Wants $data, and $config where it is known. It starts few programs: clients wait.
  */
 export const tellConfiguration = `
-from_command_line=
-if [ -z "$config" ] && [ -r "$data/postmaster.opts" ]; then
+from_command_line= sets=
+[ ! -r "$data/postmaster.opts" ] ||
+  while IFS= read -r text || [ -n "$text" ]; do case $text in *=*) sets=yes ;; esac; done <"$data/postmaster.opts"
+if [ -z "$config" ] && [ -n "$sets" ]; then
   from_command_line=$(sed -n 's/.*"\\(-c\\)\\{0,1\\}\\(--\\)\\{0,1\\}config[-_]file=\\([^"]*\\)".*/\\3/p' "$data/postmaster.opts")
 fi
 config=\${config:-\${from_command_line:-$data/postgresql.conf}}
 tell_settings() {
   [ -r "$1" ] || { printf 'closed\\t%s\\n' "$1"; return; }
-  grep -iE "^[[:space:]]*(include|$said)" "$1" | while read -r text; do
+  while read -r text; do
     case $text in
-      [Ii][Nn][Cc][Ll][Uu][Dd][Ee]*) word=$(printf '%s' "\${text%%[!A-Za-z_]*}" | tr A-Z a-z) ;;
+      '') continue ;;
+      [Ii][Nn][Cc][Ll][Uu][Dd][Ee]_[Dd][Ii][Rr]*) word=include_dir ;;
+      [Ii][Nn][Cc][Ll][Uu][Dd][Ee]_[Ii][Ff]_[Ee][Xx][Ii][Ss][Tt][Ss]*) word=include_if_exists ;;
+      [Ii][Nn][Cc][Ll][Uu][Dd][Ee]*) word=include ;;
       *) printf 'set\\t%s\\t%s\\n' "$1" "$text"; continue ;;
     esac
     name=\${text#"\${text%%[!A-Za-z_]*}"}
     while :; do case $name in [[:space:]=]*) name=\${name#?} ;; *) break ;; esac; done
     case $name in "'"*) name=\${name#?}; name=\${name%%"'"*} ;; *) name=\${name%%[[:space:]#]*} ;; esac
-    case $name in /*) ;; *) name=$(dirname "$1")/$name ;; esac
+    case $name in /*) ;; *) name=\${1%/*}/$name ;; esac
     case $word in
       include_dir) for one in "$name"/*.conf; do [ ! -e "$one" ] || tell_settings "$one"; done ;;
       *) [ "$word" = include_if_exists ] && [ ! -e "$name" ] || tell_settings "$name" ;;
     esac
-  done
+  done <<LINES
+$(grep -iE "^[[:space:]]*(include|$said)" "$1")
+LINES
 }
 tell_configuration() {
   tell_settings "$config"
   [ ! -e "$data/postgresql.auto.conf" ] || tell_settings "$data/postgresql.auto.conf"
-  [ ! -e "$data/postmaster.opts" ] || grep -iE "$said" "$data/postmaster.opts" |
+  [ -z "$sets" ] || grep -iE "$said" "$data/postmaster.opts" |
     while IFS= read -r text; do printf 'started\\t%s\\n' "$text"; done
 }
 `;

@@ -118,9 +118,9 @@ find_segment() {
   creator= attached=
   set -- $segment
   [ $# = 2 ] && [ -r /proc/sysvipc/shm ] || return 0
-  while read -r key id _ _ one _ value _; do
-    [ "$key" != "$1" ] || [ "$id" != "$2" ] || { creator=$one attached=$value; return 0; }
-  done </proc/sysvipc/shm
+  # One line of what may be hundreds, left by others: a shell would read them byte by byte.
+  set -- $(grep -E "^ *$1 +$2 " /proc/sysvipc/shm)
+  creator=\${5:-} attached=\${7:-}
 }
 # The mount on which directory $1 lies: $mount, its number; $root, what of the file system it shows; $kind.
 mount_of() {

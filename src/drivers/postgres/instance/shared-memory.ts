@@ -26,14 +26,12 @@ for folder in "$data" "$data".aside-*; do
   [ -e "$folder" ] && { [ "$folder" != "$data" ] || [ -z "$servers" ]; } || continue
   inode=$(ls -di "$folder" | { read -r inode _; echo "$inode"; })
   key=$((inode & 4294967295)); [ "$key" -le 2147483647 ] || key=$((key - 4294967296))
-  keys="$keys $key "
+  keys="$keys|$key"
 done
-if [ -r /proc/sysvipc/shm ]; then
-  while read -r key id _ bytes _ _ attached uid _; do
-    [ "$attached" = 0 ] && [ "$uid" = "$owner" ] || continue
-    case $keys in *" $key "*) ;; *) continue ;; esac
-    echo "segment $id $bytes"
-  done </proc/sysvipc/shm
+if [ -r /proc/sysvipc/shm ] && [ -n "$keys" ]; then
+  grep -E "^ *(\${keys#|}) " /proc/sysvipc/shm | while read -r _ id _ bytes _ _ attached uid _; do
+    [ "$attached" != 0 ] || [ "$uid" != "$owner" ] || echo "segment $id $bytes"
+  done
 fi
 for folder in /proc/[0-9]*; do
   { IFS= read -r name <"$folder/comm"; } 2>/dev/null && [ "$name" = postgres ] || continue
