@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { localHost } from "../../../src/drivers/host/local.ts";
 import { openInstance } from "../../../src/drivers/postgres/instance/open-instance.ts";
-import { configuredSynchronous } from "../../../src/drivers/postgres/instance/synchronous-files.ts";
+import { configuredSynchronous, unreadable } from "../../../src/drivers/postgres/instance/synchronous-files.ts";
+import { parseSynchronousNames } from "../../../src/drivers/postgres/synchronous-names.ts";
+import { commitLevel } from "../../../src/mitigate/commit-level.ts";
 import { withFolder } from "../../support/folder.ts";
 
 type Files = Readonly<Record<string, string>>;
@@ -53,6 +55,33 @@ const cases: readonly (readonly [name: string, files: Files, names: string, comm
     "",
     "off",
   ],
+  [
+    "names with quotes on the command line, which escapes nothing",
+    { "postgresql.conf": "", "postmaster.opts": '/x/postgres "-c" "synchronous_standby_names=ANY 1 ("a","b")" "-F"\n' },
+    'ANY 1 ("a","b")',
+    "on",
+  ],
+  [
+    "the command line in one word",
+    { "postgresql.conf": "", "postmaster.opts": '/x/postgres "-D" "/d" "-csynchronous_commit=off"\n' },
+    "",
+    "off",
+  ],
+  [
+    "a command line that can be read in two ways",
+    {
+      "postgresql.conf": "synchronous_commit = local",
+      "postmaster.opts": '/x/postgres "-c" "archive_command=cp "%p" "/a/%f"" "-c" "synchronous_commit=off"\n',
+    },
+    "",
+    unreadable,
+  ],
+  [
+    "a line that no server takes",
+    { "postgresql.conf": "synchronous_standby_names = 'a\nsynchronous_commit = off" },
+    unreadable,
+    "off",
+  ],
 ];
 
 for (const [name, files, names, commit] of cases)
@@ -66,6 +95,11 @@ for (const [name, files, names, commit] of cases)
         synchronousCommit: commit,
       });
     }));
+
+test("what is set and cannot be read is understood nowhere", () => {
+  assert.throws(() => parseSynchronousNames(unreadable), SyntaxError);
+  assert.equal(commitLevel(unreadable), undefined);
+});
 
 test("files that are not there say nothing", () =>
   withFolder(async (folder) => {

@@ -2,7 +2,7 @@ import { BlackstartError } from "../../../base/error.ts";
 import { commandLine, type NextStart, ranAsStandby, type RecoveryEnd } from "../instance.ts";
 import { control } from "./control.ts";
 import { commandFailed, type Place, runOrThrow } from "./place.ts";
-import { readSetting, writeSettings } from "./settings.ts";
+import { readSetting, settingInLine, writeSettings } from "./settings.ts";
 
 const timeoutMs = 10_000;
 
@@ -186,11 +186,9 @@ function effectOf(action: string): RecoveryEnd["effect"] {
   return action === "promote" ? "promote" : action === "shutdown" ? "shut down" : "stop replaying";
 }
 
-/** A line of a configuration file: a name, an optional equals sign, a value with or without quotes (guc-file.l). */
 function settingOf(where: string, text: string): readonly Found[] {
-  const [, name, quoted, plain] = /^\s*(\w+)\s*=?\s*(?:'((?:[^'\\]|''|\\.)*)'|([^\s#']*))/.exec(text) ?? [];
-  if (name === undefined) return [];
-  return [{ setting: name.toLowerCase(), value: quoted?.replaceAll("''", "'") ?? plain ?? "", where }];
+  const line = settingInLine(text);
+  return line === undefined ? [] : [{ setting: line.name, value: line.value, where }];
 }
 
 /** `-c name=value` and `--name=value`, where hyphens count as underscores; in quotes or not. */

@@ -77,3 +77,11 @@ function settingLine(name: string, value: string): string {
   }
   return `${name} = '${value.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;
 }
+
+/** What a line of a configuration file sets: a name, an optional equals sign, a value with or without quotes (guc-file.l). */
+export function settingInLine(text: string): Readonly<{ name: string; value: string }> | undefined {
+  const [, name, quoted, plain] =
+    /^\s*([\w.]+)\s*=?\s*(?:'((?:[^'\\]|''|\\.)*)'|([^\s#']*))\s*(?:#.*)?$/.exec(text) ?? [];
+  if (name === undefined) return undefined;
+  return { name: name.toLowerCase(), value: quoted?.replace(/''|\\(.)/g, (_, one) => one ?? "'") ?? plain ?? "" };
+}

@@ -1,5 +1,7 @@
+import { optionsIn, settingsIn } from "./command-line.ts";
 import { tellConfiguration } from "./next-start.ts";
 import { type Place, runOrThrow } from "./place.ts";
+import { settingInLine } from "./settings.ts";
 
 /* For whom its commits wait, by the configuration files of a server that cannot be asked. */
 
@@ -18,20 +20,29 @@ case $told in *'closed\t'*) exit 1 ;; esac
 printf '%s\\n' "$told"
 `;
 
-/** In postmaster.opts: "-c" "synchronous_commit=off", or "--synchronous-commit=off". */
-const onCommandLine = /"(?:--)?synchronous[_-](standby[_-]names|commit)=([^"]*)"/g;
+/** Stands for a value that is set and cannot be read: as no setting of PostgreSQL it is understood nowhere. */
+export const unreadable = "(set, but its value cannot be read)";
 
-/** From the script's output. Pure. */
+const mention = /synchronous[_-](?:standby[_-]names|commit)/gi;
+
+/** From the script's output, in which the last one wins. What is set and cannot be read does not count as not set. Pure. */
 export function synchronousIn(configuration: string): ConfiguredSynchronous {
-  const lines = configuration.replace(/^(?:set\t[^\t]*|started)\t/gm, "");
-  const settings = lines.replace(
-    onCommandLine,
-    (_, name: string, value: string) => `\nsynchronous_${name.replace("-", "_")} = '${value}'\n`,
-  );
+  const found = new Map(configuration.split("\n").flatMap(settingsOf));
   return {
-    synchronousStandbyNames: settingIn(settings, "synchronous_standby_names") ?? "",
-    synchronousCommit: settingIn(settings, "synchronous_commit") ?? "on",
+    synchronousStandbyNames: found.get("synchronous_standby_names") ?? "",
+    synchronousCommit: found.get("synchronous_commit") ?? "on",
   };
+}
+
+function settingsOf(line: string): readonly (readonly [name: string, value: string])[] {
+  const [kind = "", ...fields] = line.split("\t");
+  const text = fields.slice(kind === "set" ? 1 : 0).join("\t");
+  const mentioned = [...text.matchAll(mention)].map(([name]) => name.replaceAll("-", "_").toLowerCase());
+  const set =
+    kind === "set" ? [settingInLine(text)].filter((one) => one !== undefined) : settingsIn(optionsIn(text) ?? []);
+  const told = set.filter(({ name }) => mentioned.includes(name));
+  const isTold = kind === "set" ? told.length > 0 : told.length === mentioned.length;
+  return isTold ? told.map(({ name, value }) => [name, value]) : mentioned.map((name) => [name, unreadable]);
 }
 
 /** Throws HOST_COMMAND_FAILED where they cannot be read. */
@@ -43,11 +54,4 @@ export async function configuredSynchronous(place: Place): Promise<ConfiguredSyn
     timeoutMs: 5000,
   });
   return synchronousIn(stdout);
-}
-
-/** The value of the last line that sets it. */
-function settingIn(configuration: string, name: string): string | undefined {
-  const line = new RegExp(`^[ \\t]*${name}[ \\t]*=?[ \\t]*(?:'((?:[^']|'')*)'|([^\\s#']+))`, "gim");
-  const last = [...configuration.matchAll(line)].at(-1);
-  return last === undefined ? undefined : (last[1]?.replaceAll("''", "'") ?? last[2]);
 }
