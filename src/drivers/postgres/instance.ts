@@ -29,7 +29,10 @@ export interface Instance {
    */
   kill(): Promise<void>;
 
-  /** Ends it in order. `fast` rolls back what is open; `immediate` does not write a checkpoint. */
+  /**
+   * Ends it in order. `fast` rolls back what is open; `immediate` does not write a checkpoint. Fails at once where another
+   * postmaster runs there instead: see `isStartedAgain`.
+   */
   stop(mode: "fast" | "immediate", timeoutMs: number): Promise<void>;
 
   /**
@@ -183,6 +186,11 @@ export type KnownState = Exclude<InstanceState, { state: "unknown" }>;
 /** Seen to be down. Of what is unknown this is false. */
 export function isDown({ state }: InstanceState): boolean {
   return state === "down" || state === "no-data";
+}
+
+/** Another postmaster than the one that was told to end: a supervisor, say, has started it again, and it may serve clients. */
+export function isStartedAgain(told: KnownState, now: KnownState): boolean {
+  return now.postmasterPid !== undefined && now.postmasterPid !== told.postmasterPid;
 }
 
 /** What runs there. Throws NOT_POSSIBLE_NOW, with the reason, where that cannot be told. */

@@ -1,7 +1,13 @@
 import { BlackstartError, messageOf } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
 import { followingText } from "../../drivers/postgres/following.ts";
-import { commandLine, type Instance, knownState } from "../../drivers/postgres/instance.ts";
+import {
+  commandLine,
+  type Instance,
+  isStartedAgain,
+  type KnownState,
+  knownState,
+} from "../../drivers/postgres/instance.ts";
 import { type Lsn, lsnAhead } from "../../drivers/postgres/lsn.ts";
 import { askWalEnd } from "../../drivers/postgres/wal-end.ts";
 import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.ts";
@@ -11,7 +17,7 @@ import { remainsOf } from "./fenced.ts";
 import { assertOwnDirectory } from "../own-directory.ts";
 import { stepFailed, text } from "./parameters.ts";
 import { otherWriters, refusedIfUnknown, whoWrites } from "./roles.ts";
-import { declaredNode, isStandby, neededInstance, sessions, startServer } from "./servers.ts";
+import { declaredNode, isStandby, neededInstance, sessions, startedAgain, startServer } from "./servers.ts";
 
 const stopTimeoutMs = 30_000;
 const receiveTimeoutMs = 10_000;
@@ -67,6 +73,7 @@ export function handOverHandler(context: MitigationContext): StepHandler {
       const instance = await neededInstance(context, cluster, node);
       await assertOwnDirectory(context, { cluster, node, instance });
       await step.assertHeld();
+      const told = await knownState(instance);
       try {
         await stopCleanly(context, step);
         const { checkpointLsn } = await instance.control();
@@ -83,7 +90,7 @@ export function handOverHandler(context: MitigationContext): StepHandler {
       } catch (error) {
         // Whoever holds the lease now, or was asked to end this, decides what becomes of the stopped primary.
         if (step.signal.aborted) throw interrupted(step, error);
-        throw await backAgain(context, step, error);
+        throw await backAgain(context, step, told, error);
       }
     },
     async verify(step, outcome) {
@@ -188,12 +195,18 @@ async function hasReplayed(context: MitigationContext, step: StepContext, lsn: L
   throw new Error(`${target} was promoted before it had received all up to ${lsn}`);
 }
 
-async function backAgain(context: MitigationContext, step: StepContext, because: unknown): Promise<BlackstartError> {
+async function backAgain(
+  context: MitigationContext,
+  step: StepContext,
+  told: KnownState,
+  because: unknown,
+): Promise<BlackstartError> {
   const [cluster, node] = [text(step, "cluster"), text(step, "node")];
   const next = `Find out why ${text(step, "target")} lags or ${node} does not stop, then make a new plan.`;
   try {
     const instance = await neededInstance(context, cluster, node);
     const state = await knownState(instance);
+    if (isStartedAgain(told, state)) return startedAgain(node, "The switchover was called off.", because);
     // A fast stop cannot be called off: what hangs in it is ended, and recovers when it starts.
     if (state.pids.length > 0) await instance.kill();
     const { taking, becoming } = otherWriters(await whoWrites(context, cluster, node), node);

@@ -13,7 +13,7 @@ import { setPrimaryConninfo } from "./primary-conninfo.ts";
 import { refusalOf } from "./rejoin-situation.ts";
 import { conninfoOf, correctedConninfo, pairOf, settingOf } from "./replication-conninfo.ts";
 import { provideSlot } from "./slot.ts";
-import { declaredNode, endServer, forgetZombie, sessions, startServer } from "./servers.ts";
+import { declaredNode, endServer, forgetZombie, sessions, startedAgain, startServer } from "./servers.ts";
 
 const stopTimeoutMs = 15_000;
 /** Each file is looked at. */
@@ -117,8 +117,10 @@ export async function runAgain({ context, step, instance }: Rejoining, diverged:
 
 async function end({ context, step, instance }: Rejoining): Promise<void> {
   const place = placeOf(step, instance);
-  if ((await knownState(instance)).pids.length > 0)
-    await endServer(context, step, place, { mode: "fast", timeoutMs: stopTimeoutMs });
+  if ((await knownState(instance)).pids.length > 0) {
+    const how = await endServer(context, step, place, { mode: "fast", timeoutMs: stopTimeoutMs });
+    if (how === "started again") throw startedAgain(place.node, "It was left alone.");
+  }
   await forgetZombie(context, place);
 }
 

@@ -1,8 +1,8 @@
-import { messageOf } from "../../base/error.ts";
+import { type BlackstartError, messageOf } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
 import { addressOf, type Conninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
-import { type Instance, knownState } from "../../drivers/postgres/instance.ts";
+import { type Instance, isStartedAgain, knownState } from "../../drivers/postgres/instance.ts";
 import { removeZombieLock } from "../../drivers/postgres/instance/zombie-lock.ts";
 import type { StepContext } from "../../plan/handler.ts";
 import { nodeOf } from "../../system/names.ts";
@@ -66,28 +66,29 @@ type Place = Readonly<{ cluster: string; node: string; instance: Instance }>;
 
 /**
  * Ends a server: in order first, by force if that does not end it. A stop command that is declared is used first, so
- * that whoever supervises the server knows that it is meant to be down and does not start it again.
+ * that whoever supervises the server knows that it is meant to be down and does not start it again. What was started
+ * again all the same, after it had ended in order, is left alone: it may serve clients.
  */
 export async function endServer(
   context: MitigationContext,
   step: StepContext,
   place: Place,
   options: Readonly<{ mode: "fast" | "kill"; timeoutMs: number }>,
-): Promise<"stopped" | "killed"> {
+): Promise<"stopped" | "killed" | "started again"> {
   await assertOwnDirectory(context, place, options.mode === "kill" ? "others" : "all");
   const declared = declaredNode(context, place.cluster, place.node);
+  const told = await knownState(place.instance);
   if (declared.stop !== undefined) await runStop(context, step, place.node, declared, options.timeoutMs);
-  let state = await knownState(place.instance);
+  let state = declared.stop === undefined ? told : await knownState(place.instance);
   if (state.pids.length > 0 && options.mode === "fast" && state.state === "running" && declared.stop === undefined) {
     await step.assertHeld();
-    try {
-      await place.instance.stop("fast", options.timeoutMs);
-    } catch (error) {
-      step.progress(`${place.node} did not stop in order (${messageOf(error)}); it is killed.`);
-    }
+    const failed = await place.instance.stop("fast", options.timeoutMs).catch((error: unknown) => error);
     state = await knownState(place.instance);
+    if (state.pids.length > 0 && !isStartedAgain(told, state))
+      step.progress(`${place.node} did not stop in order (${messageOf(failed)}); it is killed.`);
   }
   if (state.pids.length === 0) return "stopped";
+  if (options.mode === "fast" && isStartedAgain(told, state)) return "started again";
   await step.assertHeld();
   await place.instance.kill();
   const gone = await pollUntil(async () => ((await knownState(place.instance)).pids.length === 0 ? true : undefined), {
@@ -100,6 +101,16 @@ export async function endServer(
     `Processes of ${place.node} are still there after SIGKILL.`,
     "They wait in the kernel (a dead disk or network file system), or something starts them again.",
     `Look at the machine of ${place.node}; cut its power if need be.`,
+  );
+}
+
+/** @param left in what state things are left */
+export function startedAgain(node: string, left: string, cause?: unknown): BlackstartError {
+  return stepFailed(
+    `${node} was stopped in order, and something started it again at once. ${left}`,
+    "A supervisor that restarts whatever ends (docker, runit, systemd) is not told that the server is meant to be down.",
+    `Declare \`stop:\` and \`start:\` for ${node}, so that its supervisor is asked; then make a new plan.`,
+    cause,
   );
 }
 

@@ -23,19 +23,19 @@ export function stopHandler(context: MitigationContext): StepHandler {
       // Resumed after it was started again: it is not stopped a second time.
       const planned = step.parameters.startedAt;
       const startedAt = await startedAtOf(context, step);
-      if (startedAt !== undefined && startedAt !== planned)
-        return { state: "done", outcome: { how: "it was started anew since" } };
+      if (startedAt !== undefined && startedAt !== planned) return { state: "done", outcome: { how: startedAnew } };
       return { state: "ready" };
     },
     async do(step) {
       const [cluster, node] = [text(step, "cluster"), text(step, "node")];
       const instance = await neededInstance(context, cluster, node);
       const mode = typeof step.parameters.startedAt === "string" ? "fast" : "kill";
-      return { how: await endServer(context, step, { cluster, node, instance }, { mode, timeoutMs: stopTimeoutMs }) };
+      const how = await endServer(context, step, { cluster, node, instance }, { mode, timeoutMs: stopTimeoutMs });
+      return { how: how === "started again" ? startedAnew : how };
     },
     async verify(step, outcome) {
       const instance = await neededInstance(context, text(step, "cluster"), text(step, "node"));
-      if (outcome.how === "it was started anew since" || (await knownState(instance)).pids.length === 0) return;
+      if (outcome.how === startedAnew || (await knownState(instance)).pids.length === 0) return;
       throw stepFailed(
         `${text(step, "node")} runs still, or again.`,
         "Something starts it as soon as it is stopped.",
@@ -44,6 +44,8 @@ export function stopHandler(context: MitigationContext): StepHandler {
     },
   };
 }
+
+const startedAnew = "it was started anew since";
 
 async function startedAtOf(context: MitigationContext, step: StepContext): Promise<string | undefined> {
   try {
