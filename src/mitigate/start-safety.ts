@@ -12,7 +12,7 @@ import { refuse } from "./planning.ts";
 
 /**
  * Pure.
- * @param unknown whether a node that cannot be asked is in the way. Not where the server was the primary until a moment ago
+ * @param unknown whether a node that cannot be asked is in the way; see `refusedBeside`
  */
 export function refuseStart(
   facts: ClusterFacts,

@@ -3,7 +3,9 @@ import { test } from "node:test";
 import type { ClusterFacts, NodeFacts } from "../../src/mitigate/cluster-facts.ts";
 import { planRestart } from "../../src/mitigate/planners/restart.ts";
 import { isRefusal } from "../../src/plan/plan.ts";
+import { cutBetween, cutOff, executorBehind } from "./cut.ts";
 import { alive, ancestorsOf, dead, facts, noChoice, receiver, system } from "./fixtures.ts";
+import { interruptBefore } from "./interrupt.ts";
 import { on, onlyPrimary, signal } from "./servers.ts";
 import { withSystemFile, withWorld } from "./world.ts";
 
@@ -190,3 +192,21 @@ test("a stale primary is not started beside a living one that is out of our reac
     assert.equal(await onlyPrimary(world), "pg1");
   });
 });
+
+for (const interrupted of [true, false])
+  test(`a primary that a restart has stopped, beside nodes that cannot be asked: ${interrupted ? "a plan that is resumed leaves it down" : "it is started again at once"}`, () =>
+    withWorld({ standbys: ["asynchronous", "asynchronous"] }, async (world) => {
+      const plan = await world.plan("restart", "ledger/pg1");
+      if (isRefusal(plan)) assert.fail(plan.missing);
+      await world.executor.store(plan, "person:test");
+      if (interrupted) {
+        await interruptBefore(world, plan, "start-pg1");
+        await on(world, "pg2", (connection) => connection.query("select pg_promote(true)"));
+      }
+      const cut = cutBetween();
+      cutOff(cut, "pg2", "pg3");
+      const result = await executorBehind(world, cut).run(plan.id, "person:test", "person");
+      assert.equal(await onlyPrimary(world), interrupted ? "pg2" : "pg1");
+      assert.equal(result.outcome, interrupted ? "stopped" : "done", result.state);
+      if (interrupted) assert.match(result.state, /pg2 does not answer.*it may be the primary/);
+    }));

@@ -88,7 +88,7 @@ function draft(cluster: Cluster, facts: ClusterFacts, node: NodeFacts, role: "pr
     risk: role === "primary" && node.observation === undefined ? afterCrash(risk, facts, node) : risk,
     steps: [
       stopStep(facts.cluster, node),
-      startStep(facts.cluster, node.node, role, node.observation !== undefined),
+      startStep(facts.cluster, node.node, role),
       ...(role === "primary" ? [steps.verifyWriteStep(facts.cluster, cluster, node.node, promised.count)] : []),
     ],
   };
@@ -132,12 +132,11 @@ export function stopStep(cluster: string, node: NodeFacts): Step {
   };
 }
 
-/** @param wasAtWork it was the primary when the plan was made: nobody else has to be asked whether it is stale */
-export function startStep(cluster: string, node: string, role: "primary" | "standby", wasAtWork = false): Step {
+export function startStep(cluster: string, node: string, role: "primary" | "standby"): Step {
   return {
     id: `start-${node}`,
     kind: "postgres.start",
     title: `Start ${node}, and see that it is a ${role}`,
-    parameters: { cluster, node, role, ...(wasAtWork ? { wasAtWork } : {}) },
+    parameters: { cluster, node, role },
   };
 }

@@ -3,10 +3,8 @@ import { pollUntil } from "../../base/time.ts";
 import { type Instance, knownState, type NextStart, ranAsStandby } from "../../drivers/postgres/instance.ts";
 import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
-import { nodeFacts } from "../cluster-facts.ts";
-import { gatherFacts } from "../facts.ts";
 import { assertOwnDirectory } from "../own-directory.ts";
-import { refuseStart } from "../start-safety.ts";
+import { notedAtWork, refusedBeside } from "./at-work.ts";
 import { stepFailed, text } from "./parameters.ts";
 import { endServer, isStandby, neededInstance, sessions, startServer } from "./servers.ts";
 
@@ -24,6 +22,7 @@ export function stopHandler(context: MitigationContext): StepHandler {
       const planned = step.parameters.startedAt;
       const startedAt = await startedAtOf(context, step);
       if (startedAt !== undefined && startedAt !== planned) return { state: "done", outcome: { how: startedAnew } };
+      if (startedAt !== undefined) notedAtWork(context, step);
       return { state: "ready" };
     },
     async do(step) {
@@ -75,8 +74,9 @@ export function startHandler(context: MitigationContext): StepHandler {
           why: `${text(step, "node")} runs as a ${role}, not as a ${text(step, "role")}.`,
           next: "See `blackstart status`, then make a new plan.",
         };
-      const refused = text(step, "role") === "primary" ? refusedBeside(context, step) : refusedUnmarked(context, step);
-      return (await refused) ?? ready;
+      if (text(step, "role") === "standby") return (await refusedUnmarked(context, step)) ?? ready;
+      const refusal = await refusedBeside(context, step);
+      return refusal === undefined ? ready : { state: "refused", why: refusal.missing, next: refusal.provide };
     },
     async do(step) {
       const instance = await neededInstance(context, text(step, "cluster"), text(step, "node"));
@@ -162,14 +162,4 @@ async function refusedUnmarked(context: MitigationContext, step: StepContext): P
     why: `${node} is not marked as a standby any more (standby.signal), and would come up as a primary.`,
     next: "See `blackstart status`, then make a new plan.",
   };
-}
-
-/** A primary is started only where no other node can be one, or was one after it. */
-async function refusedBeside(context: MitigationContext, step: StepContext): Promise<CheckResult | undefined> {
-  const node = text(step, "node");
-  const facts = await gatherFacts(context, text(step, "cluster"), "silent");
-  const itself = nodeFacts(facts, node);
-  if (itself === undefined) return undefined;
-  const refusal = refuseStart(facts, itself, step.parameters.wasAtWork === true ? "passes" : "refused");
-  return refusal && { state: "refused", why: refusal.missing, next: refusal.provide };
 }
