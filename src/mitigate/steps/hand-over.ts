@@ -13,6 +13,7 @@ import { askWalEnd } from "../../drivers/postgres/wal-end.ts";
 import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import { followingOf } from "../following.ts";
+import { notedAtWork, refusedBeside } from "./at-work.ts";
 import { remainsOf } from "./fenced.ts";
 import { assertOwnDirectory } from "../own-directory.ts";
 import { stepFailed, text } from "./parameters.ts";
@@ -48,7 +49,7 @@ export function checkpointHandler(context: MitigationContext): StepHandler {
 /**
  * The primary is stopped cleanly, and the target has its log to the last byte: the shutdown checkpoint, whose place
  * pg_control tells, is replayed there. If that does not come about in time the primary is started again, and all is as
- * before.
+ * before; but not where another may have been promoted meanwhile, see `refusedBeside`.
  */
 export function handOverHandler(context: MitigationContext): StepHandler {
   return {
@@ -120,6 +121,8 @@ async function unsafeToStop(
   // It is being stopped already, by this plan before it was interrupted.
   if (role === undefined) return undefined;
   if (role === "standby") return refused(`${node} is a standby by now; the primary is another.`);
+  // Before the others are asked: what they answer is younger.
+  notedAtWork(context, step);
   const { leftovers, unread } = await instance.nextStart();
   if (unread !== undefined)
     return refused(`It is not known that ${node} would stay a standby: ${unread.message} ${unread.why}`);
@@ -202,35 +205,37 @@ async function backAgain(
   because: unknown,
 ): Promise<BlackstartError> {
   const [cluster, node] = [text(step, "cluster"), text(step, "node")];
-  const next = `Find out why ${text(step, "target")} lags or ${node} does not stop, then make a new plan.`;
+  const restart = `\`blackstart mitigate restart ${cluster}/${node}\``;
   try {
     const instance = await neededInstance(context, cluster, node);
     const state = await knownState(instance);
     if (isStartedAgain(told, state)) return startedAgain(node, "The switchover was called off.", because);
     // A fast stop cannot be called off: what hangs in it is ended, and recovers when it starts.
     if (state.pids.length > 0) await instance.kill();
-    const { taking, becoming } = otherWriters(await whoWrites(context, cluster, node), node);
-    if (taking.length + becoming.length > 0)
+    const refusal = await refusedBeside(context, step);
+    if (refusal !== undefined)
       return stepFailed(
-        `The switchover was called off; ${node} stays down, because ${[...taking, ...becoming].join(", ")} ${taking.length > 0 ? "takes writes" : "takes writes soon: its promotion is pending"}.`,
-        `${messageOf(because)}. Somebody promoted it meanwhile; ${node} may hold writes that it lacks.`,
-        `See which of them is to be the primary; then bring the other back: \`blackstart mitigate rejoin\`, which keeps what it alone holds.`,
+        `The switchover was called off; ${node} stays down.`,
+        `${messageOf(because)}. ${refusal.missing}`,
+        `${refusal.provide}${refusal.rule === "unknown" ? ` Once it answers: ${restart}.` : ""}`,
         because,
       );
     await step.assertHeld();
+    // This plan's, from before it was interrupted.
+    if ((await knownState(instance)).standbySignal) await instance.unmarkStandby();
     await startServer(context, { cluster, node, instance }, startTimeoutMs);
     if ((await roleOf(context, cluster, node)) !== "primary") throw new Error(`${node} did not come up as a primary`);
     return stepFailed(
       `The switchover was called off: ${node} is the primary again, as before.`,
       messageOf(because),
-      next,
+      `Find out why ${text(step, "target")} lags or ${node} does not stop, then make a new plan.`,
       because,
     );
   } catch (error) {
     return stepFailed(
       `The switchover was called off, but ${node} could not be made the primary again: no node takes writes.`,
       `${messageOf(because)}. ${messageOf(error)}`,
-      `Start ${node}: \`blackstart mitigate restart\`, or, if it is marked as a standby, \`blackstart mitigate unfence\`.`,
+      `Start ${node}: ${restart}, or, if it is marked as a standby, \`blackstart mitigate unfence ${cluster}/${node}\`.`,
       error,
     );
   }
