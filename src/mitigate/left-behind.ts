@@ -1,6 +1,7 @@
 import { BlackstartError, messageOf } from "../base/error.ts";
-import { addressOf, parseConninfo } from "../drivers/postgres/conninfo.ts";
+import { parseConninfo } from "../drivers/postgres/conninfo.ts";
 import type { LeftMemory } from "../drivers/postgres/instance.ts";
+import { addressesOf } from "../system/address.ts";
 import { clusterOf } from "../system/names.ts";
 import type { MitigationContext } from "./context.ts";
 import { sessionsOf } from "./sessions.ts";
@@ -22,8 +23,8 @@ export type Copy = Readonly<{ path: string; bytes: number }>;
 
 export type LeftBehind = Readonly<{
   node: string;
-  /** `host:port` of its url. */
-  address: string;
+  /** `host:port` of its url and of `replication:`. */
+  addresses: readonly string[];
   /** Undefined: it does not answer; `problem` says why. */
   server?: Readonly<{ role: "primary" | "standby"; slots: readonly Slot[]; slotName: string; follows: string }>;
   problem?: string;
@@ -39,8 +40,8 @@ export async function leftBehindIn(context: MitigationContext, cluster: string):
   const { nodes } = clusterOf(context.system, cluster);
   const told = new Set<string>();
   return Promise.all(
-    Object.entries(nodes).map(async ([node, { url, host: machine }]) => {
-      const { host, port } = addressOf(url);
+    Object.entries(nodes).map(async ([node, declared]) => {
+      const machine = declared.host;
       const [server, copies, memory] = await Promise.all([
         askServer(context, cluster, node),
         copiesOf(context, cluster, node),
@@ -52,7 +53,7 @@ export async function leftBehindIn(context: MitigationContext, cluster: string):
       };
       return {
         node,
-        address: `${host}:${port}`,
+        addresses: addressesOf(declared),
         ...server,
         ...(copies === undefined ? {} : { copies }),
         ...(memory === undefined ? {} : { memory: memory.filter(isNew) }),
@@ -150,8 +151,13 @@ export function slotIsWanted(nodes: readonly LeftBehind[], on: LeftBehind, slot:
       node !== on.node &&
       server?.role === "standby" &&
       server.slotName === slot.name &&
-      // A node's slot is made again on whichever becomes the primary; on a standby it only holds WAL.
-      (on.server?.role === "primary" || server.follows === on.address),
+      readsHere(node, server.follows),
   );
   return reader === undefined ? undefined : `${reader.node} reads it (primary_slot_name)`;
+  /** One that is aimed at no other node comes back to the primary; one that reads from a standby has its slot there. */
+  function readsHere(node: string, follows: string): boolean {
+    if (on.addresses.includes(follows)) return true;
+    const isElsewhere = nodes.some((other) => other.node !== node && other.addresses.includes(follows));
+    return on.server?.role === "primary" && !isElsewhere;
+  }
 }

@@ -9,7 +9,7 @@ import { system } from "./fixtures.ts";
 const mebibyte = 1024 ** 2;
 const left = (count: number, copies: number): LeftBehind => ({
   node: "pg1",
-  address: "127.0.0.1:1",
+  addresses: [],
   problem: "no answer",
   copies: Array.from({ length: copies }, (_, at) => ({ path: `/data.kept-${at}`, bytes: mebibyte })),
   memory: Array.from({ length: count }, (_, at) => ({

@@ -17,7 +17,7 @@ const server = (role: "primary" | "standby", slotName = "", follows = ":5432") =
 });
 const node = (name: string, of?: LeftBehind["server"]): LeftBehind => ({
   node: name,
-  address: `${name}:5432`,
+  addresses: [`${name}:5432`],
   ...(of === undefined ? { problem: "no answer" } : { server: of }),
 });
 const wanted = (nodes: readonly LeftBehind[], of: Partial<typeof slot> | object = {}) =>
@@ -34,6 +34,22 @@ for (const [name, nodes, of, expected] of [
     [node("a", server("standby")), node("b", server("standby", "s", "c:5432"))],
     {},
     undefined,
+  ],
+  [
+    "on the primary, for one that cascades from a standby",
+    [
+      node("a", server("primary")),
+      node("b", server("standby", "s", "c:5432")),
+      node("c", server("standby", "", "a:5432")),
+    ],
+    {},
+    undefined,
+  ],
+  [
+    "on the primary, for one that is aimed at nowhere",
+    [node("a", server("primary")), node("b", server("standby", "s", "127.0.0.1:1"))],
+    {},
+    /b reads it/,
   ],
   [
     "on a standby, for the primary",

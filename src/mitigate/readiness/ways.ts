@@ -1,12 +1,13 @@
 import { BlackstartError } from "../../base/error.ts";
 import type { Finding } from "../../finding/finding.ts";
 import { credentialsOf } from "../../drivers/postgres/connection.ts";
-import { aimedAt, type Conninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
+import { type Conninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Instance } from "../../drivers/postgres/instance.ts";
 import { nodeOf } from "../../system/names.ts";
 import { type ClusterFacts, nodeFacts } from "../cluster-facts.ts";
 import type { MitigationContext } from "../context.ts";
-import { replicationAddress, sessions } from "../steps/servers.ts";
+import { loginOf } from "../steps/replication-conninfo.ts";
+import { sessions } from "../steps/servers.ts";
 
 type Found = Omit<Finding, "seenAt">;
 
@@ -75,14 +76,10 @@ async function probeWay(
       "ready.replication-login",
       `${node} could not replicate from ${primary} after a failover to it: it is not let in.`,
       async () => {
-        // With target_session_attrs, libpq would reject the other node while it is still a standby.
-        const {
-          dbname: _,
-          target_session_attrs: _attrs,
-          ...conninfo
-        } = await replicationConninfo(context, cluster, instance, primary);
-        const said = await instance.tryLogin({ ...conninfo, replication: "true" }, "IDENTIFY_SYSTEM");
-        if (systems.includes(said.split("|")[0])) return;
+        const pair = { cluster, node, primary };
+        const { conninfo, said, problem } = await loginOf(context, pair, instance, { upstream: primary });
+        if (problem !== undefined) throw problem;
+        if (systems.includes(said?.split("|")[0])) return;
         throw new BlackstartError("HOST_COMMAND_FAILED", {
           what: "Another server answers.",
           why: `At ${conninfo.host}:${conninfo.port}, as seen from ${node}, a server of another cluster answers.`,
@@ -108,20 +105,6 @@ async function canBeRewound(instance: Instance): Promise<boolean> {
     if (error instanceof BlackstartError) return false;
     throw error;
   }
-}
-
-/** As `follow` sets it on a standby, and `rejoin` on an old primary. */
-async function replicationConninfo(
-  context: MitigationContext,
-  cluster: string,
-  instance: Instance,
-  primary: string,
-): Promise<Conninfo> {
-  const { replication, url } = nodeOf(context.system, cluster, primary);
-  const own = await instance.setting("primary_conninfo");
-  const other = own === "" ? await (await instanceOf(context, cluster, primary))?.setting("primary_conninfo") : "";
-  const base = own || replication || other || url;
-  return aimedAt(parseConninfo(base), replicationAddress(context, cluster, primary));
 }
 
 async function rewindConninfo(context: MitigationContext, cluster: string, primary: string): Promise<Conninfo> {

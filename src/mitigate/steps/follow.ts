@@ -13,7 +13,7 @@ import { stepFailed, text, texts } from "./parameters.ts";
 import { setPrimaryConninfo } from "./primary-conninfo.ts";
 import { refusedUnlessPrimary } from "./roles.ts";
 import { recordPromise } from "./record-promise.ts";
-import { conninfoOf } from "./replication-conninfo.ts";
+import { loginOf } from "./replication-conninfo.ts";
 import { replicationAddress, sessions } from "./servers.ts";
 import { provideSlot } from "./slot.ts";
 import { upstreamFor } from "./upstream.ts";
@@ -100,12 +100,12 @@ async function follow(context: MitigationContext, step: StepContext, node: strin
       const upstream = await upstreamFor(context, cluster, node, primary);
       const { host, port } = replicationAddress(context, cluster, upstream);
       const isAimed = look.sender === `${host}:${port}`;
-      const cascades = upstream !== primary ? isAimed : isCascade(context, step, node, look.sender);
-      const how = cascades ? "cascades" : isAimed ? "already" : "follows";
+      const middle = upstream !== primary ? isAimed && upstream : cascadeFrom(context, step, node, look.sender);
+      const how = middle ? "cascades" : isAimed ? "already" : "follows";
       if (how !== "follows" && keepsUp(await followingOf(context, pair, { timeoutMs: soonMs, signal: step.signal })))
         return { node, how };
       const slot = await slotOf(connection);
-      const made = upstream === primary && (await provideSlot(context, step, node, slot)) ? { slot } : {};
+      const made = (await provideSlot(context, step, { node, upstream: middle || upstream, slot })) ? { slot } : {};
       if (how !== "cascades") {
         await step.assertHeld();
         await aimAt(context, step, connection, { pair, upstream });
@@ -133,16 +133,21 @@ async function aimAt(
   const before = rows[0]?.value ?? "";
   const aimed =
     before === ""
-      ? await conninfoOf(context, pair, await context.fleet.instance(cluster, node))
+      ? (await loginOf(context, pair, await context.fleet.instance(cluster, node))).conninfo
       : aimedAt(parseConninfo(before), replicationAddress(context, cluster, upstream));
   await setPrimaryConninfo(context, step, { cluster, node, connection }, aimed);
 }
 
-/** It streams from another standby of this plan, and goes on doing so. */
-function isCascade(context: MitigationContext, step: StepContext, node: string, sender: string | null): boolean {
+/** Another standby of this plan from which it streams, and goes on doing so. */
+function cascadeFrom(
+  context: MitigationContext,
+  step: StepContext,
+  node: string,
+  sender: string | null,
+): string | undefined {
   const { nodes } = clusterOf(context.system, text(step, "cluster"));
   const others = texts(step, "nodes").filter((one) => one !== node);
-  return sender !== null && others.some((one) => addressesOf(nodes[one] ?? { url: "" }).includes(sender));
+  return others.find((one) => sender !== null && addressesOf(nodes[one] ?? { url: "" }).includes(sender));
 }
 
 async function slotOf(connection: Connection): Promise<string> {

@@ -11,9 +11,10 @@ import { tellingMeanwhile } from "./long-work.ts";
 import { stepFailed, text } from "./parameters.ts";
 import { setPrimaryConninfo } from "./primary-conninfo.ts";
 import { refusalOf } from "./rejoin-situation.ts";
-import { conninfoOf, correctedConninfo, pairOf, settingOf } from "./replication-conninfo.ts";
+import { correctedConninfo, isSameConninfo, loginOf, pairOf, settingOf } from "./replication-conninfo.ts";
 import { provideSlot } from "./slot.ts";
 import { declaredNode, endServer, forgetZombie, sessions, startedAgain, startServer } from "./servers.ts";
+import { upstreamFor } from "./upstream.ts";
 
 const stopTimeoutMs = 15_000;
 /** Each file is looked at. */
@@ -54,10 +55,16 @@ export async function carryOut(
       await end(rejoining);
       await clone(rejoining.context, step, instance, leading, limit);
       // Nobody has read by its slot while all was copied: it may have lost its WAL (max_slot_wal_keep_size).
-      await provideSlot(rejoining.context, step, text(step, "node"), await settingOf(instance, "primary_slot_name"));
+      await provideOwnSlot(rejoining);
       return startAsStandby(rejoining, leading, Math.min(replayTimeoutMs, limit().timeoutMs));
     }
   }
+}
+
+async function provideOwnSlot({ context, step, instance }: Rejoining): Promise<void> {
+  const { cluster, node, primary } = pairOf(step);
+  const upstream = await upstreamFor(context, cluster, node, primary);
+  await provideSlot(context, step, { node, upstream, slot: await settingOf(instance, "primary_slot_name") });
 }
 
 /**
@@ -128,8 +135,8 @@ function placeOf(step: StepContext, instance: Instance) {
   return { cluster: text(step, "cluster"), node: text(step, "node"), instance };
 }
 
-function conninfo({ context, step, instance }: Rejoining): Promise<Conninfo> {
-  return conninfoOf(context, pairOf(step), instance);
+async function conninfo({ context, step, instance }: Rejoining): Promise<Conninfo> {
+  return (await loginOf(context, pairOf(step), instance)).conninfo;
 }
 
 async function startAsStandby(rejoining: Rejoining, leading: Conninfo, timeoutMs: number): Promise<void> {
@@ -137,7 +144,10 @@ async function startAsStandby(rejoining: Rejoining, leading: Conninfo, timeoutMs
   await end(rejoining);
   await step.assertHeld();
   await instance.markStandby();
-  await instance.writeSettings({ primary_conninfo: formatConninfo(leading), recovery_target_timeline: "latest" });
+  // What is right already is left to the file that says it.
+  const isSame = isSameConninfo(leading, await settingOf(instance, "primary_conninfo"));
+  const aimed: Record<string, string> = isSame ? {} : { primary_conninfo: formatConninfo(leading) };
+  await instance.writeSettings({ ...aimed, recovery_target_timeline: "latest" });
   await startUnlessRefused(rejoining, timeoutMs);
 }
 

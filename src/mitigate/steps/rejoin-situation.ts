@@ -16,7 +16,7 @@ import { followingOf } from "../following.ts";
 import type { RejoinSituation } from "../rejoin-decision.ts";
 import { text } from "./parameters.ts";
 import type { Rejoining } from "./rejoin-remedies.ts";
-import { conninfoOf, pairOf } from "./replication-conninfo.ts";
+import { loginOf, pairOf, refusalIn } from "./replication-conninfo.ts";
 import { isStandby, sessions } from "./servers.ts";
 import { upstreamFor } from "./upstream.ts";
 
@@ -50,15 +50,8 @@ const blank = { history: "unknown", sharesTimeline: true, crashed: false, canRew
 
 /** Why the primary does not let it in, by a login from its host; undefined: it does, or that cannot be tried. */
 export async function refusalOf({ context, step, instance }: Rejoining): Promise<FollowReason | undefined> {
-  const { dbname: _, ...leading } = await conninfoOf(context, pairOf(step), instance);
-  try {
-    await instance.tryLogin({ ...leading, replication: "true" }, "IDENTIFY_SYSTEM");
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof BlackstartError)) throw error;
-    const reason = error.code === "HOST_COMMAND_FAILED" ? followReasonIn(error.why.split("\n")) : undefined;
-    return reason?.kind === "busy" ? undefined : reason;
-  }
+  const reason = refusalIn(await loginOf(context, pairOf(step), instance));
+  return reason?.kind === "busy" ? undefined : reason;
 }
 
 /** Undefined: it is down, or starting. */

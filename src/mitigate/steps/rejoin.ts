@@ -10,10 +10,11 @@ import { limitOf, stoppedHalfWay } from "./long-work.ts";
 import { stepFailed, text } from "./parameters.ts";
 import { assertRoomFor, carryOut, keepOwn, type Rejoining, runAgain } from "./rejoin-remedies.ts";
 import { asideOf, followingNow, refusalOf, situationOf } from "./rejoin-situation.ts";
-import { settingOf } from "./replication-conninfo.ts";
+import { pairOf, settingOf } from "./replication-conninfo.ts";
 import { refusedUnlessPrimary } from "./roles.ts";
 import { isStandby, neededInstance, sessions } from "./servers.ts";
 import { provideSlot, withdrawSlot } from "./slot.ts";
+import { upstreamFor } from "./upstream.ts";
 
 const streamTimeoutMs = 10_000;
 /** One that follows already shows it at once. */
@@ -53,12 +54,13 @@ async function rejoin(context: MitigationContext, step: StepContext): Promise<Js
   await assertOwnDirectory(context, { cluster, node, instance });
   const before = await knownState(instance);
   const slot = before.state === "no-data" ? "" : await settingOf(instance, "primary_slot_name");
-  const slotMade = await provideSlot(context, step, node, slot);
+  const standbySlot = { node, upstream: await upstreamFor(context, cluster, node, primary), slot };
+  const slotMade = await provideSlot(context, step, standbySlot);
   try {
     const outcome = await comeBack({ context, step, instance, limit: limitOf(step) });
     return { ...outcome, ...(slotMade ? { slotMade: slot } : {}) };
   } catch (error) {
-    if (slotMade) await withdrawSlot(context, step, slot);
+    if (slotMade) await withdrawSlot(context, step, standbySlot);
     throw error;
   }
 }
@@ -120,8 +122,9 @@ async function left(
 ): Promise<BlackstartError> {
   const { step } = rejoining;
   const why = `${reasons.join("; ").replace(/\.$/, "")}.`;
-  const names = { node: text(step, "node"), primary: text(step, "primary"), cluster: text(step, "cluster") };
-  const next = whatIsLeft(now, names);
+  const names = pairOf(step);
+  const upstream = await upstreamFor(rejoining.context, names.cluster, names.node, names.primary);
+  const next = whatIsLeft(now, { ...names, primary: upstream });
   if (!served) return stepFailed(`${names.node} is not back as a standby.`, why, next);
   try {
     await runAgain(rejoining, now.history === "diverged");
