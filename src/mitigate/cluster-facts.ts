@@ -69,6 +69,8 @@ export type NodeFacts = Readonly<{
   control?: ControlData;
   /** The synchronous settings in the configuration files of a server that did not answer at once, where its host does. */
   configured?: Readonly<{ synchronousStandbyNames: string; synchronousCommit: string }>;
+  /** A start of ours could not repeat its command line; see `Remains`. */
+  unrepeatable?: true;
   /**
    * Of a server that does not answer, where its host can read it: its line of history. Its WAL goes at least so far.
    */

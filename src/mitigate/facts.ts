@@ -145,18 +145,24 @@ function named(one: NodeFacts, all: readonly NodeFacts[]): NodeFacts {
   return name === undefined ? one : { ...one, applicationName: name };
 }
 
-type HostFacts = Pick<NodeFacts, "instance" | "hostProblem" | "hostNext" | "configured" | "onDisk"> &
+type HostFacts = Pick<NodeFacts, "instance" | "hostProblem" | "hostNext" | "configured" | "onDisk" | "unrepeatable"> &
   Readonly<{ identity?: Identity }>;
 
 async function askHost(context: MitigationContext, cluster: string, node: string): Promise<HostFacts> {
   try {
     const instance = await context.fleet.instance(cluster, node);
     if (instance === undefined) return noInstance(context, cluster, node);
-    const { state, identity, disk, configured } = await withLimit(instance.remains(), hostTimeoutMs);
+    const { state, identity, disk, configured, unrepeatable } = await withLimit(instance.remains(), hostTimeoutMs);
     if (state.state === "unknown")
       return { identity, hostProblem: `it cannot be told whether it runs. ${state.why.replace(/\.$/, "")}` };
     noteLook(instance, state);
-    return { instance: state, identity, ...(configured && { configured }), ...(disk && { onDisk: disk }) };
+    return {
+      instance: state,
+      identity,
+      ...(configured && { configured }),
+      ...(disk && { onDisk: disk }),
+      ...(unrepeatable && { unrepeatable }),
+    };
   } catch (error) {
     return { hostProblem: messageOf(error).replace(/\.$/, ""), hostNext: hostNextOf(error, node) };
   }

@@ -36,7 +36,7 @@ export interface Instance {
   stop(mode: "fast" | "immediate", timeoutMs: number): Promise<void>;
 
   /**
-   * Starts it and returns when it accepts connections (as a standby: read-only ones, with hot_standby = off none), or throws
+   * Starts it with the command line of its last start, and returns when it accepts connections (as a standby: read-only ones, with hot_standby = off none), or throws
    * with its last log lines.
    */
   start(timeoutMs: number, signal?: AbortSignal): Promise<void>;
@@ -135,12 +135,16 @@ export interface Instance {
   ): Promise<{ movedAside?: string }>;
 }
 
-/** @property configured for whom commits wait, by its files. What cannot be read is left out. */
+/**
+ * @property configured for whom commits wait, by its files. What cannot be read is left out.
+ * @property unrepeatable no `start:` is declared, and the command line of its last start can be read in more than one way
+ */
 export type Remains = Readonly<{
   state: InstanceState;
   identity: Identity;
   disk?: DiskEnd;
   configured?: ConfiguredSynchronous;
+  unrepeatable?: true;
 }>;
 
 /** @property control stands for the contents of pg_control, which each start and each checkpoint change */

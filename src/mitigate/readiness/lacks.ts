@@ -34,7 +34,9 @@ const needs: Readonly<Record<string, readonly Need[]>> = {
   "postgres.set-synchronous": [altersSystem, changes("synchronous_standby_names")],
   "postgres.promote": [writesByDefault],
   "postgres.follow": [altersSystem, changes("primary_conninfo")],
-  "postgres.hand-over": [staysStandby],
+  "postgres.hand-over": [staysStandby, startsAsBefore],
+  "postgres.start": [startsAsBefore],
+  "postgres.rejoin": [startsAsBefore],
   "clients.verify-write": [letsClientsIn],
 };
 
@@ -77,6 +79,19 @@ function changes(setting: string): Need {
           },
         ]
       : [];
+}
+
+/** Without its command line it might listen elsewhere, or its commits wait for nobody. */
+function startsAsBefore({ node, unrepeatable }: NodeFacts): readonly Lack[] {
+  if (unrepeatable !== true) return [];
+  return [
+    {
+      node,
+      rule: "start",
+      what: "the command line with which it runs cannot be repeated: postmaster.opts can be read in more than one way",
+      provide: `Declare \`start:\` for ${node}, the command that starts it.`,
+    },
+  ];
 }
 
 /** The old primary is to come back as a standby. What a restore left is cleared then, but for its command line. */

@@ -87,6 +87,13 @@ const rows: readonly (readonly [
     "planned",
     "ends-recovery",
   ],
+  [
+    "a command line of the primary that cannot be repeated",
+    "pg1",
+    { unrepeatable: true },
+    "on pg1, the command line",
+    "start",
+  ],
 ];
 
 const healthy = fixtures.facts(

@@ -1,3 +1,6 @@
+import { BlackstartError } from "../../../base/error.ts";
+import { type Place, runOrThrow } from "./place.ts";
+
 /*
  * With what a server was started last: postmaster.opts. PostgreSQL writes the program and each of its words in double
  * quotes, and escapes nothing (postmaster.c, CreateOptsFile): a word with quotes of its own cannot always be told from
@@ -54,5 +57,38 @@ export function settingsIn(options: readonly Option[]): readonly Readonly<{ name
   return options.filter(isSetting).flatMap((one) => {
     const [, name, value] = assignment.exec(one.value ?? "") ?? [];
     return name === undefined || value === undefined ? [] : [{ name: name.replaceAll("-", "_").toLowerCase(), value }];
+  });
+}
+
+/** @param $1 the data directory. A short file, and on the way of a failover: without another program. */
+export const commandLineScript = `
+{ while IFS= read -r text || [ -n "$text" ]; do printf '%s\\n' "$text"; done <"$1/postmaster.opts"; } 2>/dev/null
+[ -r "$1/postmaster.opts" ] || [ ! -e "$1/postmaster.opts" ]
+`;
+
+/** The words by which a start of ours repeats the last start, whoever made that; undefined where they cannot be read. */
+export async function wordsOfLastStart(place: Place): Promise<readonly string[] | undefined> {
+  const { stdout } = await runOrThrow(place, "reading with what it was started", {
+    script: commandLineScript,
+    args: [place.dataDirectory],
+    as: place.dataDirectory,
+    timeoutMs: 5000,
+  });
+  return optionsIn(stdout)?.flatMap(wordsOf);
+}
+
+/** Where the data lies we say ourselves: it may have been given otherwise, or by another path. */
+function wordsOf({ letter, value }: Option): readonly string[] {
+  if (letter === "D") return [];
+  if (letter === "-") return [`--${value}`];
+  return value === undefined ? [`-${letter}`] : [`-${letter}`, value];
+}
+
+export function cannotRepeat({ node, host }: Place): BlackstartError {
+  return new BlackstartError("NOT_POSSIBLE_NOW", {
+    what: `${node} was not started: with which settings on its command line it ran is not known.`,
+    why: "Its postmaster.opts escapes nothing, and can be read in more than one way.",
+    next: `Declare \`start:\` for ${node}, the command that starts it. Nothing was changed.`,
+    details: { node, host: host.reference },
   });
 }

@@ -1,11 +1,12 @@
 /**
- * What belongs to the node itself and not to the cluster: its settings, its certificates, its logs. Both pg_rewind and
- * pg_basebackup put the source's in their place: the node would come back with the other one's port and certificate.
+ * What belongs to the node itself and not to the cluster: its settings, its certificates, its logs, the words of its last
+ * start. Both pg_rewind and pg_basebackup put the source's in their place, or nothing: the node would come back with the
+ * other one's port and certificate.
  */
 export const ownFilesFunctions = `
 # Copies the node's own files from $1 to $2; nothing there is no error.
 copy_own_files() {
-  for file in "$1"/*.conf "$1"/*.crt "$1"/*.key "$1"/*.pem "$1"/conf.d; do
+  for file in "$1"/*.conf "$1"/*.crt "$1"/*.key "$1"/*.pem "$1"/conf.d "$1"/postmaster.opts; do
     [ -e "$file" ] || continue
     rm -rf "$2/\${file##*/}" && cp -a "$file" "$2/" || return 1
   done

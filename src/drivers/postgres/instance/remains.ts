@@ -1,5 +1,6 @@
 import { BlackstartError } from "../../../base/error.ts";
 import type { DiskEnd, Remains } from "../instance.ts";
+import { commandLineScript, optionsIn } from "./command-line.ts";
 import { diskEnd, diskEndFrom, diskEndScript } from "./disk-end.ts";
 import { identityFrom, identityScript } from "./identity.ts";
 import { inspectScript, stateFrom } from "./inspect.ts";
@@ -12,7 +13,7 @@ import {
 } from "./synchronous-files.ts";
 
 /** Each in a shell of its own: it may end it. Only what succeeds has its last line. */
-const script = [inspectScript, identityScript, diskEndScript, configurationScript]
+const script = [inspectScript, identityScript, diskEndScript, configurationScript, commandLineScript]
   .map((part) => `(${part}) 2>/dev/null && printf '\\036'; printf '\\035'`)
   .join("\n");
 
@@ -23,7 +24,7 @@ export async function remains(place: Place): Promise<Remains> {
     args: [place.dataDirectory, place.configFile ?? ""],
     timeoutMs: 5000,
   });
-  const [processes, whose, files, configuration] = stdout.split("\x1d").map(whole);
+  const [processes, whose, files, configuration, started] = stdout.split("\x1d").map(whole);
   const state = stateFrom(processes ?? "");
   const identity = identityFrom(whose ?? "");
   if (state.state === "no-data") return { state, identity };
@@ -34,7 +35,14 @@ export async function remains(place: Place): Promise<Remains> {
       configuration === undefined ? configuredSynchronous(place) : synchronousIn(configuration),
     ),
   ]);
-  return { state, identity, ...(disk && { disk }), ...(configured && { configured }) };
+  const isUnrepeatable = place.start === undefined && started !== undefined && optionsIn(started) === undefined;
+  return {
+    state,
+    identity,
+    ...(disk && { disk }),
+    ...(configured && { configured }),
+    ...(isUnrepeatable && { unrepeatable: true as const }),
+  };
 }
 
 function whole(part: string): string | undefined {

@@ -1,4 +1,5 @@
 import { BlackstartError } from "../../../base/error.ts";
+import { wordsOfLastStart } from "./command-line.ts";
 import { beside, type Place, runOrThrow } from "./place.ts";
 
 const timeoutMs = 10_000;
@@ -46,11 +47,15 @@ export async function keepPassword(place: Place, password: string): Promise<stri
   return file;
 }
 
-/** The value that a start would use, read from all its files by the server's own program. */
+/** The value that a start would use, read from its files and its command line by the server's own program. */
 export async function readSetting(place: Place, programs: string, name: string): Promise<string> {
   const { stdout } = await runOrThrow(place, `reading its ${name}`, {
-    script: '"$2/postgres" -D "$1" ${3:+-c} ${3:+"config_file=$3"} -C "$4"',
-    args: [place.dataDirectory, programs, place.configFile ?? "", name],
+    script: `
+data=$1 programs=$2 config=$3 name=$4
+shift 4
+[ -z "$config" ] || set -- -c "config_file=$config" "$@"
+"$programs/postgres" -D "$data" "$@" -C "$name"`,
+    args: [place.dataDirectory, programs, place.configFile ?? "", name, ...((await wordsOfLastStart(place)) ?? [])],
     as: place.dataDirectory,
     timeoutMs,
   });

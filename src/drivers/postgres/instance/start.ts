@@ -1,3 +1,4 @@
+import { cannotRepeat, wordsOfLastStart } from "./command-line.ts";
 import { leftoversFunctions } from "./leftovers.ts";
 import { beside, commandFailed, type Place } from "./place.ts";
 import { processFunctions } from "./processes-script.ts";
@@ -5,11 +6,12 @@ import { processFunctions } from "./processes-script.ts";
 /**
  * Starts `postgres` itself, in a session of its own, and watches the status in postmaster.pid, which says `ready` when
  * connections are accepted, and `standby` where a standby accepts none (hot_standby = off; miscadmin.h): pg_ctl would look
- * only ten times a second. A server that the system file has a command for
- * is started by that, and watched alike.
+ * only ten times a second. It gets the words of its last start, as with \`pg_ctl restart\`: they may say for whom commits wait,
+ * or where it listens. A server that the system file has a command for is started by that, and watched alike.
  */
 const script = `
 data=$1 programs=$2 config=$3 log=$4 limit=$5 command=$6
+shift 6
 ${processFunctions}
 ${leftoversFunctions}
 end_leftovers
@@ -23,8 +25,7 @@ if [ -z "$servers" ]; then
   if [ -n "$command" ]; then
     sh -c "$command" >>"$log" 2>&1 || { tail -n 12 "$log" >&2; exit 1; }
   else
-    set --
-    [ -n "$config" ] && set -- -c "config_file=$config"
+    [ -z "$config" ] || set -- -c "config_file=$config" "$@"
     session=; command -v setsid >/dev/null && session=setsid
     $session "$programs/postgres" -D "$data" "$@" </dev/null >>"$log" 2>&1 &
     child=$!
@@ -54,6 +55,8 @@ done
 /** See `Instance.start`. */
 export async function start(place: Place, programs: string, timeoutMs: number, signal?: AbortSignal): Promise<void> {
   const own = place.start !== undefined;
+  const words = own ? [] : await wordsOfLastStart(place);
+  if (words === undefined) throw cannotRepeat(place);
   const result = await place.host.run({
     script,
     args: [
@@ -63,6 +66,7 @@ export async function start(place: Place, programs: string, timeoutMs: number, s
       beside(place, "log"),
       String(timeoutMs),
       place.start ?? "",
+      ...words,
     ],
     // The system file's command chooses the account itself, as `systemctl` does.
     ...(own ? {} : { as: place.dataDirectory }),
