@@ -1,3 +1,4 @@
+import type { Resolved } from "../drivers/postgres/endpoints.ts";
 import type { Following } from "../drivers/postgres/following.ts";
 import type { ControlData, DiskEnd, KnownState } from "../drivers/postgres/instance.ts";
 import type { WalEnd } from "../drivers/postgres/history.ts";
@@ -19,6 +20,8 @@ export type ClusterFacts = Readonly<{
   promises?: readonly DatedPromise[];
   /** What the clients' address file says; undefined where there is none. */
   clientsAddress?: string;
+  /** The addresses of the names in this, of those that had to be resolved. */
+  resolved?: Resolved;
   /** The primary that plans fenced or promoted last; asked only where none answers and none is remembered. */
   primaryInPlans?: string;
 }>;
@@ -33,7 +36,7 @@ export type NodeFacts = Readonly<{
   node: string;
   /** `host:port` of its url. */
   address: string;
-  /** All to which its standbys may be aimed; undefined: that one alone. */
+  /** The endpoints to which its standbys may be aimed; undefined: that one alone. */
   addresses?: readonly string[];
   reach: Reach;
   /** Why it does not answer, in words. */
@@ -79,6 +82,8 @@ export type NodeFacts = Readonly<{
   writtenLsn?: Lsn;
   /** The primary that does not answer us, and from which this standby has had a message since it was asked. */
   hears?: string;
+  /** The same of an address of which it cannot be told whose it is: it may be that primary's. */
+  hearsSomebody?: string;
   remembered?: Remembered;
   /** When it was last seen as a primary. */
   asPrimary?: Remembered;
@@ -119,50 +124,6 @@ export function otherSuspects(facts: ClusterFacts, primary: NodeFacts): readonly
   if (primary.remembered?.role === "primary" || facts.primaryInPlans === primary.node) return [];
   const isKnown = (one: NodeFacts) => one.remembered !== undefined || one.instance?.standbySignal === true;
   return facts.nodes.filter((one) => one.node !== primary.node && one.observation === undefined && !isKnown(one));
-}
-
-/** The declared node from which this standby is set to replicate. */
-export function upstreamOf(facts: ClusterFacts, standby: AnsweringNode): NodeFacts | undefined {
-  const aimed = [setTo(standby), sentBy(standby)];
-  return facts.nodes.find((one) => one.node !== standby.node && isAt(one, aimed));
-}
-
-/** Nothing listens there: a receiver that is aimed at it stops. */
-export const nowhere = { host: "127.0.0.1", port: 1 } as const;
-
-/** `streams`: it comes to something. */
-export type Stranger = Readonly<{ address: string; streams: boolean }>;
-
-/**
- * The server from which this standby streams or is set to, where the file does not declare it. One that is aimed at
- * itself, or at nowhere, follows nobody.
- */
-export function strangerOf(facts: ClusterFacts, standby: AnsweringNode): Stranger | undefined {
-  const { receiver, settings } = standby.observation;
-  if (upstreamOf(facts, standby) !== undefined) return undefined;
-  // A receiver says that it streams before it has connected; one of which we may not see more counts as one that does.
-  const streams = receiver !== null && receiver.heard !== false;
-  const aimed = [sentBy(standby), setTo(standby)].filter((one) => one !== undefined);
-  const isStranger = (one: string) => one !== `${nowhere.host}:${nowhere.port}` && !isAt(standby, [one]);
-  const address = aimed.find(isStranger);
-  if (address !== undefined) return { address, streams };
-  if (aimed.length > 0 || (settings.primaryConninfo === "" && !streams)) return undefined;
-  return { address: "a server of which it does not tell the address", streams };
-}
-
-function isAt({ address, addresses = [address] }: NodeFacts, aimed: readonly (string | undefined)[]): boolean {
-  return addresses.some((one) => aimed.includes(one));
-}
-
-function setTo({ observation }: AnsweringNode): string | undefined {
-  const part = (key: string) =>
-    new RegExp(`(?:^|\\s)${key}\\s*=\\s*'?([^'\\s]+)`).exec(observation.settings.primaryConninfo)?.[1];
-  const host = part("host") ?? part("hostaddr");
-  return host === undefined ? undefined : `${host}:${part("port") ?? "5432"}`;
-}
-
-function sentBy({ observation: { receiver } }: AnsweringNode): string | undefined {
-  return receiver?.senderHost == null ? undefined : `${receiver.senderHost}:${receiver.senderPort}`;
 }
 
 /** How much WAL a standby holds. */

@@ -1,15 +1,18 @@
 import { BlackstartError, messageOf } from "../base/error.ts";
 import { delay, systemClock } from "../base/time.ts";
 import { addressOf } from "../drivers/postgres/conninfo.ts";
+import { endpointsOf, namesIn, readEndpoint, type Resolved } from "../drivers/postgres/endpoints.ts";
 import type { Instance } from "../drivers/postgres/instance.ts";
 import type { Identity } from "../drivers/postgres/instance/identity.ts";
 import { nameAsStandby, nameBySettings } from "../drivers/postgres/names.ts";
+import type { NodeObservation } from "../drivers/postgres/observe.ts";
+import { resolveNames } from "../drivers/resolve.ts";
+import { endpoint } from "../system/address.ts";
 import { promisesOfNodes } from "../timeline/promise-record.ts";
-import { addressesOf } from "../system/address.ts";
 import { clusterOf, nodeOf } from "../system/names.ts";
 import { readClientsAddress } from "../drivers/clients/address-file.ts";
 import { askDatabase } from "./ask-database.ts";
-import type { ClusterFacts, NodeFacts } from "./cluster-facts.ts";
+import { type ClusterFacts, type NodeFacts, primariesOf } from "./cluster-facts.ts";
 import type { MitigationContext } from "./context.ts";
 import { withFollowing } from "./following.ts";
 import { writtenUpTo } from "./dead-server.ts";
@@ -19,6 +22,7 @@ import { lossVerdict } from "./loss.ts";
 import { type Memory, memoriesOf, primaryInPlans } from "./memory.ts";
 import { lastPrimaryOf } from "./old-primary.ts";
 import { type Housed, misplacedNext, notItsOwn, withSuspects } from "./own-directory.ts";
+import { namesToResolve } from "./source.ts";
 import { withWitnesses } from "./witnesses.ts";
 
 /** Longer than any healthy answer; a person waits for it, and so do clients. */
@@ -52,18 +56,19 @@ export async function gatherFacts(
     nodes: nodes.map((one) => named(one, nodes)),
     ...(inPlans === undefined ? {} : { primaryInPlans: inPlans }),
     promises,
+    resolved: Object.assign({}, ...asked.map((one) => one.resolved)) as Resolved,
     ...(clientsAddress === undefined ? {} : { clientsAddress }),
   };
   const known = await withWitnesses(
     context,
-    await withDeadServers(context, facts),
+    await withDeadServers(context, await resolveClients(facts)),
     () => clock.monotonicMs() - beganMs,
   );
   return withFollowing(context, known);
 }
 
 /** @property identity of the directory that its host sees, where it was asked */
-type Asked = Readonly<{ facts: NodeFacts; identity?: Identity }>;
+type Asked = Readonly<{ facts: NodeFacts; identity?: Identity; resolved: Resolved }>;
 
 async function factsOf(
   context: MitigationContext,
@@ -76,19 +81,40 @@ async function factsOf(
   const address = addressOf(declared.url);
   const { promise: letIn, resolve } = Promise.withResolvers<void>();
   const asked = askDatabase(context, cluster, node, memory.remembered?.role !== "primary", { letIn: resolve });
-  const [database, { identity, ...host }] = await Promise.all([
+  const resolving = asked.then(({ observation }) => resolveAims(context, cluster, observation));
+  const [database, { identity, ...host }, resolved] = await Promise.all([
     asked,
     hosts === "all" || !(await answersSoon(asked, letIn)) ? askHost(context, cluster, node) : ({} as HostFacts),
+    resolving,
   ]);
   const facts: NodeFacts = {
     node,
-    address: `${address.host}:${address.port}`,
-    addresses: addressesOf(declared),
+    address: endpoint(address.host, address.port),
+    addresses: endpointsOf(declared),
     ...database,
     ...host,
     ...memory,
   };
-  return { facts, ...(identity && { identity }) };
+  return { facts, ...(identity && { identity }), resolved };
+}
+
+/** Only where the standby's setting is written otherwise than the system file. */
+async function resolveAims(
+  { system }: MitigationContext,
+  cluster: string,
+  observation: NodeObservation | undefined,
+): Promise<Resolved> {
+  if (observation?.role !== "standby") return {};
+  const declared = Object.values(clusterOf(system, cluster).nodes).flatMap(endpointsOf);
+  return resolveNames(namesToResolve(observation, declared));
+}
+
+/** Of two primaries, it matters which one the clients use. */
+async function resolveClients(facts: ClusterFacts): Promise<ClusterFacts> {
+  if (facts.clientsAddress === undefined || primariesOf(facts).length < 2) return facts;
+  const declared = facts.nodes.flatMap(({ address, addresses }) => addresses ?? address);
+  const names = namesIn([readEndpoint(facts.clientsAddress), ...declared]);
+  return { ...facts, resolved: { ...facts.resolved, ...(await resolveNames(names)) } };
 }
 
 /** Nothing of what a host sees is believed where it looks at another node's directory. */

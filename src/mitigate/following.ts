@@ -5,7 +5,7 @@ import type { Instance } from "../drivers/postgres/instance.ts";
 import { untilItFollows } from "../drivers/postgres/looks.ts";
 import { type ClusterFacts, type NodeFacts, primariesOf, standbysOf } from "./cluster-facts.ts";
 import type { MitigationContext } from "./context.ts";
-import { sourcesUnder } from "../system/address.ts";
+import { sourcesUnder } from "../drivers/postgres/endpoints.ts";
 import { clusterOf } from "../system/names.ts";
 import { sessionsOf } from "./sessions.ts";
 

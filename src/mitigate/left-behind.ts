@@ -1,7 +1,7 @@
 import { BlackstartError, messageOf } from "../base/error.ts";
 import { parseConninfo } from "../drivers/postgres/conninfo.ts";
 import type { LeftMemory } from "../drivers/postgres/instance.ts";
-import { addressesOf } from "../system/address.ts";
+import { endpointsOf } from "../drivers/postgres/endpoints.ts";
 import { clusterOf } from "../system/names.ts";
 import type { MitigationContext } from "./context.ts";
 import { sessionsOf } from "./sessions.ts";
@@ -53,7 +53,7 @@ export async function leftBehindIn(context: MitigationContext, cluster: string):
       };
       return {
         node,
-        addresses: addressesOf(declared),
+        addresses: endpointsOf(declared),
         ...server,
         ...(copies === undefined ? {} : { copies }),
         ...(memory === undefined ? {} : { memory: memory.filter(isNew) }),

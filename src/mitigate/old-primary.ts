@@ -1,14 +1,6 @@
 import type { WalEnd } from "../drivers/postgres/history.ts";
-import {
-  type AnsweringNode,
-  type ClusterFacts,
-  endOf,
-  type NodeFacts,
-  type Stranger,
-  standbysOf,
-  strangerOf,
-  upstreamOf,
-} from "./cluster-facts.ts";
+import { type AnsweringNode, type ClusterFacts, endOf, type NodeFacts, standbysOf } from "./cluster-facts.ts";
+import { type Stranger, strangerOf, upstreamOf } from "./source.ts";
 import { type Lines, sortByLine } from "./lines.ts";
 
 /* Which node was the primary last, while none answers as one; and who holds what it wrote. */

@@ -7,7 +7,8 @@ import {
   type SynchronousNames,
 } from "../drivers/postgres/synchronous-names.ts";
 import type { Cluster } from "../system/schema.ts";
-import { type AnsweringNode, type ClusterFacts, type NodeFacts, standbysOf, upstreamOf } from "./cluster-facts.ts";
+import { type AnsweringNode, type ClusterFacts, type NodeFacts, standbysOf } from "./cluster-facts.ts";
+import { upstreamOf } from "./source.ts";
 import { promiseOf } from "./loss.ts";
 
 /**
@@ -65,11 +66,12 @@ function likelyName(facts: ClusterFacts, primary: NodeFacts): string | null {
   return name === primary.node || more.length === 0 ? name : null;
 }
 
-function isSpared(cluster: Cluster, facts: ClusterFacts, { node, observation }: NodeFacts): boolean {
-  const declared = cluster.nodes[node];
+function isSpared(cluster: Cluster, facts: ClusterFacts, one: NodeFacts): boolean {
+  const { observation } = one;
+  const declared = cluster.nodes[one.node];
   if (declared?.synchronous === "never" || declared?.follows !== undefined) return true;
   if (observation?.role !== "standby") return false;
-  const upstream = upstreamOf(facts, { node, observation } as AnsweringNode);
+  const upstream = upstreamOf(facts, { ...one, observation });
   // Its receiver, once ended, is started again only when its replay gets to the end of what it holds.
   return observation.applyDelayMs > 0 || observation.replayPaused || upstream?.observation?.role === "standby";
 }

@@ -1,9 +1,10 @@
 import { type WalEnd, wasLeftFor } from "../drivers/postgres/history.ts";
 import { isDown, isMarkedStandby } from "../drivers/postgres/instance.ts";
 import type { Refusal } from "../plan/plan.ts";
-import { type AnsweringNode, type ClusterFacts, type NodeFacts, upstreamOf } from "./cluster-facts.ts";
+import type { AnsweringNode, ClusterFacts, NodeFacts } from "./cluster-facts.ts";
 import { hasAncestor, lastPrimaryOf, lineOf } from "./old-primary.ts";
 import { refuse } from "./planning.ts";
+import { declareText, type Source, sourceOf } from "./source.ts";
 
 /*
  * Whether a server that is down may be started as a primary. It is a second one where another lives that only we cannot
@@ -40,14 +41,31 @@ function whileAnswering(facts: ClusterFacts, other: NodeFacts, node: NodeFacts):
   if (promoting) return refuseBesidePromotion(facts, other.node, node.node);
   const { receiver } = observation;
   if (receiver === null || receiver.status !== "streaming" || receiver.heard === false) return undefined;
-  const upstream = upstreamOf(facts, other as AnsweringNode);
+  const source = sourceOf(facts, other as AnsweringNode);
+  if (source.kind === "unknown") return whileUnknown(other.node, source, node.node);
   // What a standby that answers sends on, another one sent it: that one is asked as well.
-  if (upstream?.node === node.node || upstream?.observation !== undefined) return undefined;
-  const from = upstream?.node ?? `${receiver.senderHost}:${receiver.senderPort}`;
+  if (source.kind === "nobody" || source.node === node || source.node.observation !== undefined) return undefined;
+  const from = source.node.node;
   return refuse(
     "primary-alive",
     `${other.node} streams from ${from}: a primary lives there, though we cannot reach it. ${node.node} would be a second one.`,
     `See that ${from} can be reached from here, then bring ${node.node} back as a standby: \`blackstart mitigate rejoin ${facts.cluster}/${node.node}\`.`,
+  );
+}
+
+/** It may be another name of a node that was asked, or a primary that the file does not declare. */
+function whileUnknown(
+  standby: string,
+  { address, nodes }: Source & { kind: "unknown" },
+  node: string,
+): Refusal | undefined {
+  if (address === undefined && nodes.every((one) => one.node === node || one.observation !== undefined))
+    return undefined;
+  const from = address ?? nodes.map((one) => one.node).join(" or ");
+  return refuse(
+    "primary-alive",
+    `${standby} streams from ${from}, and whose address that is cannot be told: a primary may live there, and ${node} would be a second one.`,
+    `${declareText(from)} Then ask again.`,
   );
 }
 

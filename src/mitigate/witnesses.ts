@@ -1,16 +1,10 @@
 import { BlackstartError } from "../base/error.ts";
 import { isDown } from "../drivers/postgres/instance.ts";
 import { observeNode } from "../drivers/postgres/observe.ts";
-import {
-  type AnsweringNode,
-  type ClusterFacts,
-  type NodeFacts,
-  primariesOf,
-  standbysOf,
-  upstreamOf,
-} from "./cluster-facts.ts";
+import { type AnsweringNode, type ClusterFacts, type NodeFacts, primariesOf } from "./cluster-facts.ts";
 import type { MitigationContext } from "./context.ts";
 import { lastPrimaryOf } from "./old-primary.ts";
+import { sourceOf } from "./source.ts";
 import { sessionsOf } from "./sessions.ts";
 
 /*
@@ -27,18 +21,28 @@ export async function withWitnesses(
 ): Promise<ClusterFacts> {
   const primary = primariesOf(facts).length > 0 ? undefined : lastPrimaryOf(facts);
   if (primary === undefined || primary.observation !== undefined || !mayLive(primary)) return facts;
-  const receiving = new Set<NodeFacts>(
-    standbysOf(facts).filter(
-      (one) => one.observation.receiver?.status === "streaming" && upstreamOf(facts, one) === primary,
-    ),
-  );
   const nodes = facts.nodes.map(async (one): Promise<NodeFacts> => {
-    if (!receiving.has(one)) return one;
-    return (await hearsNow(context, facts.cluster, one as AnsweringNode, askedMs))
-      ? { ...one, hears: primary.node }
-      : one;
+    const from = isStreaming(one) ? mayReceiveFrom(facts, one, primary) : undefined;
+    if (from === undefined || !(await hearsNow(context, facts.cluster, one as AnsweringNode, askedMs))) return one;
+    return { ...one, ...from };
   });
   return { ...facts, nodes: await Promise.all(nodes) };
+}
+
+function isStreaming({ observation }: NodeFacts): boolean {
+  return observation?.role === "standby" && observation.receiver?.status === "streaming";
+}
+
+/** Pure. Undefined: from somebody else, or from nobody. */
+export function mayReceiveFrom(
+  facts: ClusterFacts,
+  standby: NodeFacts,
+  primary: NodeFacts,
+): Pick<NodeFacts, "hears" | "hearsSomebody"> | undefined {
+  const source = sourceOf(facts, standby as AnsweringNode);
+  if (source.kind === "node") return source.node === primary ? { hears: primary.node } : undefined;
+  if (source.kind === "nobody" || !(source.address !== undefined || source.nodes.includes(primary))) return undefined;
+  return { hearsSomebody: source.address ?? source.nodes.map(({ node }) => node).join(" or ") };
 }
 
 /** Its host does not see why it is silent; one that sees it down may look at another machine, or another directory. */

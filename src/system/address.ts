@@ -7,21 +7,23 @@ export function serverOf(url: string): string | undefined {
   if (parsed === undefined) return undefined;
   // As libpq and pg-connection-string do: the query part goes before the rest.
   const host = parsed.searchParams.get("host") || decodeURIComponent(parsed.hostname) || "localhost";
-  return `${host.toLowerCase()}:${parsed.searchParams.get("port") || parsed.port || "5432"}`;
+  return endpoint(host, parsed.searchParams.get("port") || parsed.port);
 }
 
-type Declared = Readonly<{ url: string; replication?: string | undefined; follows?: string | undefined }>;
-
-/** To which a standby of this primary may rightly be aimed: to it, or to a node that another is to follow (a cascade). */
-export function sourcesUnder(primary: string, nodes: Readonly<Record<string, Declared>>): readonly string[] {
-  const upstreams = new Set([primary, ...Object.values(nodes).flatMap(({ follows }) => follows ?? [])]);
-  return [...upstreams].flatMap((name) => nodes[name] ?? []).flatMap(addressesOf);
+/** `host:port`, as `spelledHost` has it; the port is 5432 where none is said. */
+export function endpoint(host: string, port: string | number | null | undefined): string {
+  return `${spelledHost(host)}:${port || "5432"}`;
 }
 
-/** The addresses to which the standbys of a node may be aimed: of its url, and of `replication:`. */
-export function addressesOf({ url, replication }: Declared): readonly string[] {
-  const [, host, port = "5432"] = /\bhost *= *'?([^' ]+)(?:.*\bport *= *'?(\d+))?/.exec(replication ?? "") ?? [];
-  return [serverOf(url), host && `${host}:${port}`].filter((one) => one !== undefined);
+/** In one spelling: names in lower case, an IPv6 address short and in brackets. A socket's directory stays as it is. */
+export function spelledHost(host: string): string {
+  if (host.startsWith("/")) return host;
+  const bare = host.toLowerCase().replace(/^\[(.*)\]$/, "$1");
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(bare)?.[1];
+  if (mapped !== undefined) return mapped;
+  if (!bare.includes(":")) return bare;
+  // One with a zone (fe80::1%eth0) is no host of a url.
+  return parsedUrl(`http://[${bare}]`)?.hostname ?? `[${bare}]`;
 }
 
 /** The host and the port of a postgres url. */

@@ -4,7 +4,7 @@ import { type Connection, connect } from "../drivers/postgres/connection.ts";
 import { type Following, following, isBroken } from "../drivers/postgres/following.ts";
 import { socketAddressOf } from "../drivers/service/address.ts";
 import { tcpProbe } from "../drivers/service/tcp.ts";
-import { sourcesUnder } from "../system/address.ts";
+import { sourcesUnder } from "../drivers/postgres/endpoints.ts";
 import type { Node } from "../system/schema.ts";
 import { appliesTo } from "./checks/judge.ts";
 import { healthChecks } from "./checks/list.ts";

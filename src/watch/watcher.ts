@@ -2,7 +2,7 @@ import { type Clock, type Instant, systemClock } from "../base/time.ts";
 import { readCounts } from "../drivers/service/counters.ts";
 import type { FindingsChange } from "../finding/change.ts";
 import type { Finding } from "../finding/finding.ts";
-import { sourcesUnder } from "../system/address.ts";
+import { sourcesUnder } from "../drivers/postgres/endpoints.ts";
 import type { System } from "../system/schema.ts";
 import type { ObservationEvent } from "../timeline/observation.ts";
 import { assess } from "./assess/assess.ts";

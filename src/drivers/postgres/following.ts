@@ -1,3 +1,4 @@
+import { readEndpoint } from "./endpoints.ts";
 import { compareWalEnds, type WalEnd } from "./history.ts";
 import { type Lsn, lsnAhead } from "./lsn.ts";
 
@@ -193,7 +194,7 @@ function isSameReceiver(first: ReceiverLook | null, second: ReceiverLook | null)
 
 function asksLater({ receiver, replayWaits, aimedAt }: StandbyLook, primary: PrimaryLook | undefined): boolean {
   if (receiver !== null || replayWaits !== true || aimedAt == null) return false;
-  return primary?.addresses?.includes(aimedAt) === true;
+  return primary?.addresses?.includes(readEndpoint(aimedAt)) === true;
 }
 
 /** What may not be seen counts as seen: the same process and the position must do then. */

@@ -1,8 +1,10 @@
 import type { Refusal } from "../../plan/plan.ts";
 import type { Cluster, System } from "../../system/schema.ts";
+import { readEndpoint } from "../../drivers/postgres/endpoints.ts";
 import { olderLine } from "../../drivers/postgres/history.ts";
-import { type AnsweringNode, type ClusterFacts, endOf, primariesOf, standbysOf, upstreamOf } from "../cluster-facts.ts";
+import { type AnsweringNode, type ClusterFacts, endOf, primariesOf, standbysOf } from "../cluster-facts.ts";
 import { type Choice, declaredCluster, hostNextOf, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
+import { isAddressOf, upstreamOf } from "../source.ts";
 import { promisedAfter } from "../promise.ts";
 import * as steps from "../step-list.ts";
 
@@ -42,8 +44,7 @@ function staleOf(facts: ClusterFacts, primaries: readonly AnsweringNode[], choic
       "Stop by hand those that are wrong, one after the other, and ask again.",
     );
   const [a, b] = primaries.map((one) => ({ ...endOf(one), of: one }));
-  const unused =
-    facts.clientsAddress === undefined ? [] : primaries.filter((one) => one.address !== facts.clientsAddress);
+  const unused = unusedAmong(facts, primaries);
   const byTimeline = a && b && olderLine(a, b)?.of;
   const byClients = unused.length === 1 ? unused[0] : undefined;
   // A standby that was promoted by mistake is on the newer timeline, while the clients write on the older one.
@@ -54,6 +55,12 @@ function staleOf(facts: ClusterFacts, primaries: readonly AnsweringNode[], choic
       "which",
       `${byTimeline.node} is on the timeline that the other left (${byTimeline.observation.timelineId}), but it is the one that the clients are pointed to; ${byClients.node} was promoted beside it.`,
       `Say which one is to be stopped: ${demoteOf(facts, byClients)} if it was promoted by mistake, ${demoteOf(facts, byTimeline)} if the clients should have been moved. What it alone has written is kept.`,
+    );
+  if (choice.node === undefined && byTimeline !== undefined && !isNodes(facts, facts.clientsAddress))
+    return refuse(
+      "which",
+      `${byTimeline.node} is on the timeline that the other left (${byTimeline.observation.timelineId}), but it may be the one that the clients use: they are pointed to ${facts.clientsAddress}, and whose address that is cannot be told.`,
+      `Say which one is to be stopped: ${primaries.map((one) => demoteOf(facts, one)).join(" or ")}. What it alone has written is kept.`,
     );
   if (choice.node === undefined || choice.node === stale?.node) {
     return (
@@ -80,6 +87,18 @@ function staleOf(facts: ClusterFacts, primaries: readonly AnsweringNode[], choic
       "--accept-loss",
     );
   return chosen;
+}
+
+/** Those to which the clients are not pointed; none where that cannot be told. */
+function unusedAmong(facts: ClusterFacts, primaries: readonly AnsweringNode[]): readonly AnsweringNode[] {
+  if (facts.clientsAddress === undefined) return [];
+  const address = readEndpoint(facts.clientsAddress);
+  const unused = primaries.filter((one) => !isAddressOf(facts, one, address));
+  return unused.length === primaries.length ? [] : unused;
+}
+
+function isNodes(facts: ClusterFacts, address: string | undefined): boolean {
+  return address === undefined || facts.nodes.some((one) => isAddressOf(facts, one, readEndpoint(address)));
 }
 
 function demoteOf({ cluster }: ClusterFacts, { node }: AnsweringNode): string {

@@ -11,6 +11,7 @@ import {
   standbysOf,
 } from "../cluster-facts.ts";
 import { knownPrimary, strangersOf } from "../old-primary.ts";
+import { declareText } from "../source.ts";
 import { type Choice, hostNextOf, refuse, refuseOld } from "../planning.ts";
 
 /* When a failover would not be safe, or would be of no use. */
@@ -66,6 +67,13 @@ export function refusePrimary(
       `${primary.node} does not answer us, but ${witnesses.join(" and ")} has heard from it since it was asked: it is alive, and only the way from here to it is cut.${wrongHostText(primary)}`,
       `Mend the network between this machine and ${primary.node}. If it has to be replaced all the same, stop it on its own machine first.`,
     );
+  const unknown = facts.nodes.filter((one) => one.hearsSomebody !== undefined);
+  if (unknown.length > 0)
+    return refuse(
+      "primary-heard",
+      `${primary.node} does not answer us, and ${unknown.map((one) => `${one.node} has heard from ${one.hearsSomebody}`).join(" and ")} since it was asked. Whose address that is cannot be told from here: if it is that of ${primary.node}, it is alive, and only the way from here to it is cut.`,
+      `See whether ${primary.node} runs. ${[...new Set(unknown.map((one) => declareText(one.hearsSomebody as string)))].join(" ")} Then ask again.`,
+    );
   if (primary.reach === "starting" && !choice.evenIfStarting)
     return refuse(
       "primary-starting",
@@ -83,7 +91,7 @@ function refuseUnknown(facts: ClusterFacts): Refusal {
     return refuse(
       "primary-unknown",
       `${strangers.map(({ node, address, streams }) => `${node} ${streams ? "streams" : "is set to stream"} from ${address}`).join("; ")}, which the system file does not declare: it may be the primary.`,
-      `If it is, declare it as a node. If it is gone for good, let nobody follow it (on ${strangers.map((one) => one.node).join(" and ")}: \`alter system set primary_conninfo = ''\`, and a reload); then ask again.`,
+      `${[...new Set(strangers.map(({ address }) => declareText(address)))].join(" ")} If it is gone for good, let nobody follow it (on ${strangers.map((one) => one.node).join(" and ")}: \`alter system set primary_conninfo = ''\`, and a reload); then ask again.`,
     );
   const silent = facts.nodes.filter((one) => one.observation === undefined).map((one) => one.node);
   const places =

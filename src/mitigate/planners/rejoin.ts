@@ -9,8 +9,8 @@ import {
   type NodeFacts,
   nodeFacts,
   primariesOf,
-  upstreamOf,
 } from "../cluster-facts.ts";
+import { upstreamOf } from "../source.ts";
 import { hasAncestor, latest, lineOf } from "../old-primary.ts";
 import { isNamed, promisedAfter } from "../promise.ts";
 import {

@@ -8,14 +8,13 @@ import { type Lsn, lsnAhead } from "../../drivers/postgres/lsn.ts";
 import { hasRecoveryTarget } from "../../drivers/postgres/recovery-settings.ts";
 import { askWalEnd } from "../../drivers/postgres/wal-end.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
-import { addressesOf } from "../../system/address.ts";
-import { clusterOf } from "../../system/names.ts";
-import { nowhere } from "../cluster-facts.ts";
+import { nowhere } from "../source.ts";
 import type { MitigationContext } from "../context.ts";
 import { type Candidate, elect, type Election, type Needs } from "../election.ts";
 import { refusedUnlessFenced } from "./fenced.ts";
 import { stepFailed, text, texts } from "./parameters.ts";
 import { setPrimaryConninfo } from "./primary-conninfo.ts";
+import { nodeAt } from "./sender.ts";
 import { sessions } from "./servers.ts";
 
 /** A receiver notices the death of its primary at once, unless the network to it was cut. */
@@ -130,12 +129,12 @@ async function settled(
   const cluster = text(step, "cluster");
   try {
     const state = await sessions(context).use(cluster, node, async (connection): Promise<Settled | Problem> => {
-      const others = cascadeAddresses(context, cluster, texts(step, "candidates"), node);
+      const cascades = cascadesOf(context, cluster, texts(step, "candidates"), node);
       const now: { seen: Seen; before: Lsn | null; held: Lsn | null } = { seen: "receives", before: null, held: null };
       const ask = (timeoutMs: number) => {
         now.before = null;
         const look = async () => {
-          const { seen, held } = await stateOf(connection, others);
+          const { seen, held } = await stateOf(connection, cascades);
           Object.assign(now, { seen, held, before: now.before ?? held });
           return typeof seen === "string" ? undefined : seen;
         };
@@ -207,15 +206,22 @@ async function aimBack(context: MitigationContext, step: StepContext, aimed: rea
 }
 
 /** A standby that receives from another candidate goes on doing so: what it gets is held by that one already. */
-function cascadeAddresses(
+function cascadesOf(
   context: MitigationContext,
   cluster: string,
   candidates: readonly string[],
   node: string,
-): readonly string[] {
-  const { nodes } = clusterOf(context.system, cluster);
-  return candidates.filter((one) => one !== node).flatMap((one) => addressesOf(nodes[one] ?? { url: "" }));
+): IsCascade {
+  const others = candidates.filter((one) => one !== node);
+  const known = new Map<string, Promise<boolean>>();
+  return (sender) => {
+    const asked = known.get(sender) ?? nodeAt(context, cluster, sender, others).then((one) => one !== undefined);
+    known.set(sender, asked);
+    return asked;
+  };
 }
+
+type IsCascade = (sender: string) => Promise<boolean>;
 
 /**
  * Until a standby has received anything since its start, only what it has replayed is known of its log, and there may be
@@ -246,14 +252,14 @@ type Seen = Settled | "receives" | "replays";
 
 async function stateOf(
   connection: Connection,
-  cascades: readonly string[],
+  isCascade: IsCascade,
 ): Promise<Readonly<{ seen: Seen; held: Lsn | null }>> {
   const [row] = await connection.query<CandidateRow>(candidateQuery);
-  return row === undefined ? { seen: "receives", held: null } : { seen: seenIn(row, cascades), held: row.held };
+  return row === undefined ? { seen: "receives", held: null } : { seen: await seenIn(row, isCascade), held: row.held };
 }
 
-function seenIn(row: CandidateRow, cascades: readonly string[]): Seen {
-  if (row.receiving && !(row.sender !== null && cascades.includes(row.sender))) return "receives";
+async function seenIn(row: CandidateRow, isCascade: IsCascade): Promise<Seen> {
+  if (row.receiving && !(row.sender !== null && (await isCascade(row.sender)))) return "receives";
   if (row.replaying) return "replays";
   // Promoted already, by this plan before it was interrupted: nobody may be promoted beside it.
   return { promoted: !row.standby, endsEarly: row.endsEarly, toReplayBytes: row.toReplayBytes ?? 0 };

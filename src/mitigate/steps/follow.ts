@@ -1,11 +1,11 @@
 import { BlackstartError, messageOf, whatAndWhy } from "../../base/error.ts";
 import { aimedAt, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
+import { readEndpoint } from "../../drivers/postgres/endpoints.ts";
 import { type Following, followingText, keepsUp } from "../../drivers/postgres/following.ts";
 import { lookAt } from "../../drivers/postgres/looks.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
-import { addressesOf } from "../../system/address.ts";
-import { clusterOf } from "../../system/names.ts";
+import { endpoint } from "../../system/address.ts";
 import type { MitigationContext } from "../context.ts";
 import { type Lowered, lowerUnlessPassing } from "./commits.ts";
 import { explained, followingOf, type Pair } from "../following.ts";
@@ -14,6 +14,7 @@ import { setPrimaryConninfo } from "./primary-conninfo.ts";
 import { refusedUnlessPrimary } from "./roles.ts";
 import { recordPromise } from "./record-promise.ts";
 import { loginOf } from "./replication-conninfo.ts";
+import { nodeAt } from "./sender.ts";
 import { replicationAddress, sessions } from "./servers.ts";
 import { provideSlot } from "./slot.ts";
 import { upstreamFor } from "./upstream.ts";
@@ -99,8 +100,10 @@ async function follow(context: MitigationContext, step: StepContext, node: strin
         return leftAlone(step, node, { kind: "archive-only" });
       const upstream = await upstreamFor(context, cluster, node, primary);
       const { host, port } = replicationAddress(context, cluster, upstream);
-      const isAimed = look.sender === `${host}:${port}`;
-      const middle = upstream !== primary ? isAimed && upstream : cascadeFrom(context, step, node, look.sender);
+      const isAimed = look.sender !== null && readEndpoint(look.sender) === endpoint(host, port);
+      const others = texts(step, "nodes").filter((one) => one !== node);
+      // Another standby of this plan, from which it streams and goes on doing so.
+      const middle = upstream !== primary ? isAimed && upstream : await nodeAt(context, cluster, look.sender, others);
       const how = middle ? "cascades" : isAimed ? "already" : "follows";
       if (how !== "follows" && keepsUp(await followingOf(context, pair, { timeoutMs: soonMs, signal: step.signal })))
         return { node, how };
@@ -136,18 +139,6 @@ async function aimAt(
       ? (await loginOf(context, pair, await context.fleet.instance(cluster, node))).conninfo
       : aimedAt(parseConninfo(before), replicationAddress(context, cluster, upstream));
   await setPrimaryConninfo(context, step, { cluster, node, connection }, aimed);
-}
-
-/** Another standby of this plan from which it streams, and goes on doing so. */
-function cascadeFrom(
-  context: MitigationContext,
-  step: StepContext,
-  node: string,
-  sender: string | null,
-): string | undefined {
-  const { nodes } = clusterOf(context.system, text(step, "cluster"));
-  const others = texts(step, "nodes").filter((one) => one !== node);
-  return others.find((one) => sender !== null && addressesOf(nodes[one] ?? { url: "" }).includes(sender));
 }
 
 async function slotOf(connection: Connection): Promise<string> {

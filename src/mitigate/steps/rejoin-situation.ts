@@ -9,7 +9,6 @@ import { reachabilityOf } from "../../drivers/postgres/reachability.ts";
 import { askWalEnd } from "../../drivers/postgres/wal-end.ts";
 import { keepsWalFrom } from "../../drivers/postgres/wal-kept.ts";
 import type { StepContext } from "../../plan/handler.ts";
-import { addressesOf } from "../../system/address.ts";
 import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
 import { followingOf } from "../following.ts";
@@ -17,6 +16,7 @@ import type { RejoinSituation } from "../rejoin-decision.ts";
 import { text } from "./parameters.ts";
 import type { Rejoining } from "./rejoin-remedies.ts";
 import { loginOf, pairOf, refusalIn } from "./replication-conninfo.ts";
+import { nodeAt } from "./sender.ts";
 import { isStandby, sessions } from "./servers.ts";
 import { upstreamFor } from "./upstream.ts";
 
@@ -114,8 +114,8 @@ export async function asideOf(
   let aside: string | undefined;
   const isDirect = async () => {
     const { sender } = await sessions(context).use(cluster, node, lookAt);
-    const from = (name: string) => sender !== null && addressesOf(nodes[name] ?? { url: "" }).includes(sender);
-    aside = from(primary) ? undefined : Object.keys(nodes).find((name) => name !== node && from(name));
+    const from = await nodeAt(context, cluster, sender, [primary, ...Object.keys(nodes).filter((one) => one !== node)]);
+    aside = from === primary ? undefined : from;
     return aside === undefined ? true : undefined;
   };
   await pollUntil(isDirect, { everyMs: 20, timeoutMs, signal: step.signal });

@@ -1,6 +1,6 @@
 import { lsnAhead } from "../../drivers/postgres/lsn.ts";
 import type { Found, Moment, NodeFacts } from "../facts.ts";
-import { addressesOf } from "../../system/address.ts";
+import { endpointsOf, readEndpoint } from "../../drivers/postgres/endpoints.ts";
 import type { Thresholds } from "../../system/thresholds.ts";
 import { nodeRef, request } from "./roles.ts";
 import type { ClusterView } from "./view.ts";
@@ -92,7 +92,7 @@ function receiverText({ following, pulse }: NodeFacts): string {
 function aim(view: ClusterView, one: NodeFacts): Broken["evidence"] {
   const aimed = one.pulse?.aimedAt ?? null;
   const { nodes } = view.cluster;
-  if (aimed === null || Object.values(nodes).some((node) => addressesOf(node).includes(aimed))) return [];
+  if (aimed === null || Object.values(nodes).some((node) => endpointsOf(node).includes(readEndpoint(aimed)))) return [];
   return [{ label: "its primary_conninfo", value: `leads to ${aimed}, which is none of the nodes` }];
 }
 

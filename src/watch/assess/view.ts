@@ -1,5 +1,6 @@
 import { type Claimant, nodesBehind } from "../../drivers/postgres/names.ts";
-import { hostAndPort, serverOf } from "../../system/address.ts";
+import { endpointsOf, readEndpoint } from "../../drivers/postgres/endpoints.ts";
+import { hostAndPort } from "../../system/address.ts";
 import type { Cluster, System } from "../../system/schema.ts";
 import type { Facts, Moment, NodeCondition, NodeFacts, PromiseFacts, Sender } from "../facts.ts";
 
@@ -89,7 +90,7 @@ function hearsAnother(view: ClusterView, lost: NodeFacts, standby: NodeFacts): b
     (other) =>
       other !== lost &&
       other !== standby &&
-      ((aimedAt !== null && aimedAt === serverOf(view.cluster.nodes[other.node]?.url ?? "")) ||
+      (isAimedAt(view, aimedAt, other.node) ||
         // The address by which it replicates may be another than the one that we know.
         placedSenders(view, other).some(({ nodes }) => nodes.includes(standby))),
   );
@@ -114,17 +115,22 @@ export function placedSenders(view: ClusterView, sender: NodeFacts): readonly Pl
   return rows.map((row, at) => ({ row, nodes: others.filter(({ node }) => behind[at]?.includes(node)) }));
 }
 
+/** As it is written; a name that leads there all the same is not known to. */
+function isAimedAt({ cluster }: ClusterView, aimedAt: string | null, node: string): boolean {
+  const declared = cluster.nodes[node];
+  return aimedAt !== null && declared !== undefined && endpointsOf(declared).includes(readEndpoint(aimedAt));
+}
+
 function streamsHere(view: ClusterView, sender: NodeFacts, one: NodeFacts): boolean | null {
   // A moment later its connections are gone as well.
   if (one.condition.kind === "down") return view.now.ms - one.since.ms >= 2 * view.heartbeatMs ? false : null;
   if (one.condition.kind !== "up" || one.pulse === undefined) return null;
   const { role, wantsStreaming, aimedAt } = one.pulse;
-  const serverOfNode = (node: string) => serverOf(view.cluster.nodes[node]?.url ?? "");
-  if (aimedAt !== null && aimedAt === serverOfNode(sender.node)) return true;
+  if (isAimedAt(view, aimedAt, sender.node)) return true;
   const isElsewhere =
     role === "primary" ||
     wantsStreaming === false ||
-    view.nodes.some((other) => other !== one && serverOfNode(other.node) === aimedAt);
+    view.nodes.some((other) => other !== one && isAimedAt(view, aimedAt, other.node));
   // The sender was looked at a moment before, or after: one that has just been led elsewhere is in both places.
   const lasts = one.aimedSince !== undefined && view.now.ms - one.aimedSince.ms >= 2 * view.heartbeatMs;
   return isElsewhere && lasts ? false : null;

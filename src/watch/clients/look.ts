@@ -2,6 +2,7 @@ import { messageOf } from "../../base/error.ts";
 import { readClientsAddress } from "../../drivers/clients/address-file.ts";
 import { clientsWayOf } from "../../drivers/clients/clients-url.ts";
 import { withConnection } from "../../drivers/postgres/connection.ts";
+import { readEndpoint } from "../../drivers/postgres/endpoints.ts";
 import { reachabilityOf } from "../../drivers/postgres/reachability.ts";
 import { serverOf } from "../../system/address.ts";
 import type { Cluster } from "../../system/schema.ts";
@@ -20,7 +21,7 @@ export async function lookAtClients(name: string, cluster: Cluster): Promise<Cli
     const address = await readClientsAddress(file);
     if (address === undefined || address === "")
       return { cluster: name, file, problem: address === undefined ? "it does not exist" : "it is empty" };
-    const node = Object.entries(cluster.nodes).find(([, { url }]) => serverOf(url) === address.toLowerCase())?.[0];
+    const node = Object.entries(cluster.nodes).find(([, { url }]) => serverOf(url) === readEndpoint(address))?.[0];
     if (node !== undefined) return { cluster: name, file, address, node };
     return { cluster: name, file, address, reached: await askThere(cluster) };
   } catch (error) {
