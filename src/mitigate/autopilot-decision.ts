@@ -1,4 +1,4 @@
-import { findingKey, refText } from "../finding/finding.ts";
+import { type Finding, findingKey, refText } from "../finding/finding.ts";
 import type { Plan, PlanRequest, Refusal } from "../plan/plan.ts";
 import type { IncidentState } from "../timeline/incident-state.ts";
 
@@ -26,11 +26,10 @@ export function remediesOf(incident: IncidentState): readonly PlanRequest[] {
     .sort((a, b) => urgency.indexOf(a.kind) - urgency.indexOf(b.kind));
 }
 
-/** The codes of the open findings that ask for this remedy. */
-export function causesOf(incident: IncidentState, remedy: PlanRequest): readonly string[] {
+/** The open findings that ask for this remedy. */
+export function findingsAsking(incident: IncidentState, remedy: PlanRequest): readonly Finding[] {
   if (incident.status === "resolved") return [];
-  const asking = incident.open.filter((one) => one.remedy !== undefined && remedyKey(one.remedy) === remedyKey(remedy));
-  return [...new Set(asking.map(({ code }) => code))];
+  return incident.open.filter((one) => one.remedy !== undefined && remedyKey(one.remedy) === remedyKey(remedy));
 }
 
 export function remedyKey(remedy: Pick<PlanRequest, "kind" | "subject">): string {

@@ -2,9 +2,8 @@ import { discardPlan } from "../plan/discard.ts";
 import { mootReason } from "../plan/moot.ts";
 import { readPlan } from "../plan/status.ts";
 import type { IncidentEvent } from "../timeline/incident.ts";
-import { incidentStream } from "../timeline/incident-state.ts";
-import type { NewEvent } from "../timeline/timeline.ts";
-import { type Shared, stateOf } from "./autopilot-pursuit.ts";
+import { actor, say, stateOf } from "./autopilot-incident.ts";
+import type { Shared } from "./autopilot-pursuit.ts";
 
 /** After these a proposal may be for an outage that is over. */
 export const endingKinds: ReadonlySet<string> = new Set([
@@ -20,11 +19,8 @@ export async function discardMoot({ options, carrying }: Shared, incident: strin
     const status = await readPlan(options.timeline, plan);
     const reason = status === undefined ? undefined : mootReason(status, state);
     if (status === undefined || reason === undefined) continue;
-    await discardPlan(options.timeline, plan, "auto", reason);
-    const event: IncidentEvent = {
-      kind: "incident.plan-ended",
-      data: { plan, planKind: status.plan.kind, outcome: "discarded", state: reason },
-    };
-    await options.timeline.append(incidentStream(incident), "any", [{ ...event, by: "auto" } as unknown as NewEvent]);
+    await discardPlan(options.timeline, plan, actor, reason);
+    const data = { plan, planKind: status.plan.kind, outcome: "discarded", state: reason };
+    await say(options, incident, { kind: "incident.plan-ended", data });
   }
 }

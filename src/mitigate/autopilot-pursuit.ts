@@ -3,23 +3,20 @@ import { delay } from "../base/time.ts";
 import { discardPlan } from "../plan/discard.ts";
 import type { Executor, PlanResult } from "../plan/executor.ts";
 import { isRefusal, type Plan, type PlanRequest, type Refusal } from "../plan/plan.ts";
-import { type PlanState, readPlan } from "../plan/status.ts";
-import { isAftercare, yieldingHolder } from "../plan/yield.ts";
-import { incidentState, incidentStream } from "../timeline/incident-state.ts";
-import type { IncidentEvent } from "../timeline/incident.ts";
-import { readAll } from "../timeline/read-all.ts";
-import type { NewEvent } from "../timeline/timeline.ts";
-import { causesOf, placeOfRemedy, planTitle, refusalMeans, refusalText } from "./autopilot-decision.ts";
+import { type PlanStatus, readPlan } from "../plan/status.ts";
+import { yieldingHolder } from "../plan/yield.ts";
+import { type Asked, askedFor, changedNothing, inTheWayText, type Known } from "./autopilot-asked.ts";
+import { findingsAsking, placeOfRemedy, planTitle, refusalMeans, refusalText } from "./autopilot-decision.ts";
+import { actor, say, stateOf, tellOnce } from "./autopilot-incident.ts";
 import type { MitigationContext } from "./context.ts";
 import { makeMitigationPlan } from "./plans.ts";
-import { mayRunAlone, type Try } from "./policy.ts";
+import { mayGoOnAlone, mayRunAlone } from "./policy.ts";
 
 /* How the autopilot pursues one remedy of one incident: from the first look to the end of the plan. */
 
 export type AutopilotOptions = MitigationContext &
   Readonly<{ executor: Executor; onProblem?: (problem: unknown) => void }>;
 
-const actor = "auto";
 /** A server that starts up by itself is given so long; afterwards it is planned for as for a dead one. */
 const startingGraceMs = 10_000;
 const startingPauseMs = 200;
@@ -28,10 +25,10 @@ const refusedPauseMs = 2000;
 const refusedOftenAfter = 30;
 const refusedOftenPauseMs = 30_000;
 const failedPauseMs = 1000;
-const plansMax = 3;
 const heldPauseMs = 500;
 /** For what is not urgent enough, as a look at the cluster has shown. */
 const aftercarePauseMs = 5000;
+const inTheWayPauseMs = 2000;
 const heldAttemptsMax = 20;
 /** What the pursuits of one autopilot share. */
 export type Shared = Readonly<{
@@ -46,7 +43,7 @@ export type Shared = Readonly<{
 }>;
 
 /**
- * Until there is nothing more to do, or it has to be left to a person.
+ * Until nothing asks for it any more, or a person has the say. How often a plan may run is the policy's to limit.
  * @param onAftercare told when only the aftercare of its plan is left; who comes next has the say from then on
  */
 export async function pursue(
@@ -55,7 +52,7 @@ export async function pursue(
   remedy: PlanRequest,
   onAftercare: () => void,
 ): Promise<void> {
-  const pursuit: Pursuit = { incident, remedy, told: new Set(), plans: 0, refusals: 0, startingMs: 0, handedOn: false };
+  const pursuit: Pursuit = { incident, remedy, refusals: 0, handedOn: false };
   while (!shared.signal.aborted) {
     const pauseMs = await shared.inLane(placeOfRemedy(remedy), (leave) =>
       attempts(shared, pursuit, () => {
@@ -72,7 +69,7 @@ export async function pursue(
 /** Answers how long to wait outside the lane; undefined when there is nothing more to do. */
 async function attempts(shared: Shared, pursuit: Pursuit, onAftercare: () => void): Promise<number | undefined> {
   const { signal } = shared;
-  while (!signal.aborted && pursuit.plans < plansMax) {
+  while (!signal.aborted) {
     const next = await attempt(shared, pursuit, onAftercare);
     if (next === undefined || pursuit.handedOn) return undefined;
     if (next.leavesLane === true) return next.pauseMs;
@@ -86,10 +83,10 @@ type Next = Readonly<{ pauseMs: number; leavesLane?: true }>;
 type Pursuit = {
   readonly incident: string;
   readonly remedy: PlanRequest;
-  readonly told: Set<string>;
-  plans: number;
   refusals: number;
-  startingMs: number;
+  startingMs?: number;
+  /** The plan that was in the way at the last look, and its state. */
+  inTheWay?: string;
   handedOn: boolean;
 };
 
@@ -98,41 +95,68 @@ async function attempt(shared: Shared, pursuit: Pursuit, onAftercare: () => void
   const { options } = shared;
   const { incident, remedy } = pursuit;
   const asked = await stillAsked(options, incident, remedy);
-  if (asked === undefined) return undefined;
+  if (asked.kind === "over") return undefined;
+  if (asked.kind === "in-the-way") return inTheWay(options, pursuit, asked.plan);
   const place = placeOfRemedy(remedy);
   const held = (await options.timeline.leaseState(place))?.held === true;
   // Another plan is changing the very facts that this one would be made of; it may settle this as well.
   if (held && (remedy.kind === "rejoin" || (await yieldingHolder(options.timeline, place)) === undefined))
     return { pauseMs: heldPauseMs, leavesLane: true };
-  const made = await makeMitigationPlan(requestOf(remedy, incident, pursuit.startingMs), options);
+  const made = await makeMitigationPlan(requestOf(remedy, incident, pursuit.startingMs ?? 0), options);
   if (isRefusal(made)) return refused(options, pursuit, made);
   if (held && made.urgent !== true) return { pauseMs: aftercarePauseMs, leavesLane: true };
   try {
     const result = await proposeAndRun(shared, pursuit, made, asked, onAftercare);
-    if (result === undefined || result.outcome !== "stopped") return undefined;
-    if (!(await wasAskedToStop(options, made.id))) pursuit.plans += 1;
-    return { pauseMs: failedPauseMs };
+    if (result === undefined) return { pauseMs: inTheWayPauseMs, leavesLane: true };
+    return result.outcome === "stopped" ? await afterStop(options, pursuit, result) : undefined;
   } catch (error) {
     if (isCode(error, "LEASE_HELD")) return { pauseMs: heldPauseMs, leavesLane: true };
     throw error;
   }
 }
 
+/** It is waited for: when it ends or is put aside, what is asked for then gets a plan. */
+async function inTheWay(options: AutopilotOptions, pursuit: Pursuit, plan: PlanStatus): Promise<Next> {
+  const seen = `${plan.id} ${plan.state}`;
+  const text = inTheWayText(plan, mayGoOnAlone(options.system.mitigation, plan));
+  // One that a person has just stored is about to be carried out.
+  if (pursuit.inTheWay === seen && text !== undefined) await tellOnce(options, pursuit.incident, text);
+  pursuit.inTheWay = seen;
+  return { pauseMs: inTheWayPauseMs, leavesLane: true };
+}
+
+async function afterStop(options: AutopilotOptions, pursuit: Pursuit, { planId, state }: PlanResult): Promise<Next> {
+  const status = await readPlan(options.timeline, planId);
+  if (status === undefined || status.stopRequested !== undefined || !changedNothing(status))
+    return { pauseMs: failedPauseMs };
+  const { kind, subject } = pursuit.remedy;
+  await tellOnce(
+    options,
+    pursuit.incident,
+    `The ${kind} of ${subject.name} was refused before anything was changed: ${state}`,
+  );
+  return refusedPause(pursuit);
+}
+
 async function refused(options: AutopilotOptions, pursuit: Pursuit, refusal: Refusal): Promise<Next | undefined> {
-  const { incident, remedy, told } = pursuit;
+  const { incident, remedy } = pursuit;
   switch (refusalMeans(refusal)) {
     case "passes":
       return undefined;
     case "starts":
-      pursuit.startingMs += startingPauseMs;
+      pursuit.startingMs = (pursuit.startingMs ?? 0) + startingPauseMs;
       return { pauseMs: startingPauseMs };
     case "tell":
-      pursuit.refusals += 1;
-      await tellOnce(options, incident, refusalText(remedy, refusal), told);
-      return pursuit.refusals < refusedOftenAfter
-        ? { pauseMs: refusedPauseMs }
-        : { pauseMs: refusedOftenPauseMs, leavesLane: true };
+      await tellOnce(options, incident, refusalText(remedy, refusal));
+      return refusedPause(pursuit);
   }
+}
+
+function refusedPause(pursuit: Pursuit): Next {
+  pursuit.refusals += 1;
+  return pursuit.refusals < refusedOftenAfter
+    ? { pauseMs: refusedPauseMs }
+    : { pauseMs: refusedOftenPauseMs, leavesLane: true };
 }
 
 function requestOf(remedy: PlanRequest, incident: string, startingMs: number): PlanRequest {
@@ -140,53 +164,22 @@ function requestOf(remedy: PlanRequest, incident: string, startingMs: number): P
   return { ...remedy, options: { ...remedy.options, evenIfStarting, incident } };
 }
 
-/** Why it is asked for still, and what was tried; undefined when there is nothing to do, or a person has the say. */
-type Asked = Readonly<{ causes: readonly string[]; tries: readonly Try[] }>;
-
-/**
- * The finding is open still, and no plan for it waits for a person or was stopped by one. What came of a plan's aftercare
- * counts for nothing: the finding is of another outage. So does a failover that was done.
- */
-async function stillAsked(
-  options: AutopilotOptions,
-  incident: string,
-  remedy: PlanRequest,
-): Promise<Asked | undefined> {
+async function stillAsked(options: AutopilotOptions, incident: string, remedy: PlanRequest): Promise<Asked> {
   const state = await stateOf(options, incident);
-  const causes = causesOf(state, remedy);
-  if (causes.length === 0) return undefined;
-  const tries: Try[] = [];
-  for (const { plan, ended, causes: before = [] } of state.plans.filter((one) => one.planKind === remedy.kind)) {
-    const status = await readPlan(options.timeline, plan);
-    if (status === undefined || !sameSubject(status.plan, remedy)) continue;
-    const asked = status.stopRequested;
-    const isOver = ended !== null || endedStates.has(status.state);
-    if (status.plan.urgent === true && status.startedAt !== undefined && isAftercare(status)) continue;
-    if (!isOver || asked?.by.startsWith("person:") === true) return undefined;
-    const outcome = ended?.outcome ?? status.state;
-    const counts = status.approved?.how === "policy" && asked === undefined && status.startedAt !== undefined;
-    if (counts) tries.push({ plan, outcome, causes: before });
+  const plans: Known[] = [];
+  for (const told of state.plans.filter((one) => one.planKind === remedy.kind)) {
+    const status = await readPlan(options.timeline, told.plan);
+    if (status !== undefined) plans.push({ told, status });
   }
-  return { causes, tries };
-}
-
-async function wasAskedToStop({ timeline }: AutopilotOptions, plan: string): Promise<boolean> {
-  return (await readPlan(timeline, plan))?.stopRequested !== undefined;
-}
-
-const endedStates = new Set<PlanState>(["done", "done-with-failures", "stopped", "discarded"]);
-
-/** A restart of the last primary may be planned for its cluster, and asked for by its node. */
-function sameSubject(plan: Plan, remedy: PlanRequest): boolean {
-  return placeOfRemedy(plan) === placeOfRemedy(remedy);
+  return askedFor(findingsAsking(state, remedy), remedy, plans);
 }
 
 /** Answers undefined when it is left to a person. */
 async function proposeAndRun(
   shared: Shared,
-  { incident, told }: Pursuit,
+  { incident }: Pursuit,
   plan: Plan,
-  { causes, tries }: Asked,
+  { causes, tries }: Extract<Asked, { kind: "asked" }>,
   onAftercare: () => void,
 ): Promise<PlanResult | undefined> {
   const { options } = shared;
@@ -196,7 +189,7 @@ async function proposeAndRun(
   const alone = mayRunAlone(options.system.mitigation, plan, causes, tries);
   if (!alone.runs) {
     await noted;
-    if (alone.surprises) await tellOnce(options, incident, `Plan ${plan.id} waits for a person: ${alone.why}.`, told);
+    if (alone.surprises) await tellOnce(options, incident, `Plan ${plan.id} waits for a person: ${alone.why}.`);
     return undefined;
   }
   // Clients wait: the note and the first step share their way to the disk.
@@ -249,22 +242,7 @@ function ended(options: AutopilotOptions, incident: string, plan: Plan, outcome:
   });
 }
 
-async function tellOnce(options: AutopilotOptions, incident: string, text: string, told: Set<string>): Promise<void> {
-  const notes = (await stateOf(options, incident)).notes;
-  if (told.has(text) || notes.some((note) => note.text === text)) return;
-  told.add(text);
-  await say(options, incident, { kind: "incident.noted", data: { text } });
-}
-
-async function say(options: AutopilotOptions, incident: string, event: IncidentEvent): Promise<void> {
-  await options.timeline.append(incidentStream(incident), "any", [{ ...event, by: actor } as unknown as NewEvent]);
-}
-
 /** Ends at once, without an error, when the autopilot is closed. */
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await delay(ms, signal).catch(() => undefined /* closed: the loop sees it */);
-}
-
-export async function stateOf(options: AutopilotOptions, incident: string) {
-  return incidentState(await readAll(options.timeline, { stream: incidentStream(incident) }));
 }

@@ -7,7 +7,8 @@ import type { Event } from "../timeline/timeline.ts";
 import { placeOfRemedy, remediesOf, remedyKey } from "./autopilot-decision.ts";
 import { discardMoot, endingKinds } from "./autopilot-moot.ts";
 import { followInterrupted } from "./autopilot-resume.ts";
-import { type AutopilotOptions, carryOut, pursue, type Shared, stateOf } from "./autopilot-pursuit.ts";
+import { stateOf } from "./autopilot-incident.ts";
+import { type AutopilotOptions, carryOut, pursue, type Shared } from "./autopilot-pursuit.ts";
 
 /**
  * Follows the incidents, proposes a plan for each remedy that a finding asks for, and carries it out where the policy in

@@ -3,6 +3,7 @@ import type { Plan, Refusal } from "../plan/plan.ts";
 import { clusterOf } from "../system/names.ts";
 import type { Cluster, System } from "../system/schema.ts";
 import { type AnsweringNode, type ClusterFacts, type NodeFacts, primariesOf } from "./cluster-facts.ts";
+import { seenOf, writesOf } from "./who-writes.ts";
 
 /** What a planner answers; the id, the time and the incident are put on it by `plans.ts`. */
 export type PlanDraft = Omit<Plan, "id" | "createdAt" | "incident">;
@@ -43,6 +44,18 @@ export function refuseLockedOut(facts: NodeFacts | undefined): Refusal | undefin
     "access",
     `${facts.node} runs, and refuses our login: ${facts.problem?.replace(/\.$/, "")}.`,
     `Correct the password of ${facts.node} where it is given (PGPASSWORD, ~/.pgpass, or its \`url\`), or its pg_hba.conf; then ask again.`,
+  );
+}
+
+/** Beside a node that may take writes nothing is promoted: the steps would refuse it, with something changed by then. */
+export function refuseUnknownWriters(beside: readonly NodeFacts[], so: string): Refusal | undefined {
+  const unknown = beside.filter((one) => writesOf(seenOf(one), 0).writes === "unknown");
+  if (unknown.length === 0) return undefined;
+  const whys = unknown.map((one) => `${one.node}: ${one.problem ?? writesOf(seenOf(one), 0).why}`);
+  return refuse(
+    "unknown-writer",
+    `Whether another node takes writes is not known (${whys.join("; ")}), so ${so}.`,
+    `Bring ${unknown.map(({ node }) => node).join(" and ")} back, or see to it that it is down and that its host (\`host:\`) says so; then ask again.`,
   );
 }
 

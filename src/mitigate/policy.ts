@@ -1,4 +1,5 @@
 import type { Plan } from "../plan/plan.ts";
+import type { PlanStatus } from "../plan/status.ts";
 import type { System } from "../system/schema.ts";
 
 /* What may be done without a person, as a pure decision over tables. */
@@ -52,6 +53,14 @@ export function mayRunAlone(
     return { runs: false, why: `a ${plan.kind} is only proposed`, surprises: false };
   const why = firstReason(policies, policy, plan, causes, tries);
   return why === undefined ? { runs: true } : { runs: false, why, surprises: true };
+}
+
+/** Whether a plan that was interrupted is resumed without a person: it was begun so, and today's policy allows it still. */
+export function mayGoOnAlone(
+  policies: System["mitigation"],
+  { plan, approved }: Pick<PlanStatus, "plan" | "approved">,
+): boolean {
+  return approved?.how === "policy" && mayRunAlone(policies, plan, [], []).runs;
 }
 
 function firstReason(

@@ -2,7 +2,7 @@ import type { IncidentState } from "../timeline/incident-fold.ts";
 import { incidentState, incidentStream } from "../timeline/incident-state.ts";
 import { readAll } from "../timeline/read-all.ts";
 import type { Timeline } from "../timeline/timeline.ts";
-import { leaseNameOf } from "./lease-name.ts";
+import { answersRemedy } from "./answers.ts";
 import type { PlanStatus } from "./status.ts";
 
 /**
@@ -13,12 +13,7 @@ export function mootReason(status: PlanStatus, incident: IncidentState | undefin
   const isProposal = (status.state === "proposed" || status.state === "approved") && status.startedAt === undefined;
   if (!isProposal || status.proposedBy !== "auto" || incident === undefined) return undefined;
   if (incident.status === "resolved") return `The incident ${incident.id} is resolved.`;
-  const { plan } = status;
-  // A restart of the failed primary may be planned for its cluster, and asked for by its node.
-  const place = leaseNameOf(plan);
-  const asked = incident.open.some(
-    ({ remedy }) => remedy?.kind === plan.kind && leaseNameOf({ ...remedy, steps: plan.steps }) === place,
-  );
+  const asked = incident.open.some(({ remedy }) => remedy !== undefined && answersRemedy(status.plan, remedy));
   return asked ? undefined : `What it was made for is over: no open finding of ${incident.id} asks for it any more.`;
 }
 

@@ -1,46 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Finding } from "../../src/finding/finding.ts";
-import { startAutopilot } from "../../src/mitigate/autopilot.ts";
 import { isRefusal } from "../../src/plan/plan.ts";
 import { listPlans } from "../../src/plan/status.ts";
 import { createResponder } from "../../src/respond/responder.ts";
 import { listIncidents } from "../../src/timeline/incident-state.ts";
-import type { Timeline } from "../../src/timeline/timeline.ts";
+import { findingOf, statesOf, withAutopilot } from "./autopilot-world.ts";
 import { on, signal, streaming, until } from "./servers.ts";
-import { asRole, type World, withSystemFile, withWorld } from "./world.ts";
+import { asRole, withSystemFile, withWorld } from "./world.ts";
 
 /* Incidents as the watch would open them; the autopilot answers with plans. */
-
-function findingOf(code: string, kind: string, node?: string): Finding {
-  const subject = { kind: node === undefined ? "cluster" : "node", name: node ?? "ledger" } as const;
-  const seenAt = new Date().toISOString();
-  return { code, severity: "critical", subject, title: code, evidence: [], remedy: { kind, subject }, seenAt };
-}
-
-async function withAutopilot(
-  world: World,
-  policies: "propose" | "auto" | Partial<World["system"]["mitigation"]>,
-  timeline: Timeline,
-  use: (raise: (...findings: Finding[]) => Promise<void>) => Promise<void>,
-): Promise<void> {
-  const mitigation = typeof policies === "string" ? { failover: policies } : policies;
-  const system = { ...world.system, mitigation: { ...world.system.mitigation, ...mitigation } };
-  const problems: unknown[] = [];
-  const { fleet, executor } = world;
-  const autopilot = startAutopilot({ system, timeline, fleet, executor, onProblem: (one) => problems.push(one) });
-  const responder = createResponder({ system, timeline });
-  try {
-    await use((...raised) => responder.take({ at: new Date().toISOString(), raised, cleared: [] }));
-  } finally {
-    await autopilot.close();
-  }
-  assert.deepEqual(problems, []);
-}
-
-async function statesOf({ timeline }: World): Promise<readonly string[]> {
-  return (await listPlans(timeline)).map(({ plan, state }) => `${plan.kind} ${state}`);
-}
 
 test("a plan is proposed once and left to a person; under the policy it is carried out", async () => {
   await withWorld({}, async (world) => {

@@ -193,6 +193,11 @@ const silentHost = (): NodeFacts => {
   });
   return node;
 };
+/** Neither it nor its host can be asked. */
+const lostFromSight = (): NodeFacts => {
+  const { instance: _, ...node } = dead("pg3", { reach: "silent", problem: "pg3 did not answer in 3 s" });
+  return node;
+};
 const asynchronous = { remembered: remembered("pg1", { synchronousStandbyNames: "" }) };
 
 const refused: readonly Refused[] = [
@@ -214,6 +219,17 @@ const refused: readonly Refused[] = [
         receiver: receiver({ senderHost: "10.9.9.9", senderPort: 5432 }),
       }),
     ),
+  ],
+  [
+    "a third node that may take writes for all that is known, as the fence would refuse it",
+    "unknown-writer",
+    facts(dead("pg1", { remembered: remembered("pg1") }), alive("pg2", "standby"), lostFromSight()),
+  ],
+  [
+    "the same, and a loss was accepted",
+    "unknown-writer",
+    facts(dead("pg1", asynchronous), alive("pg2", "standby"), lostFromSight()),
+    { acceptLoss: true },
   ],
   ["no standby", "candidate", facts(dead("pg1", { remembered: remembered("pg1") }), dead("pg2"), dead("pg3"))],
   [
@@ -339,6 +355,16 @@ test("what may be lost can be accepted, and is stated", () => {
   const plan = planned(primaryDead({ ...asynchronous, writtenLsn: "0/3000180" }), { acceptLoss: true });
   assert.equal(plan.risk.lossBytes, 0x80);
   assert.equal(planned(primaryDead(asynchronous), { acceptLoss: true }).risk.lossBytes, null);
+});
+
+test("beside a node that may take writes no flag is offered: it would not lead on", () => {
+  const made = planFailover(
+    system(),
+    facts(dead("pg1", asynchronous), alive("pg2", "standby"), lostFromSight()),
+    noChoice,
+  );
+  assert.ok(isRefusal(made));
+  assert.deepEqual([made.rule, made.accept], ["acknowledged-writes", undefined]);
 });
 
 test("an asynchronous primary whose log ends where a standby's does has lost nothing", () => {

@@ -1,5 +1,5 @@
 import { lsnAhead } from "../../drivers/postgres/lsn.ts";
-import type { Refusal, Risk, Step } from "../../plan/plan.ts";
+import { isRefusal, type Refusal, type Risk, type Step } from "../../plan/plan.ts";
 import type { Cluster, System } from "../../system/schema.ts";
 import { type AnsweringNode, type ClusterFacts, type NodeFacts, nodeFacts, receivedLsn } from "../cluster-facts.ts";
 import { leftOutTexts } from "../line-words.ts";
@@ -7,7 +7,14 @@ import type { Lines } from "../lines.ts";
 import { type LossVerdict, lossVerdict, promiseOf, sessionStatement } from "../loss.ts";
 import { lastPrimaryOf, type StandbyHolder } from "../old-primary.ts";
 import { outageOf, outageWhileStarting } from "../outage.ts";
-import { type Choice, declaredCluster, type PlanDraft, refuse, refuseManaged } from "../planning.ts";
+import {
+  type Choice,
+  declaredCluster,
+  type PlanDraft,
+  refuse,
+  refuseManaged,
+  refuseUnknownWriters,
+} from "../planning.ts";
 import { isMeant, type Promised, promisedAfter } from "../promise.ts";
 import { refuseStart } from "../start-safety.ts";
 import * as steps from "../step-list.ts";
@@ -26,7 +33,8 @@ export function planFailover(system: System, facts: ClusterFacts, asked: Choice)
   const early = refuseManaged(cluster, facts.cluster) ?? refusePending(facts);
   if (early) return early;
   const amongStandbys = planAmongStandbys(cluster, facts, asked);
-  if (amongStandbys !== undefined) return amongStandbys;
+  if (amongStandbys !== undefined)
+    return isRefusal(amongStandbys) ? amongStandbys : (besideUnknown(facts, undefined) ?? amongStandbys);
   const primary = lastPrimaryOf(facts);
   const { node: _node, ...rest } = asked;
   const choice: Choice = asked.node === primary?.node ? rest : asked;
@@ -48,15 +56,24 @@ export function planFailover(system: System, facts: ClusterFacts, asked: Choice)
     lossRisk(verdict, lines, old),
     complete.includes(choice.node ?? "") ? 0 : bytesLacking(lines, choice),
   );
+  const unknown = besideUnknown(facts, old);
   if (risk.lossBytes !== 0 && !choice.acceptLoss)
     return refuse(
       "acknowledged-writes",
       `${verdict.why} ${risk.statements.join(" ")}`.trim(),
       toAvoidLoss(facts, verdict, old),
-      "--accept-loss",
+      // It would not lead on.
+      unknown === undefined ? "--accept-loss" : undefined,
     );
+  if (unknown !== undefined) return unknown;
   const following = onlyFollowing(all, lines);
   return draft({ cluster, facts, old, lines, following, choice, complete, verdict, risk });
+}
+
+/** The fence and the promotion refuse it for the same reason. */
+function besideUnknown(facts: ClusterFacts, old: NodeFacts | undefined): Refusal | undefined {
+  const others = facts.nodes.filter((one) => one !== old);
+  return refuseUnknownWriters(others, "what is promoted could be a second primary");
 }
 
 /** What a person who chose one that is behind gives up besides. */

@@ -21,9 +21,9 @@ import {
   refuseLockedOut,
   refuseManaged,
   refuseOld,
+  refuseUnknownWriters,
 } from "../planning.ts";
 import * as steps from "../step-list.ts";
-import { seenOf, writesOf } from "../who-writes.ts";
 import { barredWhy, refuseBarred } from "./eligible.ts";
 
 /** A target that lags more would keep the clients waiting while it catches up. */
@@ -50,7 +50,7 @@ export function planSwitchover(system: System, facts: ClusterFacts, choice: Choi
     );
   const target = refuseBarred(cluster, facts, choice) ?? targetOf(cluster, facts, primary, choice);
   if ("refused" in target) return target;
-  const unknown = refuseUnknownWriters(facts);
+  const unknown = refuseUnknownWriters(facts.nodes, "none could be promoted once the primary is stopped");
   if (unknown !== undefined) return unknown;
   return draft(cluster, facts, primary, target);
 }
@@ -66,18 +66,6 @@ function onlyPrimary(facts: ClusterFacts): AnsweringNode | Refusal {
   return (
     primaries[0] ??
     refuse("primary-down", `No primary of ${facts.cluster} answers.`, "If it is dead: `blackstart mitigate failover`.")
-  );
-}
-
-/** Beside a node that may take writes nothing is promoted, and by then the primary would be stopped. */
-function refuseUnknownWriters(facts: ClusterFacts): Refusal | undefined {
-  const unknown = facts.nodes.filter((one) => writesOf(seenOf(one), 0).writes === "unknown");
-  if (unknown.length === 0) return undefined;
-  const whys = unknown.map((one) => `${one.node}: ${one.problem ?? writesOf(seenOf(one), 0).why}`);
-  return refuse(
-    "unknown-writer",
-    `Whether another node takes writes is not known (${whys.join("; ")}), so none could be promoted once the primary is stopped.`,
-    `Bring ${unknown.map(({ node }) => node).join(" and ")} back, or see to it that it is down and that its host (\`host:\`) says so; then ask again.`,
   );
 }
 
