@@ -38,6 +38,8 @@ export type NodeFacts = Readonly<{
   address: string;
   /** The endpoints to which its standbys may be aimed; undefined: that one alone. */
   addresses?: readonly string[];
+  /** The nodes on other machines that its address would lead to themselves; undefined: none. See `ledAstrayBy`. */
+  astray?: readonly string[];
   reach: Reach;
   /** Why it does not answer, in words. */
   problem?: string;

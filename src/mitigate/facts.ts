@@ -1,7 +1,7 @@
 import { BlackstartError, messageOf } from "../base/error.ts";
 import { delay, systemClock } from "../base/time.ts";
 import { addressOf } from "../drivers/postgres/conninfo.ts";
-import { endpointsOf, namesIn, readEndpoint, type Resolved } from "../drivers/postgres/endpoints.ts";
+import { endpointsOf, ledAstrayBy, namesIn, readEndpoint, type Resolved } from "../drivers/postgres/endpoints.ts";
 import type { Instance } from "../drivers/postgres/instance.ts";
 import type { Identity } from "../drivers/postgres/instance/identity.ts";
 import { nameAsStandby, nameBySettings } from "../drivers/postgres/names.ts";
@@ -79,6 +79,7 @@ async function factsOf(
 ): Promise<Asked> {
   const declared = nodeOf(context.system, cluster, node);
   const address = addressOf(declared.url);
+  const astray = ledAstrayBy(node, clusterOf(context.system, cluster).nodes);
   const { promise: letIn, resolve } = Promise.withResolvers<void>();
   const asked = askDatabase(context, cluster, node, memory.remembered?.role !== "primary", { letIn: resolve });
   const resolving = asked.then(({ observation }) => resolveAims(context, cluster, observation));
@@ -91,6 +92,7 @@ async function factsOf(
     node,
     address: endpoint(address.host, address.port),
     addresses: endpointsOf(declared),
+    ...(astray.length > 0 && { astray }),
     ...database,
     ...host,
     ...memory,

@@ -9,7 +9,12 @@ import { type Conninfo, parseConninfo } from "./conninfo.ts";
 /** The addresses of each host name that was resolved, by its spelling in an endpoint. One that is missing is unknown. */
 export type Resolved = Readonly<Record<string, readonly string[]>>;
 
-type Declared = Readonly<{ url: string; replication?: string | undefined; follows?: string | undefined }>;
+type Declared = Readonly<{
+  url: string;
+  host?: string | undefined;
+  replication?: string | undefined;
+  follows?: string | undefined;
+}>;
 
 /** The endpoints to which the standbys of a node may be aimed: of its url, and of `replication:`. */
 export function endpointsOf({ url, replication = "" }: Declared): readonly string[] {
@@ -69,6 +74,22 @@ export function isLoopback(one: string, resolved: Resolved = {}): boolean {
   const { host } = split(one);
   const loops = (address: string) => /^(127\.|\[::1\]|localhost$|\/)/.test(address);
   return loops(host) || addressesOf(host, resolved).some(loops);
+}
+
+/**
+ * The nodes that cannot replicate from this one at the address of its url: a Unix socket, or loopback, leads each of them to
+ * its own machine. None where `replication:` says another address. Only of machines that are declared (`host:`).
+ */
+export function ledAstrayBy(name: string, nodes: Readonly<Record<string, Declared>>): readonly string[] {
+  const { url, host, replication = "" } = nodes[name] ?? { url: "" };
+  if (host === undefined || aimsOf(replication).length > 0 || !isLoopback(serverOf(url) ?? "")) return [];
+  const isElsewhere = (other: Declared) => other.host !== undefined && machineOf(other.host) !== machineOf(host);
+  return Object.entries(nodes).flatMap(([other, declared]) => (isElsewhere(declared) ? [other] : []));
+}
+
+/** Whoever logs in there. */
+function machineOf(host: string): string {
+  return host.replace(/^ssh:\/\/[^@]*@/, "ssh://").replace(/^local:?$/, "local:");
 }
 
 /** The host names that have to be resolved to compare these. */

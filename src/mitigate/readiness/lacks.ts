@@ -32,11 +32,11 @@ type Need = (node: NodeFacts, facts: ClusterFacts) => readonly Lack[];
 /** By the kind of the step, what it needs of each node on which it works. */
 const needs: Readonly<Record<string, readonly Need[]>> = {
   "postgres.set-synchronous": [altersSystem, changes("synchronous_standby_names")],
-  "postgres.promote": [writesByDefault],
+  "postgres.promote": [writesByDefault, canBeFollowed],
   "postgres.follow": [altersSystem, changes("primary_conninfo")],
   "postgres.hand-over": [staysStandby, startsAsBefore],
   "postgres.start": [startsAsBefore],
-  "postgres.rejoin": [startsAsBefore],
+  "postgres.rejoin": [startsAsBefore, findsPrimary],
   "clients.verify-write": [letsClientsIn],
 };
 
@@ -139,6 +139,24 @@ function writesByDefault({ node, limits }: NodeFacts, facts: ClusterFacts): read
       provide: `On ${node}: alter system reset default_transaction_read_only (or take it out of its configuration file), and reload.`,
     },
   ];
+}
+
+/** Once it is the primary the others are aimed at it, and the clients are pointed there. */
+function canBeFollowed({ node, address, astray = [] }: NodeFacts): readonly Lack[] {
+  if (astray.length === 0) return [];
+  return [
+    {
+      node,
+      rule: "replication-address",
+      what: `${address} (its \`url\`) is an address of its own machine alone: ${astray.join(" and ")} would connect to ${astray.length === 1 ? "itself" : "themselves"} there`,
+      provide: `Declare \`replication:\` for ${node}, with the host and port at which the others reach it, or give its \`url\` such an address.`,
+    },
+  ];
+}
+
+function findsPrimary({ node }: NodeFacts, facts: ClusterFacts): readonly Lack[] {
+  const primary = primariesOf(facts).find((one) => one.node !== node && one.astray?.includes(node) === true);
+  return primary === undefined ? [] : canBeFollowed(primary);
 }
 
 function letsClientsIn({ node, clientsLogin: login }: NodeFacts): readonly Lack[] {

@@ -99,7 +99,7 @@ async function follow(context: MitigationContext, step: StepContext, node: strin
       if (look.wantsStreaming === false && look.restores === true)
         return leftAlone(step, node, { kind: "archive-only" });
       const upstream = await upstreamFor(context, cluster, node, primary);
-      const { host, port } = replicationAddress(context, cluster, upstream);
+      const { host, port } = replicationAddress(context, cluster, upstream, node);
       const isAimed = look.sender !== null && readEndpoint(look.sender) === endpoint(host, port);
       const others = texts(step, "nodes").filter((one) => one !== node);
       // Another standby of this plan, from which it streams and goes on doing so.
@@ -137,7 +137,7 @@ async function aimAt(
   const aimed =
     before === ""
       ? (await loginOf(context, pair, await context.fleet.instance(cluster, node))).conninfo
-      : aimedAt(parseConninfo(before), replicationAddress(context, cluster, upstream));
+      : aimedAt(parseConninfo(before), replicationAddress(context, cluster, upstream, node));
   await setPrimaryConninfo(context, step, { cluster, node, connection }, aimed);
 }
 

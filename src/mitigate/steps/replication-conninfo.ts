@@ -49,7 +49,7 @@ export async function loginOf(
   const isBeside = host !== undefined && host === declaredNode(context, cluster, node).host;
   const upstream = known.upstream ?? (await upstreamFor(context, cluster, node, primary));
   const declared = declaredNode(context, cluster, upstream).replication ?? replication;
-  const address = replicationAddress(context, cluster, upstream);
+  const address = replicationAddress(context, cluster, upstream, node);
   const [own, others] = [readable(before), loginsFrom({ declared, url, left, before, credentials, isBeside })];
   const set = { primaryConninfo: before, clusterName };
   const present = own !== undefined && (await isStandbyByItsFiles(instance)) ? nameBySettings(set) : undefined;

@@ -3,9 +3,10 @@ import { pollUntil } from "../../base/time.ts";
 import { addressOf, type Conninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
 import { type Instance, isStartedAgain, knownState } from "../../drivers/postgres/instance.ts";
+import { ledAstrayBy } from "../../drivers/postgres/endpoints.ts";
 import { removeZombieLock } from "../../drivers/postgres/instance/zombie-lock.ts";
 import type { StepContext } from "../../plan/handler.ts";
-import { nodeOf } from "../../system/names.ts";
+import { clusterOf, nodeOf } from "../../system/names.ts";
 import type { Node } from "../../system/schema.ts";
 import type { MitigationContext } from "../context.ts";
 import { assertOwnDirectory } from "../own-directory.ts";
@@ -33,14 +34,21 @@ export async function neededInstance(context: MitigationContext, cluster: string
   );
 }
 
-/** Where other nodes replicate from this one. */
+/** Where another node replicates from this one. Fails where that would lead the other to itself. */
 export function replicationAddress(
   context: MitigationContext,
   cluster: string,
   node: string,
+  from: string,
 ): { host: string; port: number } {
+  const fromUrl = addressOf(declaredNode(context, cluster, node).url);
+  if (ledAstrayBy(node, clusterOf(context.system, cluster).nodes).includes(from))
+    throw stepFailed(
+      `${from} is not aimed at ${node}.`,
+      `${fromUrl.host}:${fromUrl.port}, the \`url\` of ${node}, would lead ${from} to itself: it is an address of the machine of ${node} alone.`,
+      `Declare \`replication:\` for ${node}, with the host and port at which ${from} reaches it.`,
+    );
   const declared = declaredNode(context, cluster, node);
-  const fromUrl = addressOf(declared.url);
   if (declared.replication === undefined) return fromUrl;
   const conninfo: Conninfo = parseConninfo(declared.replication);
   return { host: conninfo.host ?? conninfo.hostaddr ?? fromUrl.host, port: Number(conninfo.port ?? fromUrl.port) };

@@ -5,6 +5,7 @@ import {
   endpointsOf,
   isLoopback,
   isSameServer,
+  ledAstrayBy,
   namesIn,
   readEndpoint,
   sourcesUnder,
@@ -89,3 +90,22 @@ test("a standby may be aimed at its primary, by either address of it, and at the
   assert.deepEqual(sourcesUnder("one", nodes), ["a:5432", "10.0.0.1:6432", "b:5432"]);
   assert.deepEqual(sourcesUnder("two", nodes), ["b:5432"]);
 });
+
+const [here, there, alsoThere] = ["local:", "ssh://root@db2", "ssh://postgres@db2"];
+const beside = (host: string) => ({ two: { url: "postgres://u@db2/d", host } });
+const socket = { url: "postgres:///d?host=/run/pg", host: here };
+
+for (const [what, one, host, expected] of [
+  ["a Unix socket", socket, there, ["two"]],
+  ["no host at all", { url: "postgres://u@/d", host: here }, there, ["two"]],
+  ["a tunnel of ours", { url: "postgres://localhost:15432/d", host: there }, here, ["two"]],
+  ["127.0.0.1, and all on one machine", { url: "postgres://127.0.0.1/d", host: here }, "local", []],
+  ["::1, and both on one machine, as other accounts", { url: "postgres://[::1]/d", host: there }, alsoThere, []],
+  ["a name", { url: "postgres://db1/d", host: here }, there, []],
+  ["a socket, but another address for replication", { ...socket, replication: "host=db1 user=r" }, there, []],
+  ["the same, as a url", { ...socket, replication: "postgres://r@db1" }, there, []],
+  ["a socket, and only another user for replication", { ...socket, replication: "user=r" }, there, ["two"]],
+  ["a socket, and no machine declared", { url: socket.url }, there, []],
+] as const)
+  test(`who would be led to itself by the url of another node: ${what}`, () =>
+    assert.deepEqual(ledAstrayBy("one", { one, ...beside(host) }), expected));

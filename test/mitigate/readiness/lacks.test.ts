@@ -3,6 +3,7 @@ import { appendFileSync, existsSync } from "node:fs";
 import { describe, test } from "node:test";
 import type { ClusterFacts, NodeFacts } from "../../../src/mitigate/cluster-facts.ts";
 import { planFailover } from "../../../src/mitigate/planners/failover.ts";
+import { planRejoin } from "../../../src/mitigate/planners/rejoin.ts";
 import { planSwitchover } from "../../../src/mitigate/planners/switchover.ts";
 import { type Limits, limitsOf } from "../../../src/mitigate/readiness/limits.ts";
 import { readied } from "../../../src/mitigate/readiness/ready.ts";
@@ -11,7 +12,7 @@ import { withConnection } from "../../../src/drivers/postgres/connection.ts";
 import { postgresVersions } from "../../support/postgres-versions.ts";
 import * as fixtures from "../fixtures.ts";
 import { on, signal } from "../servers.ts";
-import { withWorld } from "../world.ts";
+import { withSystemFile, withWorld } from "../world.ts";
 
 const none: Limits = {
   altersSystem: true,
@@ -58,6 +59,13 @@ const rows: readonly (readonly [
     "configuration",
   ],
   ["a candidate that only reads", "pg2", { limits: { ...none, readOnly: true } }, "read-only", "read-only"],
+  [
+    "a candidate whose url would lead another to itself",
+    "pg2",
+    { astray: ["pg3"] },
+    "replication-address",
+    "replication-address",
+  ],
   [
     "clients that may only read there",
     "pg2",
@@ -122,6 +130,30 @@ describe("what a step would fail on is asked before the plan is made", () => {
     });
   }
 });
+
+test("a rejoin to a primary whose url would lead the node to itself is refused, that of another is not", () => {
+  const facts = changed(changed(healthy, "pg1", { astray: ["pg3"] }), "pg3", { following: { kind: "not-connected" } });
+  const rejoin = (node: string) => {
+    const stray = changed(facts, node, { following: { kind: "not-connected" } });
+    return verdictOf(readied(planRejoin(fixtures.system(), stray, { ...choice, node }), stray), "planned");
+  };
+  assert.deepEqual(["pg2", "pg3"].map(rejoin), ["planned", "replication-address"]);
+});
+
+test("a url of this machine alone, where others are on another: the plan is refused, and says what to declare", () =>
+  withWorld({ standbys: ["asynchronous", "asynchronous"] }, async (lab) => {
+    const tunnels = (text: string) =>
+      text
+        .replace(/^ +replication:.*\n/gm, "")
+        .replace(/(\n {6}pg2:\n(?: {8}.*\n)*? {8}host: ).*/, '$1"ssh://nobody@127.0.0.1:1"');
+    await withSystemFile(lab, tunnels, async (world) => {
+      const refused = await world.plan("switchover", "ledger", { node: "pg3" });
+      assert.ok(isRefusal(refused), "it would aim pg2 at itself");
+      assert.equal(refused.rule, "replication-address");
+      assert.match(refused.missing, /on pg3, 127\.0\.0\.1:\d+ .*: pg2 would connect to itself there/);
+      assert.match(refused.provide, /Declare `replication:` for pg3/);
+    });
+  }));
 
 function verdictOf(plan: ReturnType<typeof readied>, expected: string): string {
   if (isRefusal(plan)) return plan.rule;
