@@ -64,6 +64,8 @@ export type NodeFacts = Readonly<{
   applicationName?: string;
   /** What its host sees. Undefined: no host is declared, it cannot be reached, or it cannot tell. */
   instance?: KnownState;
+  /** When the last postmaster of its data directory started, by its lock file. */
+  startedAtMs?: number;
   /** Why its host says nothing; undefined when it does. */
   hostProblem?: string;
   /** What lets its host say something. */

@@ -95,6 +95,7 @@ async function factsOf(
     ...(astray.length > 0 && { astray }),
     ...database,
     ...host,
+    ...(identity?.lock && { startedAtMs: identity.lock.startedAtMs }),
     ...memory,
   };
   return { facts, ...(identity && { identity }), resolved };
@@ -138,7 +139,7 @@ async function withOwnDirectories(
   return asked.map(({ facts }, at) => {
     const problem = notItsOwn(known[at] as Housed, known);
     if (problem === undefined) return facts;
-    const { instance: _, configured: _configured, onDisk: _disk, ...rest } = facts;
+    const { instance: _, startedAtMs: _started, configured: _configured, onDisk: _disk, ...rest } = facts;
     return { ...rest, hostProblem: problem, hostNext: misplacedNext(facts.node), misplaced: true };
   });
 }

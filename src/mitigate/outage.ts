@@ -12,6 +12,8 @@ export type Outage = Readonly<{
   state: "down" | "runs" | null;
   /** Of its postmaster, while one ran. */
   pid: number | null;
+  /** When the last postmaster of this directory started, by its lock file: in a container the next one has its pid. */
+  startedAtMs: number | null;
   /** Stands for the contents of pg_control: each start and each checkpoint changes them. */
   control: string | null;
   synchronousStandbyNames: string | null;
@@ -20,10 +22,11 @@ export type Outage = Readonly<{
   seenAt: number | null;
 }>;
 
-export function outageOf({ instance, onDisk, configured, remembered }: OutageFacts): Outage {
+export function outageOf({ instance, startedAtMs, onDisk, configured, remembered }: OutageFacts): Outage {
   return {
     state: instance === undefined ? null : isDown(instance) ? "down" : "runs",
     pid: instance?.postmasterPid ?? null,
+    startedAtMs: startedAtMs ?? null,
     control: onDisk?.control ?? null,
     synchronousStandbyNames: configured?.synchronousStandbyNames ?? null,
     synchronousCommit: configured?.synchronousCommit ?? null,
@@ -33,20 +36,22 @@ export function outageOf({ instance, onDisk, configured, remembered }: OutageFac
 
 /** The same of a server that starts again and again by itself: neither its process nor its pg_control tells outages apart. */
 export function outageWhileStarting(node: OutageFacts): Outage {
-  return { ...outageOf(node), state: null, pid: null, control: null };
+  return { ...outageOf(node), state: null, pid: null, startedAtMs: null, control: null };
 }
 
-type OutageFacts = Pick<NodeFacts, "instance" | "onDisk" | "configured" | "remembered">;
+type OutageFacts = Pick<NodeFacts, "instance" | "startedAtMs" | "onDisk" | "configured" | "remembered">;
 
 /** Why what is seen now is not the outage that the plan was made for; undefined: nothing says so. Pure. */
 export function otherOutage(planned: Outage, now: Outage): string | undefined {
   const differs = <K extends keyof Outage>(key: K) =>
-    planned[key] !== null && now[key] !== null && planned[key] !== now[key];
+    (planned[key] ?? null) !== null && now[key] !== null && planned[key] !== now[key];
   const startedAnew = planned.state === "runs" && planned.pid === null && now.pid !== null;
-  if (differs("pid") || startedAnew) return "it was started since this plan was made";
+  const started = "it was started since this plan was made";
+  if (differs("pid") || startedAnew) return started;
   if (planned.state === "down" && now.state === "runs") return "it runs again";
   if (planned.state === "down" && now.state === "down" && differs("control"))
     return "it ran since this plan was made (its pg_control is another)";
+  if (differs("startedAtMs")) return started;
   if (differs("synchronousStandbyNames") || differs("synchronousCommit"))
     return "for which standbys its commits wait was changed since this plan was made";
   // A server that hung may have gone on writing. Without its host or its files, too, only the watch's word is left.

@@ -18,6 +18,7 @@ import { type World, withSystemFile, withWorld } from "./world.ts";
 const down: Outage = {
   state: "down",
   pid: null,
+  startedAtMs: 1000,
   control: "a",
   synchronousStandbyNames: "pg2",
   synchronousCommit: "on",
@@ -27,6 +28,7 @@ const runs: Outage = { ...down, state: "runs", pid: 7 };
 const unseen: Outage = {
   state: null,
   pid: null,
+  startedAtMs: null,
   control: null,
   synchronousStandbyNames: null,
   synchronousCommit: null,
@@ -41,6 +43,12 @@ const cases: readonly (readonly [name: string, planned: Outage, now: Outage, exp
   ["a dead server ran, and is dead", down, { ...down, control: "b" }, /ran since/],
   ["a hung server was started anew", runs, { ...runs, pid: 8 }, /was started/],
   ["what its postmaster left was ended, and it was started", { ...runs, pid: null }, runs, /was started/],
+  [
+    "a hung server was started anew, in a container, with the same pid",
+    runs,
+    { ...runs, startedAtMs: 2000 },
+    /was started/,
+  ],
   ["what its postmaster left is there", { ...runs, pid: null }, { ...runs, pid: null }, undefined],
   ["its promise was changed", down, { ...down, synchronousStandbyNames: "" }, /commits wait/],
   ["it no longer waits", runs, { ...runs, synchronousCommit: "off" }, /commits wait/],

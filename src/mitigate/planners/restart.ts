@@ -3,6 +3,7 @@ import type { Cluster, System } from "../../system/schema.ts";
 import { type ClusterFacts, type NodeFacts, nodeFacts, primariesOf, promotingOf } from "../cluster-facts.ts";
 import { promiseOf } from "../loss.ts";
 import { lastPrimaryOf } from "../old-primary.ts";
+import { outageOf, outageParameter } from "../outage.ts";
 import {
   type Choice,
   declaredCluster,
@@ -127,7 +128,14 @@ export function stopStep(cluster: string, node: NodeFacts): Step {
     id: "stop",
     kind: "postgres.stop",
     title: alive ? `Stop ${node.node} in order` : `End whatever is left of ${node.node}'s processes`,
-    parameters: { cluster, node: node.node, startedAt: node.observation?.startedAt ?? null },
+    parameters: {
+      cluster,
+      node: node.node,
+      startedAt: node.observation?.startedAt ?? null,
+      reach: node.reach,
+      state: node.instance?.state ?? "",
+      outage: outageParameter(outageOf(node)),
+    },
     destructive: true,
   };
 }

@@ -61,10 +61,14 @@ async function outageNow(
   const remembered = (await rememberedOf(context.timeline, cluster)).get(node);
   const memory = remembered === undefined ? {} : { remembered };
   if (seen === undefined) return { now: outageOf(memory) };
-  const { state: found, disk, configured } = await seen.instance.remains();
+  const { state: found, identity, disk, configured } = await seen.instance.remains();
   const state = known(seen.instance, found);
   const files = isDown(seen.state) ? disk && { onDisk: disk } : configured && { configured };
-  return { now: outageOf({ instance: state, ...memory, ...files }), seen: { instance: seen.instance, state } };
+  const started = identity.lock && { startedAtMs: identity.lock.startedAtMs };
+  return {
+    now: outageOf({ instance: state, ...started, ...memory, ...files }),
+    seen: { instance: seen.instance, state },
+  };
 }
 
 /** The runs whose fence was looked at, and when. */

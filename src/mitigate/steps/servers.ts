@@ -2,8 +2,8 @@ import { type BlackstartError, messageOf } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
 import { addressOf, type Conninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
-import { type Instance, isStartedAgain, knownState } from "../../drivers/postgres/instance.ts";
 import { ledAstrayBy } from "../../drivers/postgres/endpoints.ts";
+import { type Instance, isStartedAgain, type KnownState, knownState } from "../../drivers/postgres/instance.ts";
 import { removeZombieLock } from "../../drivers/postgres/instance/zombie-lock.ts";
 import type { StepContext } from "../../plan/handler.ts";
 import { clusterOf, nodeOf } from "../../system/names.ts";
@@ -76,16 +76,18 @@ type Place = Readonly<{ cluster: string; node: string; instance: Instance }>;
  * Ends a server: in order first, by force if that does not end it. A stop command that is declared is used first, so
  * that whoever supervises the server knows that it is meant to be down and does not start it again. What was started
  * again all the same, after it had ended in order, is left alone: it may serve clients.
+ * @param options.isOther whether what runs is not what was to be ended; it is left alone then, in either mode
  */
 export async function endServer(
   context: MitigationContext,
   step: StepContext,
   place: Place,
-  options: Readonly<{ mode: "fast" | "kill"; timeoutMs: number }>,
+  options: Readonly<{ mode: "fast" | "kill"; timeoutMs: number; isOther?: (now: KnownState) => boolean }>,
 ): Promise<"stopped" | "killed" | "started again"> {
   await assertOwnDirectory(context, place, options.mode === "kill" ? "others" : "all");
   const declared = declaredNode(context, place.cluster, place.node);
   const told = await knownState(place.instance);
+  if (told.pids.length > 0 && options.isOther?.(told)) return "started again";
   if (declared.stop !== undefined) await runStop(context, step, place.node, declared, options.timeoutMs);
   let state = declared.stop === undefined ? told : await knownState(place.instance);
   if (state.pids.length > 0 && options.mode === "fast" && state.state === "running" && declared.stop === undefined) {
@@ -96,7 +98,8 @@ export async function endServer(
       step.progress(`${place.node} did not stop in order (${messageOf(failed)}); it is killed.`);
   }
   if (state.pids.length === 0) return "stopped";
-  if (options.mode === "fast" && isStartedAgain(told, state)) return "started again";
+  const spares = options.mode === "fast" || options.isOther !== undefined;
+  if (spares && isStartedAgain(told, state)) return "started again";
   await step.assertHeld();
   await place.instance.kill();
   const gone = await pollUntil(async () => ((await knownState(place.instance)).pids.length === 0 ? true : undefined), {

@@ -1,9 +1,19 @@
 import { BlackstartError } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
-import { type Instance, knownState, type NextStart, ranAsStandby } from "../../drivers/postgres/instance.ts";
+import {
+  type Instance,
+  type KnownState,
+  knownState,
+  type NextStart,
+  ranAsStandby,
+} from "../../drivers/postgres/instance.ts";
+import { type Reachability, reachabilityOf } from "../../drivers/postgres/reachability.ts";
 import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
+import { rememberedOf } from "../memory.ts";
+import { type Outage, otherOutage, outageOf } from "../outage.ts";
 import { assertOwnDirectory } from "../own-directory.ts";
+import { type StopPlanned, type StopSeen, stopVerdict } from "../stop-safety.ts";
 import { notedAtWork, refusedBeside } from "./at-work.ts";
 import { stepFailed, text } from "./parameters.ts";
 import { endServer, isStandby, neededInstance, sessions, startServer } from "./servers.ts";
@@ -11,25 +21,37 @@ import { endServer, isStandby, neededInstance, sessions, startServer } from "./s
 const stopTimeoutMs = 30_000;
 const startTimeoutMs = 5 * 60_000;
 
-/** Nothing of the server runs. One that answers is stopped in order, one that hangs or is half dead is killed. */
+/**
+ * Nothing of the server runs. One that answers is stopped in order; one that hangs, or is half dead, is killed, if it is
+ * the one that the plan was made for: see `stopVerdict`.
+ */
 export function stopHandler(context: MitigationContext): StepHandler {
   return {
     kind: "postgres.stop",
     async check(step) {
       const instance = await neededInstance(context, text(step, "cluster"), text(step, "node"));
-      if ((await knownState(instance)).pids.length === 0) return { state: "done", outcome: { how: "it was down" } };
-      // Resumed after it was started again: it is not stopped a second time.
-      const planned = step.parameters.startedAt;
-      const startedAt = await startedAtOf(context, step);
-      if (startedAt !== undefined && startedAt !== planned) return { state: "done", outcome: { how: startedAnew } };
-      if (startedAt !== undefined) notedAtWork(context, step);
+      const state = await knownState(instance);
+      if (state.pids.length === 0) return { state: "done", outcome: { how: "it was down" } };
+      const seen = await lookAt(context, step, instance, state);
+      const verdict = stopVerdict(plannedStop(step), seen);
+      if (verdict.kind === "leave") return { state: "done", outcome: { how: startedAnew } };
+      if (verdict.kind === "refuse")
+        return {
+          state: "refused",
+          why: `${text(step, "node")} is not as it was when this plan was made: ${verdict.why}.`,
+          next: "Nothing was done to it. See `blackstart status`, and make a new plan if it is to be restarted still.",
+        };
+      if (typeof seen.answer === "string") notedAtWork(context, step);
       return { state: "ready" };
     },
     async do(step) {
       const [cluster, node] = [text(step, "cluster"), text(step, "node")];
       const instance = await neededInstance(context, cluster, node);
-      const mode = typeof step.parameters.startedAt === "string" ? "fast" : "kill";
-      const how = await endServer(context, step, { cluster, node, instance }, { mode, timeoutMs: stopTimeoutMs });
+      const { startedAt, outage } = plannedStop(step);
+      const mode = startedAt === null ? "kill" : "fast";
+      const isOther = (state: KnownState) => otherOutage(outage, outageOf({ instance: state })) !== undefined;
+      const options = { mode, timeoutMs: stopTimeoutMs, isOther } as const;
+      const how = await endServer(context, step, { cluster, node, instance }, options);
       return { how: how === "started again" ? startedAnew : how };
     },
     async verify(step, outcome) {
@@ -46,17 +68,44 @@ export function stopHandler(context: MitigationContext): StepHandler {
 
 const startedAnew = "it was started anew since";
 
-async function startedAtOf(context: MitigationContext, step: StepContext): Promise<string | undefined> {
+function plannedStop(step: StepContext): StopPlanned {
+  const { startedAt, outage } = step.parameters;
+  return {
+    startedAt: typeof startedAt === "string" ? startedAt : null,
+    reach: text(step, "reach") as StopPlanned["reach"],
+    state: text(step, "state") as StopPlanned["state"],
+    outage: outage as Outage,
+  };
+}
+
+async function lookAt(
+  context: MitigationContext,
+  step: StepContext,
+  instance: Instance,
+  state: KnownState,
+): Promise<StopSeen> {
+  const [cluster, node] = [text(step, "cluster"), text(step, "node")];
+  const answer = await startedAtOf(context, step);
+  const [{ lock }, memories] = await Promise.all([instance.identity(), rememberedOf(context.timeline, cluster)]);
+  const remembered = memories.get(node);
+  const started = lock && { startedAtMs: lock.startedAtMs };
+  return {
+    answer,
+    state: state.state,
+    outage: outageOf({ instance: state, ...started, ...(remembered && { remembered }) }),
+  };
+}
+
+async function startedAtOf(context: MitigationContext, step: StepContext): Promise<string | Reachability> {
   try {
     return await sessions(context).use(text(step, "cluster"), text(step, "node"), async (connection) => {
-      const rows = await connection.query<{ at: string }>(
+      const [row] = await connection.query<{ at: string }>(
         `select to_char(pg_postmaster_start_time() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at`,
       );
-      return rows[0]?.at;
+      return row?.at ?? "";
     });
   } catch (error) {
-    // It does not answer: that is why it is to be ended.
-    if (error instanceof BlackstartError) return undefined;
+    if (error instanceof BlackstartError) return reachabilityOf(error);
     throw error;
   }
 }
