@@ -22,7 +22,7 @@ import { lossVerdict } from "./loss.ts";
 import { type Memory, memoriesOf, primaryInPlans } from "./memory.ts";
 import { lastPrimaryOf } from "./old-primary.ts";
 import { type Housed, misplacedNext, notItsOwn, withSuspects } from "./own-directory.ts";
-import { namesToResolve } from "./source.ts";
+import { aimsNow, namesToResolve } from "./source.ts";
 import { withWitnesses } from "./witnesses.ts";
 
 /** Longer than any healthy answer; a person waits for it, and so do clients. */
@@ -109,7 +109,7 @@ async function resolveAims(
 ): Promise<Resolved> {
   if (observation?.role !== "standby") return {};
   const declared = Object.values(clusterOf(system, cluster).nodes).flatMap(endpointsOf);
-  return resolveNames(namesToResolve(observation, declared));
+  return resolveNames(namesToResolve(aimsNow(observation), declared));
 }
 
 /** Of two primaries, it matters which one the clients use. */

@@ -1,9 +1,10 @@
 import { BlackstartError, messageOf } from "../base/error.ts";
-import { parseConninfo } from "../drivers/postgres/conninfo.ts";
 import type { LeftMemory } from "../drivers/postgres/instance.ts";
-import { endpointsOf } from "../drivers/postgres/endpoints.ts";
+import { aimsOf, endpointsOf, type Resolved } from "../drivers/postgres/endpoints.ts";
 import { clusterOf } from "../system/names.ts";
 import type { MitigationContext } from "./context.ts";
+import { resolveNames } from "../drivers/resolve.ts";
+import { leadsOf, namesToResolve } from "./source.ts";
 import { sessionsOf } from "./sessions.ts";
 
 /*
@@ -21,12 +22,15 @@ export type Slot = Readonly<{
 /** A directory beside a data directory: what a rejoin has kept, moved aside, or begun to copy and not ended. */
 export type Copy = Readonly<{ path: string; bytes: number }>;
 
+/** From which nodes a standby may stream. `isKnown`: it can be told that it streams from no other server. */
+export type Reads = Readonly<{ from: readonly string[]; isKnown: boolean }>;
+
 export type LeftBehind = Readonly<{
   node: string;
   /** `host:port` of its url and of `replication:`. */
   addresses: readonly string[];
   /** Undefined: it does not answer; `problem` says why. */
-  server?: Readonly<{ role: "primary" | "standby"; slots: readonly Slot[]; slotName: string; follows: string }>;
+  server?: Readonly<{ role: "primary" | "standby"; slots: readonly Slot[]; slotName: string; reads: Reads }>;
   problem?: string;
   /** Undefined: its host cannot be asked. */
   copies?: readonly Copy[];
@@ -39,11 +43,12 @@ const limits = { timeoutMs: 3000, queryTimeoutMs: 5000 } as const;
 export async function leftBehindIn(context: MitigationContext, cluster: string): Promise<readonly LeftBehind[]> {
   const { nodes } = clusterOf(context.system, cluster);
   const told = new Set<string>();
+  const places = Object.entries(nodes).map(([node, declared]) => ({ node, addresses: endpointsOf(declared) }));
   return Promise.all(
     Object.entries(nodes).map(async ([node, declared]) => {
       const machine = declared.host;
       const [server, copies, memory] = await Promise.all([
-        askServer(context, cluster, node),
+        askServer(context, cluster, node, places),
         copiesOf(context, cluster, node),
         memoryOf(context, cluster, node),
       ]);
@@ -75,6 +80,7 @@ async function askServer(
   context: MitigationContext,
   cluster: string,
   node: string,
+  places: readonly Place[],
 ): Promise<Pick<LeftBehind, "server" | "problem">> {
   try {
     return await sessionsOf(context.fleet).use(cluster, node, async (connection) => {
@@ -87,12 +93,26 @@ async function askServer(
       );
       if (row === undefined) throw new Error("a query without FROM answers with one row");
       const { conninfo, ...server } = row;
-      const aimed = parseConninfo(conninfo);
-      return { server: { ...server, follows: `${aimed.host ?? aimed.hostaddr ?? ""}:${aimed.port ?? "5432"}` } };
+      const names = namesToResolve(
+        aimsOf(conninfo),
+        places.flatMap(({ addresses }) => addresses),
+      );
+      return { server: { ...server, reads: readsOf(places, node, conninfo, await resolveNames(names)) } };
     });
   } catch (error) {
     return { problem: messageOf(error) };
   }
+}
+
+type Place = Pick<LeftBehind, "node" | "addresses">;
+
+/** Pure. @param conninfo its primary_conninfo */
+export function readsOf(places: readonly Place[], node: string, conninfo: string, resolved: Resolved): Reads {
+  const own = places.find((one) => one.node === node) ?? { node, addresses: [] };
+  const leads = leadsOf(places, own, aimsOf(conninfo), resolved);
+  const others = new Set(leads.flatMap(({ to }) => to.map((one) => one.node)).filter((one) => one !== node));
+  const isSaid = conninfo.trim() === "" || aimsOf(conninfo).length > 0;
+  return { from: [...others], isKnown: isSaid && leads.every(({ to }) => to.length > 0) };
 }
 
 const copiesScript = `
@@ -140,24 +160,31 @@ async function memoryOf(
 /**
  * Why this slot must stay; undefined where nobody comes for it. Only what is seen counts: while a node does not answer,
  * nobody knows whether it comes. Pure.
+ * @param isNamed a person has said that it may go: who else reads it, only people know
  */
-export function slotIsWanted(nodes: readonly LeftBehind[], on: LeftBehind, slot: Slot): string | undefined {
+export function slotIsWanted(
+  nodes: readonly LeftBehind[],
+  on: LeftBehind,
+  slot: Slot,
+  isNamed = false,
+): string | undefined {
   if (slot.active) return "it is in use";
   if (slot.kind === "logical") return "it is logical: whether its reader comes back, only you know";
   const silent = nodes.filter(({ server }) => server === undefined);
   if (silent.length > 0) return `${silent.map(({ node }) => node).join(", ")} may read it, and cannot be asked`;
-  const reader = nodes.find(
-    ({ node, server }) =>
-      node !== on.node &&
-      server?.role === "standby" &&
-      server.slotName === slot.name &&
-      readsHere(node, server.follows),
-  );
-  return reader === undefined ? undefined : `${reader.node} reads it (primary_slot_name)`;
-  /** One that is aimed at no other node comes back to the primary; one that reads from a standby has its slot there. */
-  function readsHere(node: string, follows: string): boolean {
-    if (on.addresses.includes(follows)) return true;
-    const isElsewhere = nodes.some((other) => other.node !== node && other.addresses.includes(follows));
-    return on.server?.role === "primary" && !isElsewhere;
-  }
+  const naming = nodes.filter((one) => one.server?.slotName === slot.name);
+  const standbys = naming.filter((one) => one !== on && one.server?.role === "standby");
+  const reader = standbys.find(({ server }) => readsFrom(server?.reads, on));
+  if (reader !== undefined) return `${reader.node} reads it (primary_slot_name)`;
+  const unknown = standbys.find(({ server }) => server?.reads.isKnown !== true);
+  if (unknown !== undefined)
+    return `${unknown.node} may read it: whose address its primary_conninfo has cannot be told`;
+  if (naming.length > 0 || isNamed) return undefined;
+  return "no node names it, so it may be that of an archive (Barman, pg_receivewal), which would miss what comes meanwhile";
+}
+
+/** One that is aimed at no node comes back to the primary; one that reads from a standby has its slot there. */
+function readsFrom(reads: Reads | undefined, { node, server }: LeftBehind): boolean {
+  if (reads === undefined) return false;
+  return reads.from.includes(node) || (server?.role === "primary" && reads.isKnown && reads.from.length === 0);
 }

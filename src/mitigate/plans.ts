@@ -44,7 +44,7 @@ export const mitigationKinds: readonly string[] = [...Object.keys(planners), "cl
 /**
  * Looks at the cluster as it is now, and plans. Changes nothing.
  * @param request.options node: which one; acceptLoss, evenIfStarting: what the person accepts; incident: its id; clean-up:
- *   copies: the paths of those that the person has named
+ *   copies, slots: the paths and the names of those that the person has named
  */
 export async function makeMitigationPlan(request: PlanRequest, context: MitigationContext): Promise<Plan | Refusal> {
   const draft = await draftOf(request, context);
@@ -80,10 +80,12 @@ async function cleanUpDraft(
   options: JsonObject | undefined,
 ): Promise<PlanDraft | Refusal> {
   const { cluster, node } = targetOf(context.system, subject, options);
-  const named = Array.isArray(options?.copies) ? options.copies : [];
+  const named = (list: unknown) =>
+    Array.isArray(list) ? list.filter((one): one is string => typeof one === "string") : [];
   return planCleanUp(context.system, cluster, await leftBehindIn(context, cluster), {
     ...(node === undefined ? {} : { node }),
-    copies: named.filter((path): path is string => typeof path === "string"),
+    copies: named(options?.copies),
+    slots: named(options?.slots),
   });
 }
 

@@ -1,4 +1,4 @@
-import { aimsOf, isLoopback, isSameServer, namesIn } from "../drivers/postgres/endpoints.ts";
+import { aimsOf, isLoopback, isSameServer, namesIn, type Resolved } from "../drivers/postgres/endpoints.ts";
 import { isTelling, nodesBehind } from "../drivers/postgres/names.ts";
 import type { NodeObservation } from "../drivers/postgres/observe.ts";
 import { endpoint } from "../system/address.ts";
@@ -26,11 +26,7 @@ export function sourceOf(facts: ClusterFacts, standby: AnsweringNode): Source {
   // A receiver says that it streams before it has connected; one of which we may not see more counts as one that does.
   const streams = receiver !== null && receiver.heard !== false;
   const aims = aimsNow(standby.observation);
-  const isNobody = (aim: readonly string[], [one, ...others]: readonly NodeFacts[]) =>
-    one === undefined ? aim.includes(nowhereText) : others.length === 0 && one.node === standby.node;
-  const leads = aims
-    .map((aim) => ({ aim, to: facts.nodes.filter((one) => isAt(facts, one, standby, aim)) }))
-    .filter(({ aim, to }) => !isNobody(aim, to));
+  const leads = leadsOf(facts.nodes, standby, aims, facts.resolved);
   if (leads.length === 0 && (aims.length > 0 || (settings.primaryConninfo === "" && !streams)))
     return { kind: "nobody" };
   const nodes = [...new Set(leads.flatMap(({ to }) => to))].filter((one) => one.node !== standby.node);
@@ -41,6 +37,26 @@ export function sourceOf(facts: ClusterFacts, standby: AnsweringNode): Source {
   if (sender !== undefined) return { kind: "node", node: sender };
   const address = strange?.[0] ?? (leads.length === 0 ? "a server of which it does not tell the address" : undefined);
   return { kind: "unknown", ...(address === undefined ? {} : { address }), nodes, streams };
+}
+
+type Place = Readonly<{ node: string; address?: string; addresses?: readonly string[] }>;
+
+/** Which nodes may be at each address that a standby is aimed at. Not those of nobody: nowhere, and its own. Pure. */
+export function leadsOf<T extends Place>(
+  nodes: readonly T[],
+  standby: Place,
+  aims: readonly (readonly string[])[],
+  resolved: Resolved | undefined,
+): readonly Readonly<{ aim: readonly string[]; to: readonly T[] }>[] {
+  const isNobody = (aim: readonly string[], [one, ...others]: readonly T[]) =>
+    one === undefined ? aim.includes(nowhereText) : others.length === 0 && one.node === standby.node;
+  // That of its own machine, which is ours only where the standby runs here as well.
+  const isHere = addressesOf(standby).some((own) => isLoopback(own));
+  const isAt = (node: T, aim: readonly string[]) =>
+    aim.some((one) => (isHere || !isLoopback(one, resolved)) && isAddressOf({ resolved }, node, one));
+  return aims
+    .map((aim) => ({ aim, to: nodes.filter((node) => isAt(node, aim)) }))
+    .filter(({ aim, to }) => !isNobody(aim, to));
 }
 
 /** The declared node from which this standby replicates. */
@@ -64,24 +80,20 @@ export function declareText(address: string): string {
 }
 
 /** An address that is this node's; of one that is not, it cannot be told. */
-export function isAddressOf(facts: ClusterFacts, { address, addresses = [address] }: NodeFacts, one: string): boolean {
-  return addresses.some((own) => isSameServer(own, one, facts.resolved));
+export function isAddressOf(
+  { resolved }: Readonly<{ resolved?: Resolved | undefined }>,
+  node: Place,
+  one: string,
+): boolean {
+  return addressesOf(node).some((own) => isSameServer(own, one, resolved));
 }
 
-function isAt(facts: ClusterFacts, node: NodeFacts, standby: NodeFacts, aim: readonly string[]): boolean {
-  return aim.some((one) => {
-    // That of its own machine, which is ours only where the standby runs here as well.
-    const isElsewhere = isLoopback(one, facts.resolved) && !addressesOf(standby).some((own) => isLoopback(own));
-    return !isElsewhere && isAddressOf(facts, node, one);
-  });
-}
-
-function addressesOf({ address, addresses = [address] }: NodeFacts): readonly string[] {
+function addressesOf({ address, addresses = address === undefined ? [] : [address] }: Place): readonly string[] {
   return addresses;
 }
 
 /** Of several in primary_conninfo the one that its receiver is connected to. */
-function aimsNow({ receiver, settings }: NodeObservation): readonly (readonly string[])[] {
+export function aimsNow({ receiver, settings }: NodeObservation): readonly (readonly string[])[] {
   const set = aimsOf(settings.primaryConninfo);
   if (receiver?.senderHost == null) return set;
   const sender = endpoint(receiver.senderHost, receiver.senderPort);
@@ -111,9 +123,8 @@ function senderOf(facts: ClusterFacts, standby: AnsweringNode): NodeFacts | unde
   });
 }
 
-/** The names to be resolved before it can be told from whom this standby streams. @param declared all nodes' endpoints */
-export function namesToResolve(standby: NodeObservation, declared: readonly string[]): readonly string[] {
-  const aims = aimsNow(standby);
+/** The names to be resolved before it can be told where these aims lead. @param declared all nodes' endpoints */
+export function namesToResolve(aims: readonly (readonly string[])[], declared: readonly string[]): readonly string[] {
   const isPlain = (aim: readonly string[]) => aim.some((one) => one === nowhereText || declared.includes(one));
   return aims.every(isPlain) ? [] : namesIn([...aims.flat(), ...declared]);
 }

@@ -1,19 +1,22 @@
 import assert from "node:assert/strict";
 import { chownSync, existsSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { type LeftBehind, slotIsWanted } from "../../src/mitigate/left-behind.ts";
+import { type LeftBehind, readsOf, slotIsWanted } from "../../src/mitigate/left-behind.ts";
+import { planCleanUp } from "../../src/mitigate/planners/clean-up.ts";
 import { isRefusal } from "../../src/plan/plan.ts";
+import { system } from "./fixtures.ts";
 import { on, signal, until } from "./servers.ts";
 import { type World, withWorld } from "./world.ts";
 
 /* What outages leave behind is removed only where nobody comes for it, or where a person names it. */
 
 const slot = { name: "s", kind: "physical", active: false, retainedBytes: 1 } as const;
-const server = (role: "primary" | "standby", slotName = "", follows = ":5432") => ({
+/** @param from the nodes to which its primary_conninfo leads; `?`: that cannot be told */
+const server = (role: "primary" | "standby", slotName = "", from = "") => ({
   role,
   slots: [slot],
   slotName,
-  follows,
+  reads: { from: from === "" || from === "?" ? [] : from.split(","), isKnown: from !== "?" },
 });
 const node = (name: string, of?: LeftBehind["server"]): LeftBehind => ({
   node: name,
@@ -24,44 +27,57 @@ const wanted = (nodes: readonly LeftBehind[], of: Partial<typeof slot> | object 
   slotIsWanted(nodes, nodes[0] as LeftBehind, { ...slot, ...of });
 
 for (const [name, nodes, of, expected] of [
-  ["nobody names it", [node("a", server("primary")), node("b", server("standby", "other"))], {}, undefined],
+  [
+    "no node names it",
+    [node("a", server("primary")), node("b", server("standby", "other"))],
+    {},
+    /no node names it, so it may be that of an archive/,
+  ],
   ["it is in use", [node("a", server("primary"))], { active: true }, /in use/],
   ["it is logical", [node("a", server("primary"))], { kind: "logical" }, /only you know/],
   ["a standby names it", [node("a", server("primary")), node("b", server("standby", "s"))], {}, /b reads it/],
   ["a node does not answer", [node("a", server("primary")), node("b")], {}, /b may read it, and cannot be asked/],
   [
     "on a standby, for one that follows the primary",
-    [node("a", server("standby")), node("b", server("standby", "s", "c:5432"))],
+    [node("a", server("standby")), node("b", server("standby", "s", "c"))],
     {},
     undefined,
   ],
   [
     "on the primary, for one that cascades from a standby",
-    [
-      node("a", server("primary")),
-      node("b", server("standby", "s", "c:5432")),
-      node("c", server("standby", "", "a:5432")),
-    ],
+    [node("a", server("primary")), node("b", server("standby", "s", "c")), node("c", server("standby", "", "a"))],
     {},
     undefined,
   ],
   [
     "on the primary, for one that is aimed at nowhere",
-    [node("a", server("primary")), node("b", server("standby", "s", "127.0.0.1:1"))],
+    [node("a", server("primary")), node("b", server("standby", "s"))],
     {},
     /b reads it/,
   ],
   [
     "on a standby, for the primary",
-    [node("a", server("standby")), node("b", server("primary", "s", "a:5432"))],
+    [node("a", server("standby")), node("b", server("primary", "s", "a"))],
     {},
     undefined,
   ],
   [
     "on a standby, for one that cascades from it",
-    [node("a", server("standby")), node("b", server("standby", "s", "a:5432"))],
+    [node("a", server("standby")), node("b", server("standby", "s", "a"))],
     {},
     /b reads it/,
+  ],
+  [
+    "on a standby, for one that may cascade from it, or from another",
+    [node("a", server("standby")), node("b", server("standby", "s", "c,a"))],
+    {},
+    /b reads it/,
+  ],
+  [
+    "on a standby, for one of which cannot be told from whom it streams",
+    [node("a", server("standby")), node("b", server("standby", "s", "?"))],
+    {},
+    /b may read it: whose address its primary_conninfo has cannot be told/,
   ],
 ] as const)
   test(`a slot is left behind or not: ${name}`, () => {
@@ -69,6 +85,44 @@ for (const [name, nodes, of, expected] of [
     if (expected === undefined) assert.equal(why, undefined);
     else assert.match(why ?? "", expected);
   });
+
+const places = ["a", "b", "c"].map((name, at) => ({ node: name, addresses: [`10.0.0.${at + 1}:5432`] }));
+
+for (const [conninfo, from, isKnown] of [
+  ["host=10.0.0.1", ["a"], true],
+  ["host=a.internal", ["a"], true],
+  ["host=a.internal,10.0.0.3", ["a", "c"], true],
+  ["host=10.0.0.2", [], true],
+  ["host='127.0.0.1' port='1'", [], true],
+  ["", [], true],
+  ["service=ledger", [], false],
+  ["host=nobody-knows", [], false],
+  ["host=10.0.0.1,nobody-knows", ["a"], false],
+] as const)
+  test(`a standby with primary_conninfo '${conninfo}' reads from ${from.join(" or ") || "no node"}${isKnown ? "" : ", or from another"}`, () =>
+    assert.deepEqual(readsOf(places, "b", conninfo, { "a.internal": ["10.0.0.1"] }), { from, isKnown }));
+
+test("a slot that no node names is dropped where a person names it, and no other slot is", () => {
+  const nodes = [node("a", server("primary")), node("b", server("standby", "", "a"))];
+  const plan = (slots: readonly string[], all: readonly LeftBehind[] = nodes) =>
+    planCleanUp(system(), "ledger", all, { copies: [], slots });
+  const unnamed = plan([]);
+  assert.ok(isRefusal(unnamed));
+  assert.match(unnamed.provide, /Stays: the slot s on a; no node names it.* To drop it: --slot s\./);
+  const named = plan(["s"]);
+  assert.ok(!isRefusal(named));
+  assert.deepEqual(
+    named.steps.map(({ parameters }) => [parameters.node, parameters.slot, parameters.named]),
+    [
+      ["a", "s", true],
+      ["b", "s", true],
+    ],
+  );
+  const unknown = plan(["t"]);
+  assert.equal(isRefusal(unknown) && unknown.rule, "listed");
+  const read = plan(["s"], [node("a", server("primary")), node("b", server("standby", "s", "a"))]);
+  assert.equal(isRefusal(read) && read.rule, "wanted");
+});
 
 test("slots on a demoted primary and named copies are removed, everything else stays", async () => {
   await withWorld({ standbys: ["asynchronous", "asynchronous"] }, async (world) => {
@@ -79,6 +133,7 @@ test("slots on a demoted primary and named copies are removed, everything else s
         await one.query("select pg_reload_conf()");
       });
     }
+    await on(world, "pg1", (one) => one.query("select pg_create_physical_replication_slot('archive', true)"));
     await until("both use their slots", async () => (await slotsOf(world, "pg1", true)).length === 2);
     const nothing = await world.plan("clean-up", "ledger");
     assert.ok(isRefusal(nothing), JSON.stringify(nothing));
@@ -86,7 +141,7 @@ test("slots on a demoted primary and named copies are removed, everything else s
 
     const switched = await world.act("switchover", "ledger", { node: "pg2" });
     assert.equal(switched.outcome, "done", switched.state);
-    await until("the slots of pg1 are unused", async () => (await slotsOf(world, "pg1", false)).length === 2);
+    await until("the slots of pg1 are unused", async () => (await slotsOf(world, "pg1", false)).length === 3);
     const data = world.lab.node("pg1").dataDirectory;
     const copies = [`${data}.kept-one`, `${data}.kept-two`, `${data}.aside-link`];
     mkdirSync(copies[0] ?? "");
@@ -115,12 +170,13 @@ test("slots on a demoted primary and named copies are removed, everything else s
     await world.executor.store(plan, "person:test");
     const result = await world.executor.run(plan.id, "person:test", "flag");
     assert.equal(result.outcome, "done-with-failures", result.state);
-    assert.deepEqual(await slotsOf(world, "pg1"), ["pg3_slot"]);
+    assert.deepEqual(await slotsOf(world, "pg1"), ["archive", "pg3_slot"]);
     assert.ok(existsSync(`${copies[0]}/PG_VERSION`), "a server may run in it");
 
     writeFileSync(`${copies[0]}/postmaster.pid`, "");
-    const again = await world.act("clean-up", "ledger/pg1", { copies: [copies[0] ?? ""] });
+    const again = await world.act("clean-up", "ledger/pg1", { copies: [copies[0] ?? ""], slots: ["archive"] });
     assert.equal(again.outcome, "done", again.state);
+    assert.deepEqual(await slotsOf(world, "pg1"), ["pg3_slot"]);
     assert.deepEqual(
       copies.map((copy) => existsSync(copy)),
       [false, true, true],

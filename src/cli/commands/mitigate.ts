@@ -87,6 +87,12 @@ export function addMitigate(program: Command, act: Act): void {
         "remove this copy, or this file of shared memory, as well; may be given again",
         (path: string, before: string[]) => [...before, path],
         [],
+      )
+      .option(
+        "--slot <name>",
+        "drop this physical slot, which no node names, as well; may be given again",
+        (name: string, before: string[]) => [...before, name],
+        [],
       ),
     "clean-up",
   );

@@ -13,14 +13,14 @@ export function planCleanUp(
   system: System,
   cluster: string,
   nodes: readonly LeftBehind[],
-  { node: only, copies: named }: Readonly<{ node?: string; copies: readonly string[] }>,
+  { node: only, copies: named, slots: namedSlots = [] }: Named,
 ): PlanDraft | Refusal {
   const managed = refuseManaged(declaredCluster(system, cluster), cluster);
   if (managed) return managed;
   const here = nodes.filter(({ node }) => only === undefined || node === only);
-  const slots = here.flatMap((on) =>
-    (on.server?.slots ?? []).map((slot) => ({ on, slot, wanted: slotIsWanted(nodes, on, slot) })),
-  );
+  const slots = here.flatMap((on) => slotsOn(nodes, on, namedSlots));
+  const held = refuseSlots(cluster, slots, namedSlots);
+  if (held !== undefined) return held;
   const copies = here.flatMap(({ node, copies: found = [] }) => found.map((copy) => ({ node, ...copy })));
   const memory = here.flatMap(({ node, memory: found = [] }) => found.map((one) => ({ node, ...one })));
   const files = memory.filter(({ kind }) => kind === "file");
@@ -42,14 +42,12 @@ export function planCleanUp(
   const keptFiles = files.flatMap(({ name, ...file }) => (named.includes(name) ? [] : [{ ...file, path: name }]));
   const keeps = keptCopies.length + keptFiles.length === 0 ? {} : { staying: [...keptCopies, ...keptFiles].map(plain) };
   const staying = [
-    ...slots.flatMap(({ on, slot, wanted }) =>
-      wanted === undefined || slot.active ? [] : [`Stays: the slot ${slot.name} on ${on.node}; ${wanted}.`],
-    ),
+    ...slots.flatMap(stayingSlot),
     ...stayText(keptCopies, "copies", ""),
     ...stayText(keptFiles, "files", " No process maps them; they may belong to another server of that account."),
   ];
   const steps = [
-    ...dropped.map(({ on, slot }) => dropStep(cluster, on, slot)),
+    ...dropped.map((one) => dropStep(cluster, one)),
     ...chosen.map(({ node, path, bytes }, index) => removeStep(cluster, node, path, bytes, index)),
     ...freed.map((one) => freeStep(cluster, one)),
   ];
@@ -66,9 +64,9 @@ export function planCleanUp(
     kind: "clean-up",
     ...keeps,
     subject: only === undefined ? { kind: "cluster", name: cluster } : { kind: "node", name: `${cluster}/${only}` },
-    because: steps.map(({ title }) =>
+    because: steps.map(({ title, parameters }) =>
       title
-        .replace(/^Drop the slot/, "Nobody comes for the slot")
+        .replace(/^Drop/, parameters.named === true ? "You have named" : "Nobody comes for")
         .replace(/^Remove/, "You have named")
         .replace(/^Free/, "Nobody uses"),
     ),
@@ -79,7 +77,9 @@ export function planCleanUp(
       statements: [
         ...(dropped.length === 0
           ? []
-          : ["Whoever reads such a slot after all has to be made anew; no node of the cluster does."]),
+          : [
+              "Who reads such a slot after all has to be made anew, and an archive has a hole; no node of the cluster does.",
+            ]),
         ...(chosen.length === 0
           ? []
           : ["A kept copy may be the only record of writes that were lost: look into it first."]),
@@ -90,12 +90,46 @@ export function planCleanUp(
   };
 }
 
-function dropStep(cluster: string, { node }: LeftBehind, slot: Slot): Step {
+/** @property slots the names of slots that no node names, and that a person has named */
+type Named = Readonly<{ node?: string; copies: readonly string[]; slots?: readonly string[] }>;
+
+/** `alone`: what keeps it is only that nobody has named it. */
+type Found = Readonly<{ on: LeftBehind; slot: Slot; wanted: string | undefined; named: boolean; alone: boolean }>;
+
+function slotsOn(nodes: readonly LeftBehind[], on: LeftBehind, names: readonly string[]): readonly Found[] {
+  return (on.server?.slots ?? []).map((slot) => {
+    const [unnamed, named] = [slotIsWanted(nodes, on, slot), slotIsWanted(nodes, on, slot, true)];
+    const isNamed = names.includes(slot.name);
+    const alone = unnamed !== undefined && named === undefined;
+    return { on, slot, wanted: isNamed ? named : unnamed, named: isNamed && alone, alone };
+  });
+}
+
+function refuseSlots(cluster: string, slots: readonly Found[], names: readonly string[]): Refusal | undefined {
+  const unknown = names.find((name) => !slots.some(({ slot }) => slot.name === name));
+  if (unknown !== undefined)
+    return refuse(
+      "listed",
+      `No slot ${unknown} is seen on ${cluster}.`,
+      "See `select * from pg_replication_slots` on each node.",
+    );
+  const held = slots.find(({ slot, wanted }) => names.includes(slot.name) && wanted !== undefined);
+  if (held === undefined) return undefined;
+  return refuse("wanted", `The slot ${held.slot.name} on ${held.on.node} stays: ${held.wanted}.`, "See who reads it.");
+}
+
+function stayingSlot({ on, slot, wanted, alone }: Found): readonly string[] {
+  if (wanted === undefined || slot.active) return [];
+  const toDrop = alone ? ` To drop it: --slot ${slot.name}.` : "";
+  return [`Stays: the slot ${slot.name} on ${on.node}; ${wanted}.${toDrop}`];
+}
+
+function dropStep(cluster: string, { on: { node }, slot, named }: Found): Step {
   return {
     id: `drop-${node}-${slot.name}`,
     kind: "postgres.drop-slot",
     title: `Drop the slot ${slot.name} on ${node}, which holds ${sizeText(slot.retainedBytes)} of WAL`,
-    parameters: { cluster, node, slot: slot.name },
+    parameters: { cluster, node, slot: slot.name, ...(named ? { named } : {}) },
     destructive: true,
     onFailure: "continue",
   };

@@ -25,7 +25,7 @@ export function dropSlotHandler(context: MitigationContext): StepHandler {
           next: "Make a new plan when it answers.",
         };
       if (slot === undefined) return { state: "done", outcome: { dropped: false } };
-      const wanted = slotIsWanted(nodes, on, slot);
+      const wanted = slotIsWanted(nodes, on, slot, step.parameters.named === true);
       if (wanted === undefined) return { state: "ready" };
       return {
         state: "refused",

@@ -18,6 +18,7 @@ export type MitigateOptions = ApplyOptions &
     evenIfStarting?: boolean;
     incident?: string;
     copy?: readonly string[];
+    slot?: readonly string[];
   }>;
 
 export async function mitigateCommand(
@@ -46,6 +47,7 @@ function requestOptions(
     ...(options.acceptLoss ? { acceptLoss: true } : {}),
     ...(options.evenIfStarting ? { evenIfStarting: true } : {}),
     ...(options.copy === undefined || options.copy.length === 0 ? {} : { copies: options.copy }),
+    ...(options.slot === undefined || options.slot.length === 0 ? {} : { slots: options.slot }),
     ...(incident === undefined ? {} : { incident }),
   };
 }
