@@ -81,18 +81,19 @@ export function inTheWayText(
   { plan, state, proposedBy, approved }: PlanStatus,
   isResumed: boolean,
 ): string | undefined {
-  const what = `Nothing else is planned for this ${plan.kind} of ${plan.subject.name}: plan ${plan.id} (${approved?.by ?? proposedBy})`;
-  const aside = `put it aside, and what is still needed is planned anew: \`blackstart plan discard ${plan.id} <reason>\`.`;
+  const what = `Plan ${plan.id} of ${approved?.by ?? proposedBy}, a ${plan.kind} of ${plan.subject.name},`;
+  const ways = (go: string) =>
+    `${go}: \`blackstart plan resume ${plan.id}\`; or put it aside, and what is still needed is planned anew: \`blackstart plan discard ${plan.id} <reason>\`.`;
   switch (state) {
     case "interrupted":
       return isResumed
         ? undefined
-        : `${what} was interrupted half-way. Go on with it: \`blackstart plan resume ${plan.id}\`; or ${aside}`;
+        : `${what} was interrupted half-way, and waits for a person. ${ways("Go on with it")}`;
     case "proposed":
     case "approved":
       return proposedBy === "auto"
         ? undefined
-        : `${what} was proposed, and waits for a person. Carry it out: \`blackstart plan resume ${plan.id}\`; or ${aside}`;
+        : `${what} was proposed, and waits for a person; nothing is planned beside it. ${ways("Carry it out")}`;
     case "running":
     case "done":
     case "done-with-failures":

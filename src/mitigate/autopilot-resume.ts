@@ -2,13 +2,17 @@ import { delay } from "../base/time.ts";
 import type { PlanEvent } from "../plan/events.ts";
 import type { Plan } from "../plan/plan.ts";
 import { leaseNameOf } from "../plan/lease-name.ts";
-import { listPlans, readPlan, streamOfPlan } from "../plan/status.ts";
+import { listPlans, type PlanStatus, readPlan, streamOfPlan } from "../plan/status.ts";
 import type { Event } from "../timeline/timeline.ts";
+import { inTheWayText } from "./autopilot-asked.ts";
+import { tellOnce } from "./autopilot-incident.ts";
 import type { Shared } from "./autopilot-pursuit.ts";
+import { mayGoOnAlone } from "./policy.ts";
 
 /*
  * The plans that were begun under the policy and are interrupted: their process died, or was halted for longer than its
- * lease while another plan took the cluster. A person's are left to the person.
+ * lease while another plan took the cluster. A person's are left to the person, and so are those that today's policy would
+ * not begin.
  */
 
 const lookEveryMs = 2000;
@@ -23,7 +27,7 @@ export type Interrupted = Readonly<{
 /** @param begin carries one out, from where it stands */
 export async function followInterrupted(shared: Shared, begin: (plan: Plan) => void): Promise<Interrupted> {
   const { options, signal, carrying } = shared;
-  const { timeline } = options;
+  const { timeline, system } = options;
   const begun = new Set<string>();
   for (const { id, state, approved } of await listPlans(timeline))
     if ((state === "running" || state === "interrupted") && approved?.how === "policy") begun.add(id);
@@ -33,8 +37,16 @@ export async function followInterrupted(shared: Shared, begin: (plan: Plan) => v
       if (carrying.has(id)) continue;
       const status = await readPlan(timeline, id);
       if (status?.state !== "interrupted") continue;
-      if ((await timeline.leaseState(leaseNameOf(status.plan)))?.held !== true) begin(status.plan);
+      if (!mayGoOnAlone(system.mitigation, status)) {
+        begun.delete(id);
+        await leave(status);
+      } else if ((await timeline.leaseState(leaseNameOf(status.plan)))?.held !== true) begin(status.plan);
     }
+  }
+
+  async function leave(status: PlanStatus): Promise<void> {
+    const text = inTheWayText(status, false);
+    if (status.plan.incident !== undefined && text !== undefined) await tellOnce(options, status.plan.incident, text);
   }
 
   return {

@@ -6,6 +6,7 @@ import { startAutopilot } from "../mitigate/autopilot.ts";
 import { rememberedOf } from "../mitigate/memory.ts";
 import { mitigationHandlers } from "../mitigate/handlers.ts";
 import { makeMitigationPlan } from "../mitigate/plans.ts";
+import { mayGoOnAlone } from "../mitigate/policy.ts";
 import { createExecutor } from "../plan/executor.ts";
 import { registryOf } from "../plan/handler.ts";
 import type { PlanRequest } from "../plan/plan.ts";
@@ -140,7 +141,7 @@ async function compose(options: UpOptions, closers: ReturnType<typeof createClos
   const responder = createResponder({ system, timeline, clock });
   const reporting = createReporting({ responder, present: seen.findings, failed, recovered: health.recovered });
   closers.add("the record", () => reporting.close());
-  await noticeInterrupted(timeline, notice);
+  await noticeInterrupted({ system, timeline }, notice);
   const autopilot = startAutopilot({ ...context, executor, onProblem: (problem) => notice(messageOf(problem)) });
   closers.add("the autopilot", () => autopilot.close());
   const watching = startWatcher({
@@ -200,13 +201,16 @@ async function firstLook(watcher: Watcher, firstRoundMs: number, signal: AbortSi
   await delay(firstRoundMs, signal);
 }
 
-async function noticeInterrupted(timeline: Timeline, notice: (line: string) => void): Promise<void> {
-  for (const { id, state, approved } of await listPlans(timeline))
-    if (state === "interrupted")
+async function noticeInterrupted(
+  { system, timeline }: Pick<UpOptions, "system" | "timeline">,
+  notice: (line: string) => void,
+): Promise<void> {
+  for (const plan of await listPlans(timeline))
+    if (plan.state === "interrupted")
       notice(
-        approved?.how === "policy"
-          ? `Plan ${id} was interrupted; it is resumed, as the policy says.`
-          : `Plan ${id} was interrupted. Resume it, or put it aside: blackstart plan show ${id}`,
+        mayGoOnAlone(system.mitigation, plan)
+          ? `Plan ${plan.id} was interrupted; it is resumed, as the policy says.`
+          : `Plan ${plan.id} was interrupted. Resume it, or put it aside: blackstart plan show ${plan.id}`,
       );
 }
 

@@ -163,9 +163,12 @@ test("nothing is taken for changed only because it was refused", () => {
 
 test("of a plan in the way a person hears, unless it goes on by itself or was told before", () => {
   const interrupted = statusOf("failover", cluster, { state: "interrupted", approved: person });
-  assert.match(inTheWayText(interrupted, false) ?? "", /plan p1 \(person:kat\) was interrupted.*plan resume p1/);
+  assert.match(
+    inTheWayText(interrupted, false) ?? "",
+    /Plan p1 of person:kat, a failover of ledger, was interrupted.*plan resume p1/,
+  );
   assert.equal(inTheWayText({ ...interrupted, approved: policy }, true), undefined);
-  assert.match(inTheWayText({ ...unbegun, proposedBy: "person:kat" }, false) ?? "", /\(person:kat\) was proposed/);
+  assert.match(inTheWayText({ ...unbegun, proposedBy: "person:kat" }, false) ?? "", /of person:kat.* was proposed/);
   assert.equal(inTheWayText(unbegun, false), undefined);
   assert.equal(inTheWayText({ ...interrupted, state: "running" }, false), undefined);
 });

@@ -121,7 +121,27 @@ for (const [what, how] of [
         assert.deepEqual(await statesOf(bench), ["restart discarded", "restart done"]);
         const [note, ...others] = await notesOf(bench);
         assert.deepEqual(others, []);
-        assert.match(note ?? "", /plan restart-api-1 \(person:kat\).*plan resume restart-api-1/);
+        assert.match(note ?? "", /Plan restart-api-1 of person:kat.*plan resume restart-api-1/);
       },
     );
   });
+
+test("a plan that was begun under the policy is left to a person when today's policy would not begin it", async () => {
+  await withBench(
+    () => ({ state: "ready" }),
+    async (bench) => {
+      await bench.noted("auto", "policy");
+      await withAutopilot(bench, { restart: "propose" }, bench.timeline, async () => {
+        await until("it is told", async () => (await notesOf(bench)).length > 0);
+      });
+      assert.deepEqual(await statesOf(bench), ["restart interrupted"]);
+      assert.match(
+        (await notesOf(bench)).join("\n"),
+        /^Plan restart-api-1 of auto.*interrupted half-way, and waits.*$/,
+      );
+      await withAutopilot(bench, { restart: "auto" }, bench.timeline, async () => {
+        await until("it is resumed", async () => (await statesOf(bench)).includes("restart done"));
+      });
+    },
+  );
+});
