@@ -16,6 +16,10 @@ export const electedNode: NodeReference = { from: "elect", field: "node" };
 export const fencedControl: Reference = { from: "fence", field: "control" };
 export const stoppedControl: Reference = { from: "hand-over", field: "control" };
 
+/** The timeline of the one that is to be promoted, as it was found then; see `refusedUnlessElected`. */
+export const electedTimeline: Reference = { from: "elect", field: "timeline" };
+export const stoppedTimeline: Reference = { from: "hand-over", field: "timeline" };
+
 /** So long may it take to copy or rewind a large database, or to replay what a late standby holds. */
 const longWorkTimeoutMs = 24 * 60 * 60_000;
 
@@ -108,13 +112,13 @@ function promisedParameters(promised: Promised): JsonObject {
 }
 
 /**
- * @param fencing the old primary that an earlier step has fenced, and what that left of it; none where nobody was
+ * @param election what it was decided on; `old`: the primary that an earlier step has fenced, and what that left of it
  * @param known who that will be, where only one can be elected
  */
 export function promoteStep(
   cluster: string,
   node: NodeReference,
-  fencing: Readonly<{ old?: string; fenced?: Reference }> = {},
+  election: Readonly<{ timeline: Reference; old?: string; fenced?: Reference }>,
   known = typeof node === "string" ? node : undefined,
 ): Step {
   return {
@@ -122,7 +126,7 @@ export function promoteStep(
     kind: "postgres.promote",
     title: known === undefined ? "Promote the standby that has received most" : `Promote ${known}`,
     // A standby that replays late has to replay all of it; the step itself sees whether that goes on.
-    parameters: { cluster, node, ...fencing, timeoutMs: longWorkTimeoutMs },
+    parameters: { cluster, node, ...election, timeoutMs: longWorkTimeoutMs },
     destructive: true,
   };
 }

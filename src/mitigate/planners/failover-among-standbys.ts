@@ -136,7 +136,7 @@ function draft(
         },
       },
       ...steps.promiseSteps(name, steps.electedNode, promised, [...candidates, ...following]),
-      steps.promoteStep(name, steps.electedNode, {}, known),
+      steps.promoteStep(name, steps.electedNode, { timeline: steps.electedTimeline }, known),
       ...(names.length > 1 ? [steps.followStep(name, steps.electedNode, names)] : []),
       ...steps.clientSteps(name, cluster, steps.electedNode),
       steps.verifyWriteStep(name, cluster, steps.electedNode, count, true),

@@ -164,7 +164,12 @@ function draft(decided: Decided): PlanDraft {
       }),
       electStep(decided, candidates),
       ...steps.promiseSteps(facts.cluster, steps.electedNode, promised, standbys),
-      steps.promoteStep(facts.cluster, steps.electedNode, { old: old.node, fenced: steps.fencedControl }, known),
+      steps.promoteStep(
+        facts.cluster,
+        steps.electedNode,
+        { timeline: steps.electedTimeline, old: old.node, fenced: steps.fencedControl },
+        known,
+      ),
       ...(names.length > 1 ? [steps.followStep(facts.cluster, steps.electedNode, names)] : []),
       ...steps.clientSteps(facts.cluster, cluster, steps.electedNode),
       steps.verifyWriteStep(facts.cluster, cluster, steps.electedNode, available, true),

@@ -177,7 +177,11 @@ function stepsOf(
       parameters: { cluster: name, node: primary, target },
       destructive: true,
     },
-    steps.promoteStep(name, target, { old: primary, fenced: steps.stoppedControl }),
+    steps.promoteStep(name, target, {
+      timeline: steps.stoppedTimeline,
+      old: primary,
+      fenced: steps.stoppedControl,
+    }),
     ...(others.length > 0 ? [steps.followStep(name, target, [target, ...others])] : []),
     ...steps.clientSteps(name, cluster, target),
     steps.verifyWriteStep(name, cluster, target, available, true),

@@ -1,19 +1,19 @@
 import { messageOf } from "../../base/error.ts";
 import type { JsonObject } from "../../base/json.ts";
 import { pollUntil } from "../../base/time.ts";
-import { aimedAt, type Conninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
 import { compareWalEnds } from "../../drivers/postgres/history.ts";
 import { type Lsn, lsnAhead } from "../../drivers/postgres/lsn.ts";
 import { hasRecoveryTarget } from "../../drivers/postgres/recovery-settings.ts";
 import { askWalEnd } from "../../drivers/postgres/wal-end.ts";
-import type { StepContext, StepHandler } from "../../plan/handler.ts";
-import { nowhere } from "../source.ts";
+import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import { type Candidate, elect, type Election, type Needs } from "../election.ts";
-import { refusedUnlessFenced } from "./fenced.ts";
+import { type Aimed, aimAtNowhere, aimBack } from "./aim.ts";
+import { notedElected, refusedIfPromotedSince } from "./elected.ts";
+import { refusedUnlessFenced, wasFencedHere } from "./fenced.ts";
 import { stepFailed, text, texts } from "./parameters.ts";
-import { setPrimaryConninfo } from "./primary-conninfo.ts";
+import { fencedBy, whoWrites } from "./roles.ts";
 import { nodeAt } from "./sender.ts";
 import { sessions } from "./servers.ts";
 
@@ -38,7 +38,7 @@ export function electHandler(context: MitigationContext): StepHandler {
     // Who has received most is found out anew every time: the world may have changed.
     check: async () => ({ state: "ready" }),
     async do(step) {
-      const aimed: Aimed[] = [];
+      const aimed: Aimed = new Map();
       try {
         return await elected(context, step, aimed);
       } catch (error) {
@@ -47,7 +47,8 @@ export function electHandler(context: MitigationContext): StepHandler {
       }
     },
     async verify(step, outcome) {
-      if (typeof outcome.node === "string" && texts(step, "candidates").includes(outcome.node)) return;
+      if (typeof outcome.node === "string" && texts(step, "candidates").includes(outcome.node))
+        return notedElected(step);
       throw stepFailed(
         "Nobody was elected; nothing was promoted.",
         "The outcome names none of the candidates.",
@@ -57,13 +58,11 @@ export function electHandler(context: MitigationContext): StepHandler {
   };
 }
 
-async function elected(context: MitigationContext, step: StepContext, aimed: Aimed[]): Promise<JsonObject> {
+async function elected(context: MitigationContext, step: StepContext, aimed: Aimed): Promise<JsonObject> {
   const nodes = texts(step, "candidates");
-  const [fenced, ...asked] = await Promise.all([
-    refusedUnlessFenced(context, step),
-    ...nodes.map((node) => settled(context, step, node, aimed)),
-  ]);
-  if (fenced?.state === "refused") throw stepFailed("Nothing was promoted.", fenced.why, fenced.next);
+  // First and alone: to stop the receivers of a primary that serves again would make its commits hang.
+  unlessRefused((await refusedUnlessFenced(context, step)) ?? (await refusedBesidePrimary(context, step)));
+  const asked = await Promise.all(nodes.map((node) => settled(context, step, node, aimed)));
   const candidates = asked.filter((one): one is Candidate => !("problem" in one));
   const problems = asked.filter((one) => "problem" in one);
   const witness = problems.find((one) => isAheadOfAll(one, candidates));
@@ -75,8 +74,28 @@ async function elected(context: MitigationContext, step: StepContext, aimed: Aim
       [election.why, ...problems.map((one) => `${one.node}: ${one.problem}`)].join(" "),
       "Bring the standbys back and make a new plan, or take the fence back: `blackstart mitigate unfence`.",
     );
+  const { node } = election.candidate;
+  if (!wasFencedHere(step)) unlessRefused(await refusedIfPromotedSince(context, step, { node }));
   for (const reason of election.leftOut) step.progress(reason);
   return outcomeOf(election, candidates);
+}
+
+function unlessRefused(result: CheckResult | undefined): void {
+  if (result?.state === "refused") throw stepFailed("Nothing was promoted.", result.why, result.next);
+}
+
+/** Nobody would be promoted beside it. The run that fenced has asked already. */
+async function refusedBesidePrimary(context: MitigationContext, step: StepContext): Promise<CheckResult | undefined> {
+  if (wasFencedHere(step)) return undefined;
+  const all = await whoWrites(context, text(step, "cluster"), fencedBy(step));
+  const candidates = texts(step, "candidates");
+  const primary = all.find((one) => one.writes === "takes" && !candidates.includes(one.node));
+  if (primary === undefined) return undefined;
+  return {
+    state: "refused",
+    why: `${primary.node} takes writes: somebody started or promoted it since this plan was made.`,
+    next: "See `blackstart status`, then make a new plan if one is needed still.",
+  };
 }
 
 /** A cascade that has not yet caught up holds no more than the one that it receives from. */
@@ -113,7 +132,13 @@ function outcomeOf(
     return [[one.node, compared.kind === "same-line" ? compared.aheadBytes : null] as const];
   });
   const { node, end } = candidate;
-  return { node, lsn: end.lsn, behind: Object.fromEntries(behind), ...(leftOut.length === 0 ? {} : { leftOut }) };
+  return {
+    node,
+    lsn: end.lsn,
+    timeline: end.timelineId,
+    behind: Object.fromEntries(behind),
+    ...(leftOut.length === 0 ? {} : { leftOut }),
+  };
 }
 
 /** @property receives how far it had come, while it receives more and more */
@@ -124,7 +149,7 @@ async function settled(
   context: MitigationContext,
   step: StepContext,
   node: string,
-  aimed: Aimed[],
+  aimed: Aimed,
 ): Promise<Candidate | Problem> {
   const cluster = text(step, "cluster");
   try {
@@ -168,41 +193,6 @@ async function settled(
     if (step.signal.aborted) throw error;
     return { node, problem: messageOf(error) };
   }
-}
-
-/** A candidate whose receiver was stopped, and how it was to stream. */
-type Aimed = Readonly<{ node: string; before: Conninfo }>;
-
-/** User, password and name stay in the setting: `follow` only puts the new address in. */
-async function aimAtNowhere(
-  context: MitigationContext,
-  step: StepContext,
-  place: Readonly<{ cluster: string; node: string; connection: Connection }>,
-  aimed: Aimed[],
-): Promise<void> {
-  const { connection, node } = place;
-  const rows = await connection.query<{ conninfo: string }>("select current_setting('primary_conninfo') as conninfo");
-  const before = parseConninfo(rows[0]?.conninfo ?? "");
-  aimed.push({ node, before });
-  await setPrimaryConninfo(context, step, place, aimedAt(before, nowhere));
-}
-
-/** Nobody was elected: should the last primary be the primary again, its standbys must find it. */
-async function aimBack(context: MitigationContext, step: StepContext, aimed: readonly Aimed[]): Promise<void> {
-  const cluster = text(step, "cluster");
-  const back = async ({ node, before }: Aimed) => {
-    try {
-      await step.assertHeld();
-      await sessions(context).use(cluster, node, (connection) =>
-        setPrimaryConninfo(context, step, { cluster, node, connection }, before),
-      );
-    } catch (error) {
-      step.progress(
-        `${node} streams from nowhere now, and could not be led back (${messageOf(error)}): \`blackstart mitigate rejoin ${cluster}/${node}\`, once there is a primary.`,
-      );
-    }
-  };
-  await Promise.all(aimed.map(back));
 }
 
 /** A standby that receives from another candidate goes on doing so: what it gets is held by that one already. */

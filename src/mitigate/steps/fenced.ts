@@ -80,6 +80,11 @@ export function notedFenced({ run }: StepContext): void {
   fencedAtMs.set(run, performance.now());
 }
 
+/** By this run of the plan, not by one before an interruption. */
+export function wasFencedHere({ run }: StepContext): boolean {
+  return fencedAtMs.has(run);
+}
+
 function wasJustFenced({ run }: StepContext): boolean {
   return performance.now() - (fencedAtMs.get(run) ?? Number.NEGATIVE_INFINITY) < fencedForMs;
 }
@@ -116,8 +121,8 @@ export async function refusedUnlessFenced(
 }
 
 /** A command that cut it off leaves nothing that could be looked at later. */
-function cutOffBefore({ run }: StepContext): string | undefined {
-  return fencedAtMs.has(run) ? undefined : "the plan was interrupted, and whether it is cut off still cannot be seen";
+function cutOffBefore(step: StepContext): string | undefined {
+  return wasFencedHere(step) ? undefined : "the plan was interrupted, and whether it is cut off still cannot be seen";
 }
 
 async function ranSinceFenced(

@@ -14,6 +14,7 @@ import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.t
 import type { MitigationContext } from "../context.ts";
 import { followingOf } from "../following.ts";
 import { notedAtWork, refusedBeside } from "./at-work.ts";
+import { notedElected } from "./elected.ts";
 import { remainsOf } from "./fenced.ts";
 import { assertOwnDirectory } from "../own-directory.ts";
 import { stepFailed, text } from "./parameters.ts";
@@ -58,7 +59,7 @@ export function handOverHandler(context: MitigationContext): StepHandler {
       const instance = await neededInstance(context, text(step, "cluster"), text(step, "node"));
       const state = await knownState(instance);
       if (state.pids.length > 0) return (await unsafeToStop(context, step, instance)) ?? { state: "ready" };
-      const { clusterState, checkpointLsn } = await instance.control();
+      const { clusterState, checkpointLsn, timelineId } = await instance.control();
       if (clusterState !== "shut down")
         return {
           state: "refused",
@@ -67,7 +68,10 @@ export function handOverHandler(context: MitigationContext): StepHandler {
         };
       const there = state.standbySignal && (await hasReplayed(context, step, checkpointLsn));
       if (!there) return { state: "ready" };
-      return { state: "done", outcome: { lsn: checkpointLsn, control: await remainsOf(instance) } };
+      return {
+        state: "done",
+        outcome: { lsn: checkpointLsn, timeline: timelineId, control: await remainsOf(instance) },
+      };
     },
     async do(step) {
       const [cluster, node] = [text(step, "cluster"), text(step, "node")];
@@ -77,9 +81,9 @@ export function handOverHandler(context: MitigationContext): StepHandler {
       const told = await knownState(instance);
       try {
         await stopCleanly(context, step);
-        const { checkpointLsn } = await instance.control();
+        const { checkpointLsn, timelineId } = await instance.control();
         // As it is now: what starts it before it is marked starts a primary.
-        const outcome = { lsn: checkpointLsn, control: await remainsOf(instance) };
+        const outcome = { lsn: checkpointLsn, timeline: timelineId, control: await remainsOf(instance) };
         const there = async () => ((await hasReplayed(context, step, checkpointLsn)) ? true : undefined);
         if (!(await pollUntil(there, { everyMs: 5, timeoutMs: receiveTimeoutMs, signal: step.signal })))
           throw new Error(
@@ -140,9 +144,10 @@ async function unsafeToStop(
     if (!(await isStandby(connection))) return refused(`${target} takes writes already.`);
     const pair = { cluster, node: target, primary: node };
     const one = await followingOf(context, pair, { timeoutMs: followTimeoutMs, signal: step.signal });
-    return one.kind === "follows" || one.kind === "catching-up"
-      ? undefined
-      : refused(`${target} ${followingText(one)}.`);
+    if (one.kind !== "follows" && one.kind !== "catching-up") return refused(`${target} ${followingText(one)}.`);
+    // It is the primary, and the target has its line: until the end of this run nobody can have gone another way.
+    notedElected(step);
+    return undefined;
   });
 }
 

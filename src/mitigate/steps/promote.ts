@@ -4,6 +4,7 @@ import { pollUntil } from "../../base/time.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
+import { refusedUnlessElected } from "./elected.ts";
 import { refusedUnlessFenced } from "./fenced.ts";
 import { stepFailed, text } from "./parameters.ts";
 import {
@@ -31,9 +32,10 @@ export function promoteHandler(context: MitigationContext): StepHandler {
     kind: "postgres.promote",
     async check(step) {
       const node = text(step, "node");
-      const [{ taking, unknown }, unfenced] = await Promise.all([
+      const [{ taking, unknown }, unfenced, overtaken] = await Promise.all([
         othersOf(context, step),
         refusedUnlessFenced(context, step),
+        refusedUnlessElected(context, step),
       ]);
       if (taking.length > 0)
         return {
@@ -43,8 +45,9 @@ export function promoteHandler(context: MitigationContext): StepHandler {
         };
       const refused = refusedIfUnknown(unknown, `${node} could be a second primary`);
       if (refused !== undefined) return refused;
+      // Asked last: its promotion, by this plan before it was interrupted, may have come about meanwhile.
       const standby = await on(step, isStandby);
-      if (standby) return unfenced ?? { state: "ready" };
+      if (standby) return unfenced ?? overtaken ?? { state: "ready" };
       return { state: "done", outcome: await on(step, timelineOf) };
     },
     do: (step) =>
