@@ -204,7 +204,7 @@ describe("a plan whose world has changed", { concurrency: 2 }, () => {
       await signal(world, "pg1", "SIGCONT");
       assert.equal(await onlyPrimary(world), "pg1");
       assert.equal(result.outcome, "stopped");
-      assert.match(result.state, /Whether another node takes writes is not known \(pg1/);
+      assert.match(result.state, /pg1 is on timeline 2, which is not the line of pg2/);
     });
   });
 });
