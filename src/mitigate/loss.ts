@@ -6,6 +6,7 @@ import {
   type SynchronousNames,
 } from "../drivers/postgres/synchronous-names.ts";
 import type { Cluster } from "../system/schema.ts";
+import type { DatedPromise } from "../timeline/promise-record.ts";
 import { type ClusterFacts, type NodeFacts, nodeFacts } from "./cluster-facts.ts";
 import type { Lines } from "./lines.ts";
 import { linesOf, type StandbyHolder } from "./old-primary.ts";
@@ -39,10 +40,14 @@ export function promiseOf(primary: NodeFacts): SynchronousPromise | undefined {
 function settingsOf(primary: NodeFacts, promises: ClusterFacts["promises"] = []): readonly string[] {
   const { observation, remembered, configured, node } = primary;
   if (observation !== undefined) return [observation.settings.synchronousStandbyNames];
-  const set = promises.find((one) => one.node === node && one.position > (remembered?.position ?? 0));
+  // Of what a plan was about to set it is not known when that came to it: what was seen meanwhile may have been before.
+  const isLater = ({ replaces, position }: DatedPromise) =>
+    replaces !== undefined || position > (remembered?.position ?? 0);
+  const set = promises.find((one) => one.node === node && isLater(one));
   return [
     remembered?.role === "primary" ? remembered.synchronousStandbyNames : undefined,
     set?.setting,
+    set?.replaces,
     // Where that plan stopped before it promoted the node, commits never waited for what it set.
     set?.beforePromotion === true ? set.meant : undefined,
     configured?.synchronousStandbyNames,

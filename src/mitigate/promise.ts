@@ -1,7 +1,7 @@
 import { isSameName, nameAsStandby } from "../drivers/postgres/names.ts";
 import {
   formatSynchronousNames,
-  isSameSetting,
+  isAsRecorded,
   isSynchronousName,
   parseSynchronousNames,
   type SynchronousNames,
@@ -53,7 +53,7 @@ export function promisedAfter(cluster: Cluster, facts: ClusterFacts, primary: No
 function meantBy(facts: ClusterFacts, primary: NodeFacts): SynchronousNames | undefined {
   const names = promiseOf(primary)?.names;
   const set = facts.promises?.find(({ node }) => node === primary.node);
-  const isInForce = set !== undefined && isSameSetting(set.setting, formatSynchronousNames(names));
+  const isInForce = set !== undefined && isAsRecorded(set, formatSynchronousNames(names));
   return isInForce ? parseSynchronousNames(set.meant) : names;
 }
 

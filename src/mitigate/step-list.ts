@@ -48,20 +48,21 @@ export function fenceStep(cluster: string, node: string, how: Readonly<{ keeps?:
 /**
  * The promise is kept, where there is one. Where there is none, a setting that a standby has left over from another time
  * must not make the writes hang once it is the primary.
- * @param among before the promotion: of these, those that answer then; without: as it is meant, once they stream
+ * @param how.among before the promotion: of these, those that answer then; without: as it is meant, once they stream
+ * @param how.seen what a primary that no step of this plan promotes has set
  */
 export function promiseSteps(
   cluster: string,
   node: NodeReference,
   promised: Promised,
-  among?: readonly AnsweringNode[],
+  { among, ...seen }: Readonly<{ among?: readonly AnsweringNode[]; seen?: string }>,
 ): readonly Step[] {
   const isLeftOver = among?.some((one) => one.observation.settings.synchronousStandbyNames !== "") ?? false;
   if (promised.count < 1 && !isLeftOver) return [];
   return [
     among === undefined
       ? {
-          ...setSynchronousStep("set-synchronous-as-meant", cluster, node, promised, { when: "as-meant" }),
+          ...setSynchronousStep("set-synchronous-as-meant", cluster, node, promised, { when: "as-meant", ...seen }),
           title: "Let the primary wait for its standbys as it is meant to",
           onFailure: "continue",
         }
@@ -96,7 +97,7 @@ export function setSynchronousStep(
   cluster: string,
   node: NodeReference,
   promised: Promised,
-  how: Readonly<{ when: "before-promotion" | "as-meant" | "degraded"; among?: readonly string[] }>,
+  how: Readonly<{ when: "before-promotion" | "as-meant" | "degraded"; among?: readonly string[]; seen?: string }>,
 ): Step {
   return {
     id,

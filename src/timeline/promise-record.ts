@@ -5,6 +5,7 @@ import type { Timeline } from "./timeline.ts";
 /**
  * For which standbys commits wait on a primary since a plan set it, and for which they were meant to: in the stream
  * `cluster/<name>`. While the two differ, the promise of durability is lowered; it holds as long as `setting` is in force.
+ * It is recorded before it is set, and again once it is in force.
  */
 export type PromiseRecord = Readonly<{
   cluster: string;
@@ -13,6 +14,8 @@ export type PromiseRecord = Readonly<{
   setting: string;
   meant: string;
   plan: string;
+  /** What it was about to replace. Until the next record on this node, either of the two may be in force. */
+  replaces?: string;
   /** It was set on a standby that was about to be promoted: it has been in force only if that came to it. */
   beforePromotion?: true;
 }>;

@@ -29,6 +29,7 @@ const seen = (old: NodeFacts): ClusterFacts => facts(old, alive("pg2", "standby"
 for (const [what, old, lowered, kind] of [
   ["a plan gave the promise up since it was last seen", pg1(8), degraded, "possible"],
   ["it was seen to wait again since", pg1(10), degraded, "none"],
+  ["a plan was about to, and it was seen to wait still", pg1(10), { ...degraded, replaces: "pg2" }, "possible"],
   ["a plan did so on another node", pg1(8), { ...degraded, node: "pg2" }, "none"],
   [
     "its files say what we do not understand",
@@ -45,6 +46,7 @@ for (const [what, old, lowered, kind] of [
 for (const [what, beforePromotion, kind] of [
   ["on a primary", {}, "none"],
   ["on a standby, and may have stopped before it promoted it", { beforePromotion: true }, "possible"],
+  ["on a primary, or was about to, instead of pg2,", { replaces: "ANY 1 (pg2)" }, "possible"],
 ] as const)
   test(`acknowledged writes, where nothing is remembered, pg2 is lost, and a plan set ${what} what its files say: ${kind}`, () => {
     const set = { ...degraded, setting: "ANY 1 (pg3)", meant: "ANY 1 (pg2, pg3)", ...beforePromotion };

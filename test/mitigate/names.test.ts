@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { mitigationHandlers } from "../../src/mitigate/handlers.ts";
 import { isRefusal } from "../../src/plan/plan.ts";
+import { promiseSet } from "../../src/timeline/promise-record.ts";
 import { on, onlyPrimary, signal, until } from "./servers.ts";
 import { remember, type World, withWorld } from "./world.ts";
 
@@ -130,9 +131,10 @@ describe("the names that commits wait for", { concurrency: 2 }, () => {
           { node: "pg1", name: "pg1" },
           { node: "pg2", name: "pg2" },
         ],
-        // Before, pg2 was the primary: that commits wait for it now, this plan has set.
         old: "pg2",
       };
+      const record = { cluster: "ledger", node: "pg1", setting: "FIRST 1 (pg2)", meant: "FIRST 1 (pg2)", plan: "p" };
+      await world.timeline.append("cluster/ledger", "any", [{ kind: promiseSet, by: "executor", data: record }]);
       const step = {
         planId: "p",
         stepId: "as-meant",

@@ -88,6 +88,8 @@ test("a promise that a plan lowered is what it was meant to be, as long as nobod
   };
   assert.deepEqual(promisedAfter(ledger(), { ...seen, promises: [lowered] }, primary).names, ["pg2", "pg3"]);
   assert.deepEqual(promisedAfter(ledger(), { ...seen, promises: [{ ...lowered, setting: "pg9" }] }, primary).names, []);
+  const pending = { ...lowered, setting: "pg9", replaces: "" };
+  assert.deepEqual(promisedAfter(ledger(), { ...seen, promises: [pending] }, primary).names, ["pg2", "pg3"]);
   assert.deepEqual(promisedAfter(ledger(), { ...seen, promises: [{ ...lowered, node: "pg3" }] }, primary).names, []);
   const later = { ...lowered, node: "pg3", position: 10 };
   assert.deepEqual(promisedAfter(ledger(), { ...seen, promises: [lowered, later] }, primary).names, ["pg2", "pg3"]);

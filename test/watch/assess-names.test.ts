@@ -109,6 +109,7 @@ const since = (ms: number, more = {}) => new Map([["ledger", { ...lowered, ...mo
 for (const [what, pulse, promises, expected] of [
   ["lowered a while ago", primaryPulse(), since(0), ["lowered"]],
   ["lowered just now: the plan goes on", primaryPulse(), since(now.ms - 5000), []],
+  ["about to be lowered further", primaryPulse(), since(0, { setting: "FIRST 1 (pg9)", replaces: "" }), ["lowered"]],
   ["raised since, by whomever", primaryPulse(synchronous), since(0), []],
   ["another is the primary by now", primaryPulse(), since(0, { node: "pg3" }), []],
   ["raised by a plan", primaryPulse(synchronous), since(0, { setting: "FIRST 1 (pg2)" }), []],

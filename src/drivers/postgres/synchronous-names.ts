@@ -38,6 +38,12 @@ export function isSameSetting(one: string, other: string): boolean {
   return a === b;
 }
 
+/** Whether what is in force is what a plan has recorded: what it set, or what it was about to replace. */
+export function isAsRecorded(record: Readonly<{ setting: string; replaces?: string }>, inForce: string): boolean {
+  const { setting, replaces } = record;
+  return isSameSetting(setting, inForce) || (replaces !== undefined && isSameSetting(replaces, inForce));
+}
+
 /** Whether the standby of this name counts. */
 export function isSynchronousName(value: SynchronousNames, name: string): boolean {
   return value.names.some((one) => one === "*" || one.toLowerCase() === name.toLowerCase());

@@ -58,7 +58,10 @@ export function planDegradeSynchronous(system: System, facts: ClusterFacts, _cho
     },
     steps: [
       {
-        ...steps.setSynchronousStep("degrade", facts.cluster, primary.node, reduced, { when: "degraded" }),
+        ...steps.setSynchronousStep("degrade", facts.cluster, primary.node, reduced, {
+          when: "degraded",
+          seen: before,
+        }),
         title: titleOf(primary.node, count, streaming),
         destructive: true,
         undoable: true,

@@ -138,7 +138,9 @@ function draft(cluster: Cluster, facts: ClusterFacts, stale: AnsweringNode, kept
     steps: [
       steps.fenceStep(facts.cluster, stale.node, { keeps: kept.node }),
       ...back,
-      ...steps.promiseSteps(facts.cluster, kept.node, promised),
+      ...steps.promiseSteps(facts.cluster, kept.node, promised, {
+        seen: kept.observation.settings.synchronousStandbyNames,
+      }),
       steps.verifyPromiseStep(facts.cluster, kept.node, promised, [
         ...streaming,
         ...(back.length > 0 ? [stale.node] : []),

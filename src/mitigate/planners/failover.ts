@@ -163,7 +163,7 @@ function draft(decided: Decided): PlanDraft {
         outage: choice.evenIfStarting ? outageWhileStarting(old) : outageOf(old),
       }),
       electStep(decided, candidates),
-      ...steps.promiseSteps(facts.cluster, steps.electedNode, promised, standbys),
+      ...steps.promiseSteps(facts.cluster, steps.electedNode, promised, { among: standbys }),
       steps.promoteStep(
         facts.cluster,
         steps.electedNode,
@@ -206,7 +206,7 @@ function afterwards(
   return [
     ...steps.strayStandbySteps(facts.cluster, standbys, steps.electedNode, promised, known),
     ...back,
-    ...steps.promiseSteps(facts.cluster, steps.electedNode, promised),
+    ...steps.promiseSteps(facts.cluster, steps.electedNode, promised, {}),
     steps.verifyPromiseStep(facts.cluster, steps.electedNode, promised, expected),
   ];
 }

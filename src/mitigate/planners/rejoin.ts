@@ -85,7 +85,9 @@ export function planRejoin(system: System, facts: ClusterFacts, choice: Choice):
     },
     steps: [
       { ...steps.rejoinStep(facts.cluster, node.node, primary.node, promised), onFailure: "stop", yields: true },
-      ...steps.promiseSteps(facts.cluster, primary.node, promised),
+      ...steps.promiseSteps(facts.cluster, primary.node, promised, {
+        seen: primary.observation.settings.synchronousStandbyNames,
+      }),
       steps.verifyPromiseStep(facts.cluster, primary.node, promised, [
         ...new Set([...expected.map((one) => one.node), node.node]),
       ]),

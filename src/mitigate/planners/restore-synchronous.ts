@@ -48,7 +48,7 @@ export function planRestoreSynchronous(system: System, facts: ClusterFacts, _cho
       ],
     },
     steps: [
-      ...steps.promiseSteps(facts.cluster, primary.node, promised).map((step) => ({
+      ...steps.promiseSteps(facts.cluster, primary.node, promised, { seen: before }).map((step) => ({
         ...step,
         onFailure: "stop" as const,
         undoable: true,

@@ -169,7 +169,7 @@ function stepsOf(
       title: `Write a checkpoint on ${primary}, so that it stops quickly`,
       parameters: { cluster: name, node: primary },
     },
-    ...steps.promiseSteps(name, target, promised, [promoted, ...standbys.receiving]),
+    ...steps.promiseSteps(name, target, promised, { among: [promoted, ...standbys.receiving] }),
     {
       id: "hand-over",
       kind: "postgres.hand-over",
@@ -186,7 +186,7 @@ function stepsOf(
     ...steps.clientSteps(name, cluster, target),
     steps.verifyWriteStep(name, cluster, target, available, true),
     steps.rejoinStep(name, primary, target),
-    ...steps.promiseSteps(name, target, promised),
+    ...steps.promiseSteps(name, target, promised, {}),
     steps.verifyPromiseStep(name, target, promised, [primary, ...others]),
   ];
 }

@@ -1,14 +1,18 @@
+import { messageOf } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
 import type { Lsn } from "../../drivers/postgres/lsn.ts";
 import {
   formatSynchronousNames,
+  isAsRecorded,
   isSameSetting,
   isSynchronousName,
   parseSynchronousNames,
 } from "../../drivers/postgres/synchronous-names.ts";
 import type { StepContext } from "../../plan/handler.ts";
+import type { MitigationContext } from "../context.ts";
 import { stepFailed } from "./parameters.ts";
+import { type PromiseChange, recordedPromise, recordPromise } from "./record-promise.ts";
 import { alterSystem, isStandby } from "./servers.ts";
 
 /* No step may leave writes hanging: whatever commits wait for has to be there, or is not waited for. */
@@ -38,6 +42,32 @@ export async function setSynchronous(step: StepContext, connection: Connection, 
   await step.assertHeld();
   await alterSystem(connection, "synchronous_standby_names", setting);
   await mustTake(step, connection, setting);
+}
+
+/**
+ * Changes for whom commits on a primary wait. It is on record before it is done: should this process end in between, later
+ * plans know by what the primary may have acknowledged. What cannot be recorded is not done.
+ */
+export async function changePromise(
+  context: MitigationContext,
+  step: StepContext,
+  connection: Connection,
+  change: PromiseChange,
+): Promise<void> {
+  const node = placeOf(step);
+  await step.assertHeld();
+  try {
+    await recordPromise(context, step, node, { ...change, isPending: true });
+  } catch (error) {
+    throw stepFailed(
+      `synchronous_standby_names on ${node} is left at '${change.from}': that it becomes '${change.to}' cannot be recorded.`,
+      messageOf(error),
+      "See to it that the timeline can be written (`$BLACKSTART_HOME`: is its disk full?), then make a new plan.",
+      error,
+    );
+  }
+  await setSynchronous(step, connection, change.to);
+  await recordPromise(context, step, node, change);
 }
 
 export async function mustTake(step: StepContext, connection: Connection, setting: string): Promise<void> {
@@ -98,9 +128,10 @@ export type Lowered = Readonly<{ from: string; to: string }>;
 
 /**
  * On a new primary: should too few of those come that commits wait for, or not confirm, it waits for those only that do.
- * What a plan set before the promotion it may take back; a promise that somebody else declared is given up by a person.
+ * What this plan has set it may take back; a promise that somebody else declared is given up by a person.
  */
 export async function lowerUnlessPassing(
+  context: MitigationContext,
   step: StepContext,
   connection: Connection,
   timeoutMs: number = confirmTimeoutMs,
@@ -109,7 +140,7 @@ export async function lowerUnlessPassing(
   const seen = await passing(connection, { signal: step.signal, timeoutMs });
   const from = await synchronousSetting(connection);
   const names = parseSynchronousNames(from);
-  if (seen === true || names === undefined) return undefined;
+  if (seen === true || names === undefined || !(await isOwn(context, step, from))) return undefined;
   const there = seen.filter(({ name }) => isSynchronousName(names, name));
   const confirming = there.filter((one) => one.confirms).map(({ name }) => name);
   const to = formatSynchronousNames({
@@ -119,11 +150,17 @@ export async function lowerUnlessPassing(
     names: confirming.length === there.length ? names.names : [...new Set(confirming)],
   });
   if (isSameSetting(from, to)) return undefined;
-  await setSynchronous(step, connection, to);
+  await changePromise(context, step, connection, { from, to });
   step.progress(
     `${confirming.length} of the ${names.count} standbys that commits wait for confirm: synchronous_standby_names is '${to}', not '${from}'.`,
   );
   return { from, to };
+}
+
+/** Whether this plan has set what is in force: then nobody else has since. */
+async function isOwn(context: MitigationContext, step: StepContext, inForce: string): Promise<boolean> {
+  const last = await recordedPromise(context, step, placeOf(step));
+  return last?.plan === step.planId && isAsRecorded(last, inForce);
 }
 
 /** The server by the name that the step gives it. */

@@ -12,7 +12,6 @@ import { explained, followingOf, type Pair } from "../following.ts";
 import { stepFailed, text, texts } from "./parameters.ts";
 import { setPrimaryConninfo } from "./primary-conninfo.ts";
 import { refusedUnlessPrimary } from "./roles.ts";
-import { recordPromise } from "./record-promise.ts";
 import { loginOf } from "./replication-conninfo.ts";
 import { nodeAt } from "./sender.ts";
 import { replicationAddress, sessions } from "./servers.ts";
@@ -68,12 +67,9 @@ async function letCommitsPass(
   step: StepContext,
   isLate: boolean,
 ): Promise<Lowered | undefined> {
-  const primary = text(step, "primary");
-  const lowered = await sessions(context).use(text(step, "cluster"), primary, (connection) =>
-    lowerUnlessPassing(step, connection, isLate ? lateMs : undefined),
+  return sessions(context).use(text(step, "cluster"), text(step, "primary"), (connection) =>
+    lowerUnlessPassing(context, step, connection, isLate ? lateMs : undefined),
   );
-  if (lowered !== undefined) await recordPromise(context, step, primary, lowered);
-  return lowered;
 }
 
 type Followed = Readonly<{

@@ -6,6 +6,7 @@ import { observeNode } from "../../drivers/postgres/observe.ts";
 import {
   counting,
   formatSynchronousNames,
+  isAsRecorded,
   isSameSetting,
   parseSynchronousNames,
   type SynchronousNames,
@@ -14,6 +15,7 @@ import type { CheckResult, StepContext, StepHandler, Undone } from "../../plan/h
 import type { MitigationContext } from "../context.ts";
 import { type Member, membersAmong, type Promised, promiseNow, promiseUnder, standIns } from "../promise.ts";
 import {
+  changePromise,
   commitsPass,
   lowerUnlessPassing,
   mustTake,
@@ -22,7 +24,7 @@ import {
   synchronousSetting,
 } from "./commits.ts";
 import { number, objects, stepFailed, text, texts } from "./parameters.ts";
-import { recordPromise } from "./record-promise.ts";
+import { meantBy, recordedPromise, recordPromise } from "./record-promise.ts";
 import { alterSystem, isStandby, sessions } from "./servers.ts";
 
 /** A member that does not say by then that it is there is not waited for. */
@@ -33,7 +35,7 @@ const askTimeoutMs = 1000;
  * still, so that the promise holds from its first write on; that they come is seen to by the steps after the promotion.
  * `as-meant`: as promised, and only if enough of them stream. `degraded`: for those that are there, and only while too
  * few are. Names are asked for: the plan's may have changed since. Where too few come after all, the old value is put
- * back at once.
+ * back at once. What somebody has set on a primary since the plan was made is a promise of theirs, and stays.
  */
 export function setSynchronousHandler(context: MitigationContext): StepHandler {
   const on = <T>(step: StepContext, work: (connection: Connection) => Promise<T>) =>
@@ -44,21 +46,12 @@ export function setSynchronousHandler(context: MitigationContext): StepHandler {
     do: (step) =>
       on(step, async (connection): Promise<JsonObject> => {
         const previous = await synchronousSetting(connection);
-        const wanted = await wantedOf(context, step, connection);
-        const setting = formatSynchronousNames(wanted);
+        const setting = formatSynchronousNames(await wantedOf(context, step, connection));
         const change = { from: previous, to: setting };
-        const record = () => recordPromise(context, step, text(step, "node"), { ...change, ...meantOf(step) });
-        // A standby keeps no promise before it is promoted: both are there by then.
-        if (isBefore(step)) {
-          const set = setSynchronous(step, connection, setting);
-          await takenBackUnless(connection, previous, Promise.all([record(), set]));
-        }
-        // First what is lowered, then the lowering; what is raised, once it is.
-        if (step.parameters.when === "degraded") await record();
-        if (!isBefore(step)) await setSynchronous(step, connection, setting);
-        if (!isBefore(step) && !(await commitsPass(connection, step)))
-          throw await putBack(step, connection, { setting, previous });
-        if (isAsMeant(step)) await recordPromise(context, step, text(step, "node"), { ...change, meant: setting });
+        const left = await whyLeft(context, step, connection, change);
+        if (left !== undefined) return leave(context, step, previous, left);
+        if (isBefore(step)) await setBeforePromotion(context, step, connection, change);
+        else await set(context, step, connection, { ...change, ...(isAsMeant(step) && { meant: setting }) });
         return { setting, previous };
       }),
     async verify(step, outcome) {
@@ -66,14 +59,44 @@ export function setSynchronousHandler(context: MitigationContext): StepHandler {
         const taken = mustTake(step, connection, String(outcome.setting));
         await (isBefore(step) ? takenBackUnless(connection, outcome.previous, taken) : taken);
         if (isBefore(step) || (await commitsPass(connection, step))) return;
-        // A plan that was killed right after it had set it. What was in force before the plan, a person gives up.
-        const lowered =
-          step.parameters.old === text(step, "node") ? undefined : await lowerUnlessPassing(step, connection);
+        // A plan that was killed right after it had set it.
+        const lowered = await lowerUnlessPassing(context, step, connection);
         throw notConfirming(String(outcome.setting), lowered?.to);
       });
     },
     undo: (step, outcome) => on(step, (connection) => restore(context, step, connection, outcome)),
   };
+}
+
+/** A standby keeps no promise before it is promoted: what is recorded and what is set are both there by then. */
+async function setBeforePromotion(
+  context: MitigationContext,
+  step: StepContext,
+  connection: Connection,
+  { from, to }: Change,
+): Promise<void> {
+  const node = text(step, "node");
+  const meant = formatSynchronousNames(promiseUnder(promisedOf(step), node));
+  const recorded = recordPromise(context, step, node, { from, to, meant, beforePromotion: true });
+  await takenBackUnless(connection, from, Promise.all([recorded, setSynchronous(step, connection, to)]));
+}
+
+/**
+ * The old value is put back where too few confirm, unless commits would hang for it as well.
+ * @param change.meant by default, what it was meant to be before
+ */
+async function set(
+  context: MitigationContext,
+  step: StepContext,
+  connection: Connection,
+  { from, to, meant }: Change & Readonly<{ meant?: string }>,
+): Promise<void> {
+  const before = meantBy(await recordedPromise(context, step, text(step, "node")), from);
+  await changePromise(context, step, connection, { from, to, meant: meant ?? before });
+  if (await commitsPass(connection, step)) return;
+  await changePromise(context, step, connection, { from: to, to: from, meant: before });
+  const lowered = await lowerUnlessPassing(context, step, connection);
+  throw notConfirming(to, lowered?.to ?? from);
 }
 
 /** On a standby that is not promoted now, it would be left over for the day when it is. */
@@ -88,11 +111,31 @@ async function takenBackUnless(connection: Connection, previous: unknown, set: P
   }
 }
 
-/** What is lowered for the time being is meant to be this; of a promise that is given up, what it was. */
-function meantOf(step: StepContext): { meant?: string; beforePromotion?: true } {
-  if (!isBefore(step)) return {};
-  const meant = formatSynchronousNames(promiseUnder(promisedOf(step), text(step, "node")));
-  return { meant, beforePromotion: true };
+/**
+ * Why it is left alone: no plan has set what is in force on the way to the same, nor was it so when this plan was made
+ * (`seen`). What stands on a standby is no promise yet, and the plan has shown what becomes of it.
+ */
+async function whyLeft(
+  context: MitigationContext,
+  step: StepContext,
+  connection: Connection,
+  { from, to }: Change,
+): Promise<string | undefined> {
+  const node = text(step, "node");
+  const left = `synchronous_standby_names on ${node} is left at '${from}'`;
+  if (isBefore(step)) return (await isStandby(connection)) ? undefined : `${node} takes writes already: ${left}.`;
+  const { seen } = step.parameters;
+  if (typeof seen === "string" && isSameSetting(seen, from)) return undefined;
+  const last = await recordedPromise(context, step, node);
+  const isPlanned = last !== undefined && isAsRecorded(last, from);
+  if (isPlanned && (last.plan === step.planId || isSameSetting(last.meant, to))) return undefined;
+  return `Somebody has set it since this plan was made: ${left}.`;
+}
+
+async function leave(context: MitigationContext, step: StepContext, now: string, left: string): Promise<JsonObject> {
+  await recordPromise(context, step, text(step, "node"), { from: now, to: now });
+  step.progress(left);
+  return { setting: now, previous: now, left };
 }
 
 function isAsMeant(step: StepContext): boolean {
@@ -174,10 +217,17 @@ async function check(context: MitigationContext, step: StepContext, connection: 
       why: `${text(step, "node")} is a standby by now; the primary is another.`,
       next: unchanged,
     };
-  if (step.parameters.when === "degraded") return stillNeeded(step, connection, before);
   const wanted = await wantedOf(context, step, connection);
-  if (isSameSetting(before, formatSynchronousNames(wanted)))
+  const left = await whyLeft(context, step, connection, { from: before, to: formatSynchronousNames(wanted) });
+  if (step.parameters.when === "degraded")
+    return left === undefined
+      ? stillNeeded(step, connection, before)
+      : { state: "refused", why: left, next: "Make a new plan, should commits hang for it as well." };
+  const recorded = await recordedPromise(context, step, text(step, "node"));
+  // Of one that was killed while it set it, it is recorded first that it is set.
+  if (isSameSetting(before, formatSynchronousNames(wanted)) && recorded?.replaces === undefined)
     return { state: "done", outcome: { setting: before, previous: before } };
+  if (left !== undefined) return { state: "ready" };
   const there = wanted === undefined ? [] : counting(wanted, await streamingFrom(connection));
   if (there.length >= (wanted?.count ?? 0)) return { state: "ready" };
   return {
@@ -189,14 +239,7 @@ async function check(context: MitigationContext, step: StepContext, connection: 
 
 const unchanged = "Nothing was changed. See `blackstart status`.";
 
-type Change = Readonly<{ setting: string; previous: string }>;
-
-/** The old value is put back, unless commits would hang for it as well. */
-async function putBack(step: StepContext, connection: Connection, { setting, previous }: Change): Promise<Error> {
-  await setSynchronous(step, connection, previous);
-  const lowered = await lowerUnlessPassing(step, connection);
-  return notConfirming(setting, lowered?.to ?? previous);
-}
+type Change = Readonly<{ from: string; to: string }>;
 
 function notConfirming(setting: string, now: string | undefined): BlackstartError {
   return stepFailed(
@@ -214,7 +257,8 @@ async function restore(
   outcome: JsonObject,
 ): Promise<Undone> {
   const node = text(step, "node");
-  const { previous, setting } = outcome;
+  const { previous, setting, left } = outcome;
+  if (typeof left === "string") return { state: "nothing", why: left };
   if (typeof previous !== "string" || typeof setting !== "string" || previous === setting)
     return { state: "nothing", why: `${node} was set so already; what it was before is not recorded.` };
   const now = await synchronousSetting(connection);
@@ -234,10 +278,8 @@ async function restore(
   const there = names === undefined ? [] : counting(names, await streamingFrom(connection));
   if (names !== undefined && there.length < names.count)
     throw refuse(`${there.length} of ${names.count} standbys that '${previous}' waits for stream: commits would hang.`);
-  await setSynchronous(step, connection, previous);
-  await recordPromise(context, step, node, { from: setting, to: previous, meant: previous });
-  if (await commitsPass(connection, step)) return { state: "undone", outcome: restored };
-  throw await putBack(step, connection, { setting: previous, previous: setting });
+  await set(context, step, connection, { from: setting, to: previous });
+  return { state: "undone", outcome: restored };
 }
 
 /** A promise is given up only while commits hang for want of the standbys that they wait for. */

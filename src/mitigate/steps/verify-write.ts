@@ -10,7 +10,6 @@ import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
 import { type Lowered, lowerUnlessPassing } from "./commits.ts";
 import { number, stepFailed, text } from "./parameters.ts";
-import { recordPromise } from "./record-promise.ts";
 import { declaredNode, sessions } from "./servers.ts";
 
 const writeTimeoutMs = 10_000;
@@ -61,8 +60,7 @@ async function write(context: MitigationContext, step: StepContext): Promise<Jso
         if (!(error instanceof BlackstartError)) throw error;
         last = error;
         if (lowers && error.details.timeoutMs !== undefined)
-          lowered = (await onPrimary((connection) => lowerUnlessPassing(step, connection))) ?? lowered;
-        if (lowered !== undefined) await recordPromise(context, step, text(step, "primary"), lowered);
+          lowered = (await onPrimary((connection) => lowerUnlessPassing(context, step, connection))) ?? lowered;
         return undefined;
       }
     },

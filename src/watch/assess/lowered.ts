@@ -1,4 +1,4 @@
-import { isSameSetting } from "../../drivers/postgres/synchronous-names.ts";
+import { isAsRecorded, isSameSetting } from "../../drivers/postgres/synchronous-names.ts";
 import type { Found } from "../facts.ts";
 import { clusterRef, request } from "./roles.ts";
 import type { ClusterView } from "./view.ts";
@@ -12,7 +12,7 @@ export function assessLowered(view: ClusterView): Found | undefined {
   const setting = primary?.pulse?.synchronousStandbyNames;
   const record = view.promise;
   if (primary === undefined || setting === undefined || record?.node !== primary.node) return undefined;
-  if (!isSameSetting(record.setting, setting) || isSameSetting(record.meant, setting)) return undefined;
+  if (!isAsRecorded(record, setting) || isSameSetting(record.meant, setting)) return undefined;
   if (view.now.ms - record.since.ms < graceMs) return undefined;
   return {
     code: "replication.synchronous-lowered",
