@@ -4,6 +4,7 @@ import type { ControlData, DiskEnd, KnownState } from "../drivers/postgres/insta
 import type { WalEnd } from "../drivers/postgres/history.ts";
 import type { Lsn } from "../drivers/postgres/lsn.ts";
 import type { NodeObservation } from "../drivers/postgres/observe.ts";
+import type { Stall } from "../drivers/postgres/synchronous-wait.ts";
 import type { DatedPromise } from "../timeline/promise-record.ts";
 import type { ObservationEvent } from "../timeline/observation.ts";
 import type { CommitSetting } from "./commit-level.ts";
@@ -62,6 +63,8 @@ export type NodeFacts = Readonly<{
   clientsLogin?: ClientsLogin;
   /** The name under which it streams, or will once it is a standby; undefined where that cannot be told. */
   applicationName?: string;
+  /** Of a primary on which commits hang; asked where they are to be let go. */
+  stall?: Stall;
   /** What its host sees. Undefined: no host is declared, it cannot be reached, or it cannot tell. */
   instance?: KnownState;
   /** When the last postmaster of its data directory started, by its lock file. */

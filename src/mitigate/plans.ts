@@ -22,6 +22,7 @@ import { planRestoreSynchronous } from "./planners/restore-synchronous.ts";
 import { planServiceRestart } from "./planners/service-restart.ts";
 import { planSwitchover } from "./planners/switchover.ts";
 import { planUnfence } from "./planners/unfence.ts";
+import { withStall } from "./stall.ts";
 import { type Choice, choiceOf, type PlanDraft } from "./planning.ts";
 import { readied } from "./readiness/ready.ts";
 
@@ -69,7 +70,8 @@ async function draftOf(request: PlanRequest, context: MitigationContext): Promis
   const { cluster, node } = targetOf(context.system, subject, options);
   // A finding about the dead primary asks for a failover; its subject is not the node to be promoted.
   const promotes = kind === "failover" || kind === "switchover";
-  const facts = await gatherFacts(context, cluster, kind === "failover" ? "silent" : "all");
+  const gathered = await gatherFacts(context, cluster, kind === "failover" ? "silent" : "all");
+  const facts = kind === "degrade-synchronous" ? await withStall(context, gathered) : gathered;
   const draft = readied(planner(context.system, facts, choiceOf(options, promotes ? undefined : node)), facts);
   return kind === "failover" ? withOtherWay(draft, context.system, facts) : draft;
 }

@@ -121,6 +121,8 @@ export type Pulse = Readonly<{
   synchronousCommit: string;
   /** Sessions that wait in a commit for a synchronous standby. */
   synchronousWaiters: number;
+  /** The oldest of these commits, by its transaction; null: not to be seen. */
+  oldestWaiter: string | null;
   senders: readonly Sender[];
   receiver: Receiver | null;
   /** On a standby: the name under which it replicates; null: not to be seen. */

@@ -51,6 +51,7 @@ export function primaryPulse(more: Partial<Pulse> = {}): Pulse {
     synchronousStandbyNames: "",
     synchronousCommit: "on",
     synchronousWaiters: 0,
+    oldestWaiter: null,
     senders: [sender("pg2"), sender("pg3")],
     receiver: null,
     replicationName: null,

@@ -8,8 +8,8 @@ import { confirmingFrom, type Promised, promisedAfter, standIns } from "../promi
 import * as steps from "../step-list.ts";
 
 /**
- * Commits hang because the standbys that they wait for are gone. The primary is let to wait for those only that are
- * there. It gives a promise up, so a person decides.
+ * Commits hang because the standbys that they wait for are gone, or confirm nothing. The primary is let to wait for those
+ * only that are there and confirm. It gives a promise up, so a person decides.
  */
 export function planDegradeSynchronous(system: System, facts: ClusterFacts, _choice: Choice): PlanDraft | Refusal {
   const cluster = declaredCluster(system, facts.cluster);
@@ -26,14 +26,14 @@ export function planDegradeSynchronous(system: System, facts: ClusterFacts, _cho
     );
   // As PostgreSQL counts: by `*` also what could not stand in.
   const waited = counting(names, confirmingFrom(primary));
-  if (waited.length >= names.count)
+  if (waited.length >= names.count && primary.stall === undefined)
     return refuse(
       "already",
       `${names.count} of the standbys that ${primary.node} waits for stream from it (${waited.join(", ")}).`,
       "Commits need not hang; if they do, see `blackstart check`.",
     );
   const { members } = promisedAfter(cluster, facts, primary);
-  const streaming = standIns(names, members, confirmingFrom(primary));
+  const streaming = standIns(names, members, primary.stall?.confirming ?? confirmingFrom(primary));
   const count = Math.min(names.count, streaming.length);
   const reduced: Promised = {
     count,
@@ -48,7 +48,9 @@ export function planDegradeSynchronous(system: System, facts: ClusterFacts, _cho
     urgent: true,
     subject: { kind: "cluster", name: facts.cluster },
     because: [
-      `${primary.node} waits for ${names.count} of ${before}, and ${waited.length === 0 ? "none" : waited.join(", ")} of them streams from it: commits hang.`,
+      waited.length >= names.count
+        ? `${primary.node} waits for ${names.count} of ${before}; ${waited.join(", ")} streams from it, and too few confirm: commits hang.`
+        : `${primary.node} waits for ${names.count} of ${before}, and ${waited.length === 0 ? "none" : waited.join(", ")} of them streams from it: commits hang.`,
     ],
     risk: {
       lossBytes: 0,

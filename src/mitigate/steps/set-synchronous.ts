@@ -11,6 +11,7 @@ import {
   parseSynchronousNames,
   type SynchronousNames,
 } from "../../drivers/postgres/synchronous-names.ts";
+import { askStall } from "../../drivers/postgres/synchronous-wait.ts";
 import type { CheckResult, StepContext, StepHandler, Undone } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import { type Member, membersAmong, type Promised, promiseNow, promiseUnder, standIns } from "../promise.ts";
@@ -154,7 +155,8 @@ async function wantedOf(
   const [node, planned] = [text(step, "node"), promisedOf(step)];
   if (step.parameters.when === "degraded") {
     const names = parseSynchronousNames(await synchronousSetting(connection));
-    const streaming = standIns(names, planned.members, await streamingFrom(connection));
+    const stall = await askStall(connection, step.signal);
+    const streaming = standIns(names, planned.members, stall?.confirming ?? (await streamingFrom(connection)));
     return { ...planned, count: Math.min(planned.count, streaming.length), names: [...new Set(streaming)] };
   }
   const asked = isBefore(step) ? texts(step, "among") : planned.members.map((one) => one.node);
@@ -287,9 +289,10 @@ async function stillNeeded(step: StepContext, connection: Connection, setting: s
   const names = parseSynchronousNames(setting);
   const there = names === undefined ? [] : counting(names, await streamingFrom(connection));
   if (names !== undefined && there.length < names.count) return { state: "ready" };
+  if (names !== undefined && (await askStall(connection, step.signal)) !== undefined) return { state: "ready" };
   const why =
     names === undefined
       ? `${text(step, "node")} waits for no standby any more.`
-      : `${there.join(", ")} streams again, as was promised.`;
+      : `${there.join(", ")} streams again, as was promised, and no commit hangs.`;
   return { state: "refused", why, next: unchanged };
 }

@@ -1,5 +1,6 @@
 import { type Following, isBroken } from "../../drivers/postgres/following.ts";
 import { lsnAhead } from "../../drivers/postgres/lsn.ts";
+import { stallOf } from "../../drivers/postgres/synchronous-wait.ts";
 import type { Moment, Persisting, Pulse } from "../facts.ts";
 
 /**
@@ -18,7 +19,10 @@ export function persisting(
     notFollowing: following.kind === "unknown" ? before.notFollowing : keep(isBroken(following), before.notFollowing),
     replayPaused: keep(pulse.replayPaused, before.replayPaused),
     replayStuck: keep(isReplayStuck(previous, pulse), before.replayStuck),
-    synchronousStalled: keep(isSynchronousStalled(previous, pulse), before.synchronousStalled),
+    synchronousStalled: keep(
+      previous !== undefined && stallOf(previous, pulse) !== undefined,
+      before.synchronousStalled,
+    ),
   };
   return Object.fromEntries(Object.entries(states).filter(([, since]) => since !== undefined));
 }
@@ -33,15 +37,4 @@ function isReplayStuck(previous: Pulse | undefined, pulse: Pulse): boolean {
   if (pulse.role !== "standby" || pulse.replayPaused || pulse.replayedLsn === null) return false;
   if (pulse.applyDelayMs > 0) return false;
   return previous?.replayedLsn === pulse.replayedLsn && lsnAhead(pulse.lsn, pulse.replayedLsn) > 0;
-}
-
-/** Somebody waits, at both pulses, and no standby has written anything in between. */
-function isSynchronousStalled(previous: Pulse | undefined, pulse: Pulse): boolean {
-  if (previous === undefined || previous.synchronousWaiters === 0 || pulse.synchronousWaiters === 0) return false;
-  const flushed = (from: Pulse) =>
-    from.senders
-      .filter((sender) => sender.syncState !== "async")
-      .map((sender) => sender.flushLsn)
-      .join();
-  return flushed(previous) === flushed(pulse);
 }

@@ -1,6 +1,7 @@
 import type { Connection } from "../../drivers/postgres/connection.ts";
 import { conninfoField, lookFields, receiverFields, synchronousCommit } from "../../drivers/postgres/looks.ts";
 import { nameBySettings, nameInReceiver, namingOf } from "../../drivers/postgres/names.ts";
+import { waiterFields } from "../../drivers/postgres/synchronous-wait.ts";
 import type { NodeIdentity, Pulse } from "../facts.ts";
 
 /**
@@ -38,8 +39,7 @@ select json_build_object(${lookFields},
     then extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000 end,
   'synchronousStandbyNames', current_setting('synchronous_standby_names'),
   'synchronousCommit', ${synchronousCommit},
-  'synchronousWaiters', case when current_setting('synchronous_standby_names') = '' or standby then 0
-    else (select count(*) from pg_stat_activity where wait_event = 'SyncRep') end,
+  ${waiterFields},
   'senders', (select coalesce(json_agg(json_build_object(
       'applicationName', s.application_name, 'clientAddress', host(s.client_addr), 'state', s.state,
       'slotName', (select slot_name from pg_replication_slots where active_pid = s.pid),

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { latencyFacts, type LatencyState, noLatency, withAnswer } from "../../../src/watch/node/latency.ts";
 import { persisting } from "../../../src/watch/node/persisting.ts";
 import { createPositionHistory } from "../../../src/watch/node/position-history.ts";
+import type { Pulse, Sender } from "../../../src/watch/facts.ts";
 import { moment, primaryPulse, sender, standbyPulse } from "../facts-of.ts";
 
 const follows = { kind: "follows" } as const;
@@ -69,6 +70,59 @@ test("persisting: commits are stalled where somebody waits twice and nothing was
   assert.deepEqual(persisting({}, waiting("0/1"), waiting("0/2"), follows, moment(1)), {});
   assert.deepEqual(persisting({}, primaryPulse(), waiting("0/1"), follows, moment(1)), {});
 });
+
+const waits = (oldestWaiter: string | null, more: Partial<Pulse> = {}) =>
+  primaryPulse({ synchronousStandbyNames: "FIRST 1 (pg2, pg3)", synchronousWaiters: 1, oldestWaiter, ...more });
+const two = (pg2: Partial<Sender>, pg3: Partial<Sender>) => ({
+  senders: [sender("pg2", { syncState: "sync", ...pg2 }), sender("pg3", { syncState: "potential", ...pg3 })],
+});
+const replayed = (replayLsn: string) => two({ flushLsn: "0/3000000", replayLsn: "0/2000000" }, { replayLsn });
+
+for (const [what, before, now, isStalled] of [
+  [
+    "the one that counts is halted, another receives",
+    waits("7 700", two({ flushLsn: "0/2000000" }, { flushLsn: "0/2000000" })),
+    waits("7 700", two({ flushLsn: "0/2000000" }, { flushLsn: "0/3000000" })),
+    true,
+  ],
+  [
+    "the one that counts receives, and does not replay what one and the same commit waits for",
+    waits("7 700", replayed("0/2000000")),
+    waits("7 700", replayed("0/3000000")),
+    true,
+  ],
+  [
+    "it does not replay, and no commit waits for that",
+    waits("7 700", replayed("0/3000000")),
+    waits("7 701", replayed("0/3000000")),
+    false,
+  ],
+  [
+    "it does not replay, and which commit waits is not to be seen",
+    waits(null, replayed("0/3000000")),
+    waits(null, replayed("0/3000000")),
+    false,
+  ],
+  [
+    "enough of a quorum confirm",
+    waits("7 700", { synchronousStandbyNames: "ANY 1 (pg2, pg3)", senders: [sender("pg2", { syncState: "quorum" })] }),
+    waits("7 700", { synchronousStandbyNames: "ANY 1 (pg2, pg3)", senders: [sender("pg2", { syncState: "quorum" })] }),
+    false,
+  ],
+  [
+    "one of two confirms, and both are waited for",
+    waits("7 700", two({ flushLsn: "0/2000000" }, { syncState: "sync" })),
+    waits("7 700", {
+      synchronousStandbyNames: "FIRST 2 (pg2, pg3)",
+      ...two({ flushLsn: "0/2000000" }, { syncState: "sync" }),
+    }),
+    true,
+  ],
+] as const)
+  test(`persisting: commits ${isStalled ? "are" : "are not"} stalled where ${what}`, () => {
+    const found = persisting({}, before, now, follows, moment(1));
+    assert.deepEqual(found, isStalled ? { synchronousStalled: moment(1) } : {});
+  });
 
 test("position history: a standby is as old as the primary's position that it has reached", () => {
   const history = createPositionHistory();
