@@ -58,12 +58,16 @@ ${longWork}
 
 /** As root, where we are: the folder around a data directory often belongs to it. Owners are kept. */
 const takePlace = `
-data=$1 new=$2 done=$3
+data=$1 new=$2 done=$3 saved=$4 config=$5
 ${longWork}
+${ownedFolderFunction}
 ${ownFilesFunctions}
 stamp=aside-$(date -u +%Y%m%dT%H%M%SZ)-$$
 if [ ! -e "$done" ]; then
-  [ ! -d "$data" ] || copy_own_files "$data" "$new" || exit 1
+  # After a rewind that stopped half-way those in the data directory may be the source's.
+  if [ -e "$saved/whole" ]; then copy_own_files "$saved" "$new" "$(cat "$saved/included" 2>/dev/null)" || exit 1
+  elif [ -d "$data" ]; then copy_own_files "$data" "$new" "$(tell_included)" || exit 1
+  fi
   : >"$new/standby.signal" && chmod 600 "$new/standby.signal" || exit 1
   [ "$(id -u)" != 0 ] || chown "$(ls -ldn "$new/PG_VERSION" | { read -r _ _ uid gid _; echo "$uid:$gid"; })" "$new/standby.signal"
   rm -rf "$new/recovery.signal"
@@ -89,7 +93,7 @@ if [ -e "$data" ]; then
   aside=$data.$stamp
   mv "$data" "$aside" && printf '%s\\n' "$aside" >"$done" || exit 1
 fi
-mv "$new" "$data" && cat "$done" && rm "$done"
+mv "$new" "$data" && cat "$done" && rm "$done" && rm -f "$saved/whole"
 `;
 
 /** What is left of an earlier clone is gone on with, or removed first. */
@@ -132,7 +136,7 @@ export async function clone(
     await fill(place, programs, source, part, outsideOf(place, source, spaces, prepared.stdout), limit);
   const { stdout } = await runOrThrow(place, "putting the clone in its place", {
     script: takePlace,
-    args: [data, part, done],
+    args: [data, part, done, beside(place, "own-files"), place.configFile ?? ""],
     ...limit,
   });
   const movedAside = stdout.trim();

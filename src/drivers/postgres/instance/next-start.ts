@@ -10,10 +10,11 @@ const timeoutMs = 10_000;
  * Shell: `tell_configuration` prints the lines that set what $said names (an extended regular expression, with a dot for
  * each underscore, which may be a hyphen on the command line), in the order in which a server reads them, so that the last
  * one wins: the configuration file, with what it includes in its place; postgresql.auto.conf; the command line of the last
- * start. Wants $data, and $config where it is known. It starts few programs: clients wait.
+ * start. Wants $data, and $config where it is known; with $includes set it prints what is included as well, there or not.
+ * It starts few programs: clients wait.
  */
 export const tellConfiguration = `
-from_command_line= sets=
+from_command_line= sets= includes=
 [ ! -r "$data/postmaster.opts" ] ||
   while IFS= read -r text || [ -n "$text" ]; do case $text in *=*) sets=yes ;; esac; done <"$data/postmaster.opts"
 if [ -z "$config" ] && [ -n "$sets" ]; then
@@ -34,6 +35,7 @@ tell_settings() {
     while :; do case $name in [[:space:]=]*) name=\${name#?} ;; *) break ;; esac; done
     case $name in "'"*) name=\${name#?}; name=\${name%%"'"*} ;; *) name=\${name%%[[:space:]#]*} ;; esac
     case $name in /*) ;; *) name=\${1%/*}/$name ;; esac
+    [ -z "$includes" ] || printf 'included\\t%s\\n' "$name"
     case $word in
       include_dir) for one in "$name"/*.conf; do [ ! -e "$one" ] || tell_settings "$one"; done ;;
       *) [ "$word" = include_if_exists ] && [ ! -e "$name" ] || tell_settings "$name" ;;

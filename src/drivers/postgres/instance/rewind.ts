@@ -31,10 +31,14 @@ owned_folder "$saved"
 `;
 
 const setAside = `
-data=$1 saved=$2
+data=$1 saved=$2 config=$3
+${ownedFolderFunction}
 ${ownFilesFunctions}
 [ -e "$saved/whole" ] && exit 0
-copy_own_files "$data" "$saved" && : >"$saved/whole"
+for file in "$saved"/*; do
+  case \${file##*/} in log|pg_log) ;; *) rm -rf "$file" ;; esac
+done
+tell_included >"$saved/included" && copy_own_files "$data" "$saved" "$(cat "$saved/included")" && : >"$saved/whole"
 `;
 
 const recoverAlone = `
@@ -60,7 +64,11 @@ rm -f "$data.single.log"
 const rewindScript = `
 data=$1 programs=$2 saved=$3 source=$4 passfile=$5
 ${longWork}
+${ownedFolderFunction}
 ${ownFilesFunctions}
+own_files_back() {
+  copy_own_files "$saved" "$data" "$(cat "$saved/included" 2>/dev/null)" && put_logs_back
+}
 IFS= read -r PGPASSWORD && [ -n "$PGPASSWORD" ] && export PGPASSWORD || unset PGPASSWORD
 [ -r "$passfile" ] && export PGPASSFILE="$passfile"
 set_logs_aside || { put_logs_back; exit 1; }
@@ -73,11 +81,11 @@ if [ "$code" != 0 ]; then
   # Before this line nothing was changed: then the server stays as it was.
   grep -q 'rewinding from last common checkpoint' "$saved/said" && exit 4
   grep -q '^blackstart' "$data/backup_label" && rm "$data/backup_label"
-  copy_own_files "$saved" "$data"
-  put_logs_back
+  # They may change before the next time.
+  own_files_back && rm -f "$saved/whole"
   exit 1
 fi
-copy_own_files "$saved" "$data" && put_logs_back || exit 1
+own_files_back || exit 1
 # Still ours: there was nothing to rewind.
 grep -q '^blackstart' "$data/backup_label" 2>/dev/null && rm "$data/backup_label"
 sync -f "$data" 2>/dev/null || sync
@@ -107,8 +115,9 @@ export async function rewind(place: Place, programs: string, sourceUrl: string, 
   const data = place.dataDirectory;
   const saved = beside(place, "own-files");
   const asOwner = { as: data, ...limit } as const;
+  const aside = [data, saved, place.configFile ?? ""];
   await runOrThrow(place, "preparing to rewind", { script: prepare, args: [data, saved], timeoutMs: 10_000 });
-  await runOrThrow(place, "setting its own files aside", { script: setAside, args: [data, saved], ...asOwner });
+  await runOrThrow(place, "setting its own files aside", { script: setAside, args: aside, ...asOwner });
   if (!(await control(place)).clusterState.startsWith("shut down")) {
     const args = [data, programs, place.configFile ?? "", saved];
     await runOrThrow(place, "recovering it from its own log", { script: recoverAlone, args, ...asOwner });
