@@ -26,10 +26,15 @@ export function formatConninfo(conninfo: Conninfo): string {
     .join(" ");
 }
 
-/** The same connection to another server; whatever names an address is replaced, everything else is kept. */
+/**
+ * The same connection to another server; whatever names an address is replaced, everything else is kept. A service file
+ * fills in what is not said, and libpq prefers its `hostaddr` to our host: an empty one counts as said, and as none
+ * (src/interfaces/libpq/fe-connect.c, parseServiceFile and connectOptions2).
+ */
 export function aimedAt(conninfo: Conninfo, address: Readonly<{ host: string; port: number }>): Conninfo {
   const { host: _host, hostaddr: _hostaddr, port: _port, ...kept } = conninfo;
-  return { host: address.host, port: String(address.port), ...kept };
+  const unsaid: Conninfo = conninfo.service === undefined ? {} : { hostaddr: "" };
+  return { host: address.host, port: String(address.port), ...unsaid, ...kept };
 }
 
 /** The address of a server's url. */

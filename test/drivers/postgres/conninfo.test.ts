@@ -35,6 +35,12 @@ test("aimed at another server, everything but the address is kept", () => {
   });
 });
 
+test("aimed at another server, the hostaddr of a service file does not count", () => {
+  const aimed = aimedAt(parseConninfo("service=ledger application_name=pg2"), { host: "db2", port: 6000 });
+  assert.deepEqual(aimed, { host: "db2", port: "6000", hostaddr: "", service: "ledger", application_name: "pg2" });
+  assert.deepEqual(parseConninfo(formatConninfo(aimed)), aimed);
+});
+
 test("what is written is read back the same", () => {
   const key = fc.stringMatching(/^[a-z][a-z_]*$/);
   fc.assert(
