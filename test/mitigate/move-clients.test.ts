@@ -1,11 +1,18 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
+import type { MitigationContext } from "../../src/mitigate/context.ts";
+import { planMoveClients } from "../../src/mitigate/planners/move-clients.ts";
+import { moveClientsHandler } from "../../src/mitigate/steps/move-clients.ts";
+import type { StepContext } from "../../src/plan/handler.ts";
 import { isRefusal } from "../../src/plan/plan.ts";
 import { listPlans } from "../../src/plan/status.ts";
 import { startUp } from "../../src/server/up.ts";
 import type { System } from "../../src/system/schema.ts";
 import { listIncidents } from "../../src/timeline/incident-state.ts";
+import { alive, facts, noChoice, system } from "./fixtures.ts";
 import { on, onlyPrimary, signal, until } from "./servers.ts";
 import { type World, withSystemFile, withWorld } from "./world.ts";
 
@@ -53,6 +60,27 @@ test("clients that a person has to move: it is not told as done, and only the pr
       assert.ok(paths.includes("straight to the primary"));
     });
   });
+});
+
+test("an IPv6 address is written as the clients read it, and found there again", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "blackstart-address-"));
+  const file = join(directory, "address");
+  try {
+    const nodes = { pg1: { url: "postgres://u@[FD00:0::1]:5433/d" } };
+    const declared = system({ nodes, clients: { file } });
+    const step = { parameters: { cluster: "ledger", primary: "pg1" }, assertHeld: async () => undefined };
+    const handler = moveClientsHandler({ system: declared } as MitigationContext);
+    const { address } = (await handler.do(step as unknown as StepContext)) as { address: string };
+    assert.equal(readFileSync(file, "utf8"), "[fd00::1]:5433\n");
+    const pg1 = { ...alive("pg1", "primary"), address };
+    const again = (clientsAddress: string) => planMoveClients(declared, { ...facts(pg1), clientsAddress }, noChoice);
+    for (const clientsAddress of [address, "fd00::1:5433", "[FD00::1]:5433"]) {
+      const made = again(clientsAddress);
+      assert.equal(isRefusal(made) && made.rule, "already");
+    }
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });
 
 test("a primary that somebody promoted by hand: the clients are pointed to it, once, and a write of theirs proves it", async () => {

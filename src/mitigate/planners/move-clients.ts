@@ -1,3 +1,4 @@
+import { readEndpoint } from "../../drivers/postgres/endpoints.ts";
 import type { Refusal } from "../../plan/plan.ts";
 import type { System } from "../../system/schema.ts";
 import { type ClusterFacts, primariesOf } from "../cluster-facts.ts";
@@ -27,7 +28,7 @@ export function planMoveClients(system: System, facts: ClusterFacts, _choice: Ch
       `blackstart.yaml names no file by which Blackstart could move the clients of ${name}.`,
       "Declare `clients: { file: … }`, or point the clients to the primary by hand.",
     );
-  if (facts.clientsAddress === primary.address)
+  if (facts.clientsAddress !== undefined && readEndpoint(facts.clientsAddress) === primary.address)
     return refuse("already", `${cluster.clients.file} names ${primary.node} already.`, "There is nothing to do.");
   const names = promiseOf(primary)?.names;
   return {

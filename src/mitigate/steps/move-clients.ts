@@ -1,6 +1,7 @@
 import { messageOf } from "../../base/error.ts";
 import { addressOf } from "../../drivers/postgres/conninfo.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
+import { endpoint } from "../../system/address.ts";
 import { clusterOf } from "../../system/names.ts";
 import { readClientsAddress, writeClientsAddress } from "../../drivers/clients/address-file.ts";
 import type { MitigationContext } from "../context.ts";
@@ -61,8 +62,12 @@ function placeOf(context: MitigationContext, step: StepContext): { file: string;
       "The cluster declares no address file any more.",
       "Point the clients to the new primary by hand.",
     );
-  const { host, port } = addressOf(declaredNode(context, cluster, text(step, "primary")).url);
-  return { file, address: `${host}:${port}` };
+  return { file, address: addressOfPrimary(context, step) };
+}
+
+function addressOfPrimary(context: MitigationContext, step: StepContext): string {
+  const { host, port } = addressOf(declaredNode(context, text(step, "cluster"), text(step, "primary")).url);
+  return endpoint(host, port);
 }
 
 /** Ends as not done: whether the person has done it cannot be seen from here, and a tick would say that it is. */
@@ -72,12 +77,12 @@ export function moveClientsByHandHandler(context: MitigationContext): StepHandle
     looks: true,
     check: async (step) => (await refusedUnlessPrimary(context, step)) ?? { state: "ready" },
     async do(step) {
-      const { host, port } = addressOf(declaredNode(context, text(step, "cluster"), text(step, "primary")).url);
+      const address = addressOfPrimary(context, step);
       const ways = texts(step, "ways").join(", ");
       throw stepFailed(
-        `Not done by Blackstart: point ${ways} to ${host}:${port} yourself.`,
+        `Not done by Blackstart: point ${ways} to ${address} yourself.`,
         "Blackstart cannot move clients this way yet; until you do, they look for the old primary.",
-        `Point ${ways} to ${host}:${port}.`,
+        `Point ${ways} to ${address}.`,
       );
     },
     async verify() {

@@ -1,6 +1,6 @@
 import { type Claimant, nameBySettings, nodesBehind } from "../../drivers/postgres/names.ts";
 import type { NodeObservation } from "../../drivers/postgres/observe.ts";
-import { hostAndPort } from "../../system/address.ts";
+import { endpoint, hostAndPort, serverOf } from "../../system/address.ts";
 import type { CapturedServer, Role } from "./schema.ts";
 
 /** What is known of a node for finding out who streams from whom; no observation where it could not be asked. */
@@ -67,9 +67,6 @@ function claimants(seen: readonly Seen[], sender: Seen): readonly Claimant[] {
 function senderOf(seen: readonly Seen[], observation: NodeObservation | undefined): string | undefined {
   const { senderHost: host, senderPort: port } = observation?.receiver ?? {};
   if (host == null) return undefined;
-  const at = (url: string) => {
-    const address = hostAndPort(url);
-    return address?.host === host && address.port === (port ?? 5432);
-  };
-  return seen.find(({ url }) => at(url))?.node ?? `${host}:${port ?? 5432}`;
+  const sender = endpoint(host, port);
+  return seen.find(({ url }) => serverOf(url) === sender)?.node ?? sender;
 }

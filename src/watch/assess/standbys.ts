@@ -93,7 +93,9 @@ function aim(view: ClusterView, one: NodeFacts): Broken["evidence"] {
   const aimed = one.pulse?.aimedAt ?? null;
   const { nodes } = view.cluster;
   if (aimed === null || Object.values(nodes).some((node) => endpointsOf(node).includes(readEndpoint(aimed)))) return [];
-  return [{ label: "its primary_conninfo", value: `leads to ${aimed}, which is none of the nodes` }];
+  return [
+    { label: "its primary_conninfo", value: `leads to ${aimed}, which the system file has for none of the nodes` },
+  ];
 }
 
 function paused(view: ClusterView, one: NodeFacts, thresholds: Thresholds): readonly Found[] {
