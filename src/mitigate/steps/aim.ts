@@ -1,13 +1,14 @@
-import { messageOf } from "../../base/error.ts";
+import { isCode, messageOf } from "../../base/error.ts";
 import { aimedAt, type Conninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
+import { listProcesses, signalProcesses } from "../../drivers/postgres/instance/processes.ts";
 import type { StepContext } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import { nowhere } from "../source.ts";
 import { texts, text } from "./parameters.ts";
 import { setPrimaryConninfo } from "./primary-conninfo.ts";
 import { fencedBy } from "./roles.ts";
-import { replicationAddress, sessions } from "./servers.ts";
+import { declaredNode, neededInstance, replicationAddress, sessions } from "./servers.ts";
 import { upstreamFor } from "./upstream.ts";
 
 /* The receivers of the candidates of an election are stopped by aiming them at nowhere, and aimed back if it elects nobody. */
@@ -17,13 +18,47 @@ export type Aimed = Map<string, Conninfo>;
 
 type Place = Readonly<{ cluster: string; node: string; connection: Connection }>;
 
-/** User, password and name stay in the setting: `follow` only puts the new address in. */
-export async function aimAtNowhere(
+/**
+ * Where it cannot be aimed elsewhere (ALTER SYSTEM is off, the command line sets primary_conninfo, a configuration file has
+ * a broken line), it is ended: it comes back by itself, but the last primary is cut off, and lets it in no more.
+ */
+export async function stopReceiver<T>(
   context: MitigationContext,
   step: StepContext,
   place: Place,
-  aimed: Aimed,
-): Promise<void> {
+  how: Readonly<{ aimed: Aimed; hasStopped: () => Promise<T | undefined> }>,
+): Promise<T | undefined> {
+  const { aimed, hasStopped } = how;
+  let why = "it does not take its new primary_conninfo";
+  try {
+    await aimAtNowhere(context, step, place, aimed);
+    const stopped = await hasStopped();
+    if (stopped !== undefined) return stopped;
+  } catch (error) {
+    if (!isCode(error, "QUERY_FAILED")) throw error;
+    aimed.delete(place.node);
+    why = messageOf(error);
+  }
+  step.progress(`${place.node} cannot be aimed elsewhere (${why}); its receiver is ended.`);
+  await step.assertHeld();
+  await endReceiver(context, place);
+  return hasStopped();
+}
+
+/** Through its host: pg_terminate_backend ends sessions, and a receiver is none. */
+async function endReceiver(context: MitigationContext, { cluster, node }: Place): Promise<void> {
+  const { dataDirectory } = await neededInstance(context, cluster, node);
+  const host = context.fleet.host(declaredNode(context, cluster, node).host ?? "local:");
+  const processes = await listProcesses(host, dataDirectory);
+  await signalProcesses(
+    host,
+    processes.filter(({ title }) => /^postgres: .*walreceiver/.test(title)),
+    "TERM",
+  );
+}
+
+/** User, password and name stay in the setting: `follow` only puts the new address in. */
+async function aimAtNowhere(context: MitigationContext, step: StepContext, place: Place, aimed: Aimed): Promise<void> {
   const before = await conninfoOf(place.connection);
   // Where an earlier run stopped it, that is no way back.
   if (!isAtNowhere(before)) aimed.set(place.node, before);

@@ -9,7 +9,7 @@ import { askWalEnd } from "../../drivers/postgres/wal-end.ts";
 import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import { type Candidate, elect, type Election, type Needs } from "../election.ts";
-import { type Aimed, aimAtNowhere, aimBack } from "./aim.ts";
+import { type Aimed, aimBack, stopReceiver } from "./aim.ts";
 import { notedElected, refusedIfPromotedSince } from "./elected.ts";
 import { refusedUnlessFenced, wasFencedHere } from "./fenced.ts";
 import { stepFailed, text, texts } from "./parameters.ts";
@@ -182,8 +182,9 @@ async function settled(
       }
       step.progress(`${node} still waits for the last primary; its receiver is stopped.`);
       await step.assertHeld();
-      await aimAtNowhere(context, step, { cluster, node, connection }, aimed);
-      return (await ask(receiverCutTimeoutMs)) ?? { node, problem: "its receiver cannot be stopped" };
+      const how = { aimed, hasStopped: () => ask(receiverCutTimeoutMs) };
+      const stopped = await stopReceiver(context, step, { cluster, node, connection }, how);
+      return stopped ?? { node, problem: "its receiver cannot be stopped" };
     });
     if ("problem" in state) return state;
     if (state.endsEarly) return { node, problem: "it runs with a recovery target, and would end there as the primary" };
