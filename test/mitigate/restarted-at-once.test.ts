@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { readlinkSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, readlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import type { Fleet } from "../../src/drivers/fleet.ts";
 import { localHost } from "../../src/drivers/host/local.ts";
@@ -19,6 +19,14 @@ test("a switchover whose clean stop a supervisor undoes leaves the new server al
     const { outcome, state } = await underSupervision(world, "switchover", "ledger");
     assert.equal(outcome, "stopped");
     assert.match(state, /pg1 was stopped in order, and something started it again at once/);
+  }));
+
+test("and one that it undoes before the old primary is marked takes the mark back", () =>
+  withWorld({ standbys: ["asynchronous"] }, async (world) => {
+    const { outcome, state } = await underSupervision(world, "switchover", "ledger", "before the mark");
+    assert.equal(outcome, "stopped");
+    assert.match(state, /pg1 was stopped in order, and something started it again at once/);
+    assert.equal(existsSync(join(world.lab.node("pg1").dataDirectory, "standby.signal")), false);
   }));
 
 test("a restart is done once a supervisor has started it again", () =>
@@ -44,7 +52,12 @@ test("a stop ends as soon as another server runs in place of the one that was to
   }));
 
 /** Plans and carries out; each stop of pg1 is undone before anybody can look. What runs then is not ended. */
-async function underSupervision(world: World, kind: string, subject: string) {
+async function underSupervision(
+  world: World,
+  kind: string,
+  subject: string,
+  when: "after the stop" | "before the mark" = "after the stop",
+) {
   const plan = await world.plan(kind, subject);
   assert.ok(!isRefusal(plan));
   await world.executor.store(plan, "person:test");
@@ -52,14 +65,12 @@ async function underSupervision(world: World, kind: string, subject: string) {
   const instance: Fleet["instance"] = async (cluster, node) => {
     const real = await world.fleet.instance(cluster, node);
     if (real === undefined || node !== "pg1") return real;
-    return {
-      ...real,
-      async stop(mode, timeoutMs) {
-        await real.stop(mode, timeoutMs);
-        await real.start(60_000);
-        again = (await real.inspect()).postmasterPid;
-      },
+    const restart = async () => {
+      await real.start(60_000);
+      again = (await real.inspect()).postmasterPid;
     };
+    if (when === "before the mark") return { ...real, markStandby: () => restart().then(real.markStandby) };
+    return { ...real, stop: (mode, timeoutMs) => real.stop(mode, timeoutMs).then(restart) };
   };
   const handlers = registryOf(...mitigationHandlers({ ...world, fleet: { ...world.fleet, instance } }));
   const result = await createExecutor({ timeline: world.timeline, handlers }).run(plan.id, "person:test", "person");

@@ -24,6 +24,7 @@ import { declaredNode, isStandby, neededInstance, sessions, startedAgain, startS
 const stopTimeoutMs = 30_000;
 const receiveTimeoutMs = 10_000;
 const followTimeoutMs = 1000;
+const roleTimeoutMs = 10_000;
 const startTimeoutMs = 60_000;
 const checkpointTimeoutMs = 5 * 60_000;
 
@@ -91,6 +92,7 @@ export function handOverHandler(context: MitigationContext): StepHandler {
           );
         await step.assertHeld();
         await instance.markStandby();
+        await unlessServing(step, instance);
         return outcome;
       } catch (error) {
         // Whoever holds the lease now, or was asked to end this, decides what becomes of the stopped primary.
@@ -182,6 +184,19 @@ async function stopCleanly(context: MitigationContext, step: StepContext): Promi
   const { clusterState } = await instance.control();
   if (state.pids.length > 0 || clusterState !== "shut down")
     throw new Error(`${node} did not stop cleanly (“${clusterState}”)`);
+}
+
+/** Started again before the mark was there, it is a primary, and its next start is not to make a standby of it. */
+async function unlessServing(step: StepContext, instance: Instance): Promise<void> {
+  if ((await knownState(instance)).pids.length === 0) return;
+  const started = async () => {
+    const { clusterState } = await instance.control();
+    return clusterState === "shut down" ? undefined : clusterState;
+  };
+  const state = await pollUntil(started, { everyMs: 20, timeoutMs: roleTimeoutMs, signal: step.signal });
+  if (state !== "in production") return;
+  await instance.unmarkStandby();
+  throw new Error(`${text(step, "node")} runs as a primary again`);
 }
 
 /**
