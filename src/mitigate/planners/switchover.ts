@@ -173,7 +173,7 @@ function stepsOf(
     {
       id: "hand-over",
       kind: "postgres.hand-over",
-      title: `Stop ${primary} cleanly, and wait until ${target} has all of its log; otherwise start ${primary} again`,
+      title: `Stop ${primary} cleanly, and wait until ${target} has all of its log; if not, start ${primary} again where that is safe`,
       parameters: { cluster: name, node: primary, target },
       destructive: true,
     },

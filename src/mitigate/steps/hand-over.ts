@@ -9,11 +9,13 @@ import {
   knownState,
 } from "../../drivers/postgres/instance.ts";
 import { type Lsn, lsnAhead } from "../../drivers/postgres/lsn.ts";
+import { type Reachability, reachabilityOf } from "../../drivers/postgres/reachability.ts";
 import { askWalEnd } from "../../drivers/postgres/wal-end.ts";
 import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
 import { followingOf } from "../following.ts";
 import { notedAtWork, refusedBeside } from "./at-work.ts";
+import { isCut, throughCut, wayBack } from "./cut.ts";
 import { notedElected } from "./elected.ts";
 import { remainsOf } from "./fenced.ts";
 import { assertOwnDirectory } from "../own-directory.ts";
@@ -67,7 +69,7 @@ export function handOverHandler(context: MitigationContext): StepHandler {
           why: `${text(step, "node")} was not stopped cleanly (“${clusterState}”): what it wrote last may be missing on ${text(step, "target")}.`,
           next: "Start it again with `blackstart mitigate restart`, or fail over with `blackstart mitigate failover`.",
         };
-      const there = state.standbySignal && (await hasReplayed(context, step, checkpointLsn));
+      const there = state.standbySignal && (await hasReplayedOnceMarked(context, step, checkpointLsn));
       if (!there) return { state: "ready" };
       return {
         state: "done",
@@ -85,7 +87,8 @@ export function handOverHandler(context: MitigationContext): StepHandler {
         const { checkpointLsn, timelineId } = await instance.control();
         // As it is now: what starts it before it is marked starts a primary.
         const outcome = { lsn: checkpointLsn, timeline: timelineId, control: await remainsOf(instance) };
-        const there = async () => ((await hasReplayed(context, step, checkpointLsn)) ? true : undefined);
+        const asked = () => hasReplayed(context, step, checkpointLsn);
+        const there = async () => ((await throughCut(step, asked)) ? true : undefined);
         if (!(await pollUntil(there, { everyMs: 5, timeoutMs: receiveTimeoutMs, signal: step.signal })))
           throw new Error(
             `${text(step, "target")} has not received all up to ${checkpointLsn} within ${receiveTimeoutMs / 1000} s`,
@@ -101,11 +104,11 @@ export function handOverHandler(context: MitigationContext): StepHandler {
       }
     },
     async verify(step, outcome) {
-      if (typeof outcome.lsn === "string" && (await hasReplayed(context, step, outcome.lsn))) return;
+      if (typeof outcome.lsn === "string" && (await hasReplayedOnceMarked(context, step, outcome.lsn))) return;
       throw stepFailed(
         `${text(step, "target")} lacks the end of the log of ${text(step, "node")}; nothing was promoted.`,
         "It was there a moment ago.",
-        "See `blackstart status`.",
+        `See \`blackstart status\`. ${wayBack(step, text(step, "node"))}`,
       );
     },
   };
@@ -124,8 +127,9 @@ async function unsafeToStop(
     next: "Nothing was stopped. See `blackstart status`, then make a new plan.",
   });
   const role = await roleOf(context, cluster, node);
-  // It is being stopped already, by this plan before it was interrupted.
-  if (role === undefined) return undefined;
+  // It is being stopped already, by this plan before it was interrupted; else it may be at work.
+  if (typeof role !== "string")
+    return isEnding.has(role.kind) ? undefined : refused(`${node} does not answer (${role.detail}).`);
   if (role === "standby") return refused(`${node} is a standby by now; the primary is another.`);
   // Before the others are asked: what they answer is younger.
   notedAtWork(context, step);
@@ -153,11 +157,18 @@ async function unsafeToStop(
   });
 }
 
-async function roleOf(context: MitigationContext, cluster: string, node: string) {
+const isEnding: ReadonlySet<Reachability["kind"]> = new Set(["starting", "closed", "broken"]);
+
+/** Or why it does not say. */
+async function roleOf(
+  context: MitigationContext,
+  cluster: string,
+  node: string,
+): Promise<"standby" | "primary" | Reachability> {
   try {
     return await sessions(context).use(cluster, node, async (one) => ((await isStandby(one)) ? "standby" : "primary"));
   } catch (error) {
-    if (error instanceof BlackstartError) return undefined;
+    if (error instanceof BlackstartError) return reachabilityOf(error);
     throw error;
   }
 }
@@ -216,6 +227,22 @@ async function hasReplayed(context: MitigationContext, step: StepContext, lsn: L
   const fork = ancestors?.at(-1)?.endLsn;
   if (fork !== undefined && lsnAhead(fork, lsn) > 0) return true;
   throw new Error(`${target} was promoted before it had received all up to ${lsn}`);
+}
+
+/** With the primary stopped and marked: where the target does not answer, what has to be said is how things stand. */
+async function hasReplayedOnceMarked(context: MitigationContext, step: StepContext, lsn: Lsn): Promise<boolean> {
+  try {
+    return await throughCut(step, () => hasReplayed(context, step, lsn));
+  } catch (error) {
+    if (!isCut(error)) throw error;
+    const [node, target] = [text(step, "node"), text(step, "target")];
+    throw stepFailed(
+      `${node} is stopped and marked as a standby, and ${target} was not promoted: no node takes writes.`,
+      `${target} does not answer: ${reachabilityOf(error).detail}.`,
+      wayBack(step, node),
+      error,
+    );
+  }
 }
 
 async function backAgain(

@@ -4,6 +4,7 @@ import { pollUntil } from "../../base/time.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
+import { cutTimeoutMs, isCut, throughCut, wayBack } from "./cut.ts";
 import { refusedUnlessElected } from "./elected.ts";
 import { refusedUnlessFenced } from "./fenced.ts";
 import { stepFailed, text } from "./parameters.ts";
@@ -33,7 +34,7 @@ export function promoteHandler(context: MitigationContext): StepHandler {
     async check(step) {
       const node = text(step, "node");
       const [{ taking, unknown }, unfenced, overtaken] = await Promise.all([
-        othersOf(context, step),
+        othersThroughCut(context, step),
         refusedUnlessFenced(context, step),
         refusedUnlessElected(context, step),
       ]);
@@ -43,10 +44,12 @@ export function promoteHandler(context: MitigationContext): StepHandler {
           why: `${taking.join(", ")} takes writes: somebody started or promoted it since this plan was made. ${node} would be a second primary.`,
           next: "Stop it, or keep it as the primary and let the others follow it; then make a new plan.",
         };
-      const refused = refusedIfUnknown(unknown, `${node} could be a second primary`);
+      const refused = refusedIfUnknown(unknown, `${node} could be a second primary`, wayOut(step));
       if (refused !== undefined) return refused;
       // Asked last: its promotion, by this plan before it was interrupted, may have come about meanwhile.
-      const standby = await on(step, isStandby);
+      const standby = await throughCut(step, () => on(step, isStandby)).catch((error) => {
+        throw isCut(error) ? unanswering(step, error, `${node} was not promoted.`) : error;
+      });
       if (standby) return unfenced ?? overtaken ?? { state: "ready" };
       return { state: "done", outcome: await on(step, timelineOf) };
     },
@@ -56,6 +59,10 @@ export function promoteHandler(context: MitigationContext): StepHandler {
         return connection
           ? promote(context, step, connection, held)
           : on(step, (own) => promote(context, step, own, held));
+      }).catch((error) => {
+        throw isCut(error)
+          ? unanswering(step, error, `Whether ${text(step, "node")} was promoted is not known.`)
+          : error;
       }),
     verify: (step, outcome) =>
       on(step, async (connection) => {
@@ -72,6 +79,30 @@ export function promoteHandler(context: MitigationContext): StepHandler {
 
 async function othersOf(context: MitigationContext, step: StepContext, held?: ReadonlyMap<string, Connection>) {
   return otherWriters(await whoWrites(context, text(step, "cluster"), fencedBy(step), held), text(step, "node"));
+}
+
+/** A node that does not answer for seconds is no reason to leave the cluster without a primary. */
+async function othersThroughCut(context: MitigationContext, step: StepContext) {
+  const known = async () => {
+    const others = await othersOf(context, step);
+    return others.taking.length > 0 || others.unknown.length === 0 ? others : undefined;
+  };
+  const limits = { everyMs: pollMs, timeoutMs: cutTimeoutMs, signal: step.signal };
+  return (await pollUntil(known, limits)) ?? othersOf(context, step);
+}
+
+function wayOut(step: StepContext): string {
+  const old = fencedBy(step);
+  return old === undefined ? "" : ` No node takes writes. ${wayBack(step, old)}`;
+}
+
+function unanswering(step: StepContext, error: unknown, what: string): BlackstartError {
+  return stepFailed(
+    what,
+    `A node that has to be asked does not answer: ${messageOf(error)}.`,
+    `See \`blackstart status\`, then make a new plan.${wayOut(step)}`,
+    error,
+  );
 }
 
 async function timelineOf(connection: Connection): Promise<JsonObject> {
@@ -99,7 +130,7 @@ async function promote(
     throw stepFailed(
       `${node} was not promoted.`,
       `Whether another node takes writes is not known any more (${unknown.join("; ")}).`,
-      "See `blackstart status`, then make a new plan.",
+      `See \`blackstart status\`, then make a new plan.${wayOut(step)}`,
     );
   await step.assertHeld();
   await connection.query("select pg_promote(false)");

@@ -46,13 +46,13 @@ export function otherWriters(
   };
 }
 
-/** Refused where it is not known whether one of them takes writes. */
-export function refusedIfUnknown(unknown: readonly string[], otherwise: string): CheckResult | undefined {
+/** Refused where it is not known whether one of them takes writes. @param more a way out besides */
+export function refusedIfUnknown(unknown: readonly string[], otherwise: string, more = ""): CheckResult | undefined {
   if (unknown.length === 0) return undefined;
   return {
     state: "refused",
     why: `Whether another node takes writes is not known (${unknown.join("; ")}), and ${otherwise}.`,
-    next: "Bring it back, or see to it that it is down and that its host (`host:`) says so; then make a new plan.",
+    next: `Bring it back, or see to it that it is down and that its host (\`host:\`) says so; then make a new plan.${more}`,
   };
 }
 
