@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Connection } from "../../src/drivers/postgres/connection.ts";
+import { commitsPass } from "../../src/mitigate/steps/commits.ts";
 import { isRefusal } from "../../src/plan/plan.ts";
 import { on, signal, until } from "./servers.ts";
 import { type World, withWorld } from "./world.ts";
@@ -25,6 +26,22 @@ test("commits that wait for a halted standby, whose connection is there still, a
     } finally {
       await signal(world, "pg2", "SIGCONT");
     }
+  }));
+
+test("a replay that is paused confirms nothing, where commits wait for it", () =>
+  withWorld({ standbys }, async (world) => {
+    await set(world, "synchronous_commit", "remote_apply");
+    const pass = (timeoutMs: number) => {
+      const { signal } = new AbortController();
+      return on(world, "pg1", (connection) => commitsPass(connection, { signal, timeoutMs }));
+    };
+    const replay = (what: string) =>
+      on(world, "pg2", (connection) => connection.query(`select pg_wal_replay_${what}()`));
+    assert.equal(await pass(60_000), true);
+    await replay("pause");
+    assert.equal(await pass(500), false);
+    await replay("resume");
+    assert.equal(await pass(60_000), true);
   }));
 
 async function letGo(world: World): Promise<void> {

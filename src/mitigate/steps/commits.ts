@@ -21,6 +21,7 @@ const reloadTimeoutMs = 3000;
 /** A standby that streams counts as soon as its sender has read the new setting. */
 const confirmTimeoutMs = 3000;
 const pollMs = 5;
+const replayPollMs = 50;
 
 export async function synchronousSetting(connection: Connection): Promise<string> {
   const rows = await connection.query<{ value: string }>(
@@ -80,7 +81,7 @@ export async function mustTake(step: StepContext, connection: Connection, settin
   );
 }
 
-/** Who streams, whether commits count on it, and whether it has written what the primary had at the mark. */
+/** Who streams, whether commits count on it, and whether it has confirmed what the primary had at the mark. */
 type Seen = Readonly<{ name: string; counts: boolean; confirms: boolean }>;
 
 /**
@@ -102,18 +103,29 @@ async function passing(
   let seen: readonly Seen[] = [];
   if (parseSynchronousNames(await synchronousSetting(connection)) === undefined) return true;
   const mark = await commitWithoutWaiting(connection);
+  const replays = await waitsForReplay(connection);
   const pass = async () => {
+    if (replays) await commitWithoutWaiting(connection);
     const names = parseSynchronousNames(await synchronousSetting(connection));
     if (names === undefined) return true;
     seen = await connection.query<Seen>(
-      `select application_name as name, sync_state in ('sync', 'quorum') as counts, flush_lsn >= $1::pg_lsn as confirms
+      `select application_name as name, sync_state in ('sync', 'quorum') as counts, ${confirmed} >= $1::pg_lsn as confirms
        from pg_stat_replication where state = 'streaming'`,
       [mark],
     );
     return seen.filter((one) => one.counts && one.confirms).length >= names.count ? true : undefined;
   };
-  const passes = await pollUntil(pass, { everyMs: pollMs, timeoutMs, signal });
+  const passes = await pollUntil(pass, { everyMs: replays ? replayPollMs : pollMs, timeoutMs, signal });
   return passes ?? seen;
+}
+
+/** What a commit waits for. */
+const confirmed = `case current_setting('synchronous_commit')
+  when 'remote_apply' then replay_lsn when 'remote_write' then write_lsn else flush_lsn end`;
+
+/** How far it has replayed, a standby tells with the next that it has received: it gets more while that is awaited. */
+async function waitsForReplay(connection: Connection): Promise<boolean> {
+  return (await connection.query("select where current_setting('synchronous_commit') = 'remote_apply'")).length === 1;
 }
 
 async function commitWithoutWaiting(connection: Connection): Promise<Lsn> {
