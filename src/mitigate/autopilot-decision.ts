@@ -43,7 +43,7 @@ export function placeOfRemedy(remedy: Pick<PlanRequest, "subject">): string {
 }
 
 /**
- * What becomes of a refusal. `passes`: nothing is left to be done. `starts`: the server comes back by itself, which
+ * What becomes of a refusal. `passes`: nothing is to be done now. `starts`: the server comes back by itself, which
  * takes about 10 ms after the crash of one backend. `tell`: a person has to know what is missing.
  */
 export function refusalMeans(refusal: Refusal): "passes" | "starts" | "tell" {

@@ -1,5 +1,5 @@
 import { type BlackstartError, isCode, whatAndWhy } from "../base/error.ts";
-import { delay } from "../base/time.ts";
+import { delay, systemClock } from "../base/time.ts";
 import { discardPlan } from "../plan/discard.ts";
 import type { Executor, PlanResult } from "../plan/executor.ts";
 import { isRefusal, type Plan, type PlanRequest, type Refusal } from "../plan/plan.ts";
@@ -52,7 +52,7 @@ export async function pursue(
   remedy: PlanRequest,
   onAftercare: () => void,
 ): Promise<void> {
-  const pursuit: Pursuit = { incident, remedy, refusals: 0, handedOn: false };
+  const pursuit: Pursuit = { incident, remedy, refusals: 0, startsSinceMs: undefined, handedOn: false };
   while (!shared.signal.aborted) {
     const pauseMs = await shared.inLane(placeOfRemedy(remedy), (leave) =>
       attempts(shared, pursuit, () => {
@@ -84,7 +84,8 @@ type Pursuit = {
   readonly incident: string;
   readonly remedy: PlanRequest;
   refusals: number;
-  startingMs?: number;
+  /** When the server was first seen to start up by itself. */
+  startsSinceMs: number | undefined;
   /** The plan that was in the way at the last look, and its state. */
   inTheWay?: string;
   handedOn: boolean;
@@ -102,7 +103,7 @@ async function attempt(shared: Shared, pursuit: Pursuit, onAftercare: () => void
   // Another plan is changing the very facts that this one would be made of; it may settle this as well.
   if (held && (remedy.kind === "rejoin" || (await yieldingHolder(options.timeline, place)) === undefined))
     return { pauseMs: heldPauseMs, leavesLane: true };
-  const made = await makeMitigationPlan(requestOf(remedy, incident, pursuit.startingMs ?? 0), options);
+  const made = await makeMitigationPlan(requestOf(pursuit, options), options);
   if (isRefusal(made)) return refused(options, pursuit, made);
   if (held && made.urgent !== true) return { pauseMs: aftercarePauseMs, leavesLane: true };
   try {
@@ -138,13 +139,16 @@ async function afterStop(options: AutopilotOptions, pursuit: Pursuit, { planId, 
   return refusedPause(pursuit);
 }
 
-async function refused(options: AutopilotOptions, pursuit: Pursuit, refusal: Refusal): Promise<Next | undefined> {
+async function refused(options: AutopilotOptions, pursuit: Pursuit, refusal: Refusal): Promise<Next> {
   const { incident, remedy } = pursuit;
   switch (refusalMeans(refusal)) {
     case "passes":
-      return undefined;
+      // It may have been so for a moment only, and then no finding comes anew: it is over when this one is gone.
+      pursuit.startsSinceMs = undefined;
+      return { ...refusedPause(pursuit), leavesLane: true };
     case "starts":
-      pursuit.startingMs = (pursuit.startingMs ?? 0) + startingPauseMs;
+      pursuit.startsSinceMs ??= (options.clock ?? systemClock).monotonicMs();
+      await tellOnce(options, incident, refusalText(remedy, refusal));
       return { pauseMs: startingPauseMs };
     case "tell":
       await tellOnce(options, incident, refusalText(remedy, refusal));
@@ -159,8 +163,11 @@ function refusedPause(pursuit: Pursuit): Next {
     : { pauseMs: refusedOftenPauseMs, leavesLane: true };
 }
 
-function requestOf(remedy: PlanRequest, incident: string, startingMs: number): PlanRequest {
-  const evenIfStarting = startingMs >= startingGraceMs;
+function requestOf(
+  { remedy, incident, startsSinceMs }: Pursuit,
+  { clock = systemClock }: AutopilotOptions,
+): PlanRequest {
+  const evenIfStarting = startsSinceMs !== undefined && clock.monotonicMs() - startsSinceMs >= startingGraceMs;
   return { ...remedy, options: { ...remedy.options, evenIfStarting, incident } };
 }
 

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { systemClock } from "../../src/base/time.ts";
 import { listPlans } from "../../src/plan/status.ts";
-import { findingOf, notesOf, statesOf, withAutopilot } from "./autopilot-world.ts";
+import { counting, findingOf, notesOf, statesOf, withAutopilot } from "./autopilot-world.ts";
+import { startStartingServer } from "../support/starting-server.ts";
 import { assertWhole, signal, until } from "./servers.ts";
 import { type World, withSystemFile, withWorld } from "./world.ts";
 
@@ -83,5 +85,45 @@ test("two nodes that are down are both brought back, and proposed where a person
     assert.deepEqual(await subjects(world), ["ledger/pg2 done", "ledger/pg3 done"]);
     assert.deepEqual(await notesOf(world), []);
     await assertWhole(world);
+  });
+});
+
+test("a primary that was alive at the first look, and dies before the watch sees it so, is replaced", async () => {
+  await withWorld({}, async (world) => {
+    const { timeline, attempts } = counting(world.timeline);
+    await withAutopilot(world, "auto", timeline, async (raise) => {
+      await raise(findingOf("cluster.no-primary", "failover"));
+      await until("it was looked at twice", async () => attempts() >= 2);
+      assert.deepEqual(await statesOf(world), []);
+      await signal(world, "pg1", "SIGKILL");
+      await until("it is done", async () => (await statesOf(world)).includes("failover done"));
+    });
+  });
+});
+
+test("a primary that starts up by itself is given its time by the clock, and the incident says so once", async () => {
+  await withWorld({}, async (world) => {
+    await signal(world, "pg1", "SIGKILL");
+    const instance = await world.fleet.instance("ledger", "pg1");
+    await until("nothing is left of it", async () => (await instance?.inspect())?.state === "down");
+    const starting = await startStartingServer(world.lab.node("pg1").port);
+    try {
+      let stepMs = 0;
+      const clock = { ...systemClock, monotonicMs: () => stepMs };
+      const { timeline, attempts } = counting(world.timeline);
+      await withAutopilot({ ...world, clock }, "propose", timeline, async (raise) => {
+        await raise(findingOf("cluster.no-primary", "failover"));
+        await until("it was looked at twice", async () => attempts() >= 2);
+        assert.equal((await notesOf(world)).length, 1);
+        stepMs = 10_000;
+        // As for a dead one, which this is not: something answers at its address.
+        await until("it is planned for", async () => (await notesOf(world)).length > 1);
+      });
+      const [first, second] = await notesOf(world);
+      assert.match(first ?? "", /pg1 is starting up .* by itself/);
+      assert.match(second ?? "", /pg1 cannot be seen dead/);
+    } finally {
+      await starting.close();
+    }
   });
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Clock } from "../../src/base/time.ts";
 import type { Finding } from "../../src/finding/finding.ts";
 import { startAutopilot } from "../../src/mitigate/autopilot.ts";
 import { listPlans } from "../../src/plan/status.ts";
@@ -9,7 +10,7 @@ import type { World } from "./world.ts";
 
 /* Incidents as the watch would open them; the autopilot answers with plans. */
 
-type Acting = Pick<World, "system" | "fleet" | "executor">;
+type Acting = Pick<World, "system" | "fleet" | "executor"> & Readonly<{ clock?: Clock }>;
 
 export function findingOf(code: string, kind: string, node?: string): Finding {
   const subject = { kind: node === undefined ? "cluster" : "node", name: node ?? "ledger" } as const;
@@ -26,8 +27,8 @@ export async function withAutopilot(
   const mitigation = typeof policies === "string" ? { failover: policies } : policies;
   const system = { ...world.system, mitigation: { ...world.system.mitigation, ...mitigation } };
   const problems: unknown[] = [];
-  const { fleet, executor } = world;
-  const autopilot = startAutopilot({ system, timeline, fleet, executor, onProblem: (one) => problems.push(one) });
+  const { system: _, ...acting } = world;
+  const autopilot = startAutopilot({ ...acting, system, timeline, onProblem: (one) => problems.push(one) });
   const responder = createResponder({ system, timeline });
   try {
     await use((...raised) => responder.take({ at: new Date().toISOString(), raised, cleared: [] }));
@@ -39,6 +40,19 @@ export async function withAutopilot(
 
 export async function statesOf({ timeline }: Pick<World, "timeline">): Promise<readonly string[]> {
   return (await listPlans(timeline)).map(({ plan, state }) => `${plan.kind} ${state}`);
+}
+
+/** The same timeline, and how often it was asked for a lease: once in each attempt. */
+export function counting(timeline: Timeline): Readonly<{ timeline: Timeline; attempts(): number }> {
+  let asked = 0;
+  const counted = new Proxy(timeline, {
+    get(target, name) {
+      if (name === "leaseState") asked += 1;
+      const member: unknown = Reflect.get(target, name);
+      return typeof member === "function" ? member.bind(target) : member;
+    },
+  });
+  return { timeline: counted, attempts: () => asked };
 }
 
 export async function notesOf({ timeline }: Pick<World, "timeline">): Promise<readonly string[]> {

@@ -4,7 +4,7 @@ import { isRefusal } from "../../src/plan/plan.ts";
 import { listPlans } from "../../src/plan/status.ts";
 import { createResponder } from "../../src/respond/responder.ts";
 import { listIncidents } from "../../src/timeline/incident-state.ts";
-import { findingOf, statesOf, withAutopilot } from "./autopilot-world.ts";
+import { counting, findingOf, statesOf, withAutopilot } from "./autopilot-world.ts";
 import { on, signal, streaming, until } from "./servers.ts";
 import { asRole, withSystemFile, withWorld } from "./world.ts";
 
@@ -60,18 +60,11 @@ test("a proposal is discarded when nothing asks for it any more, and is never ca
 test("while another plan works on the cluster nothing is proposed for it; afterwards what is still asked for", async () => {
   await withWorld({}, async (world) => {
     await signal(world, "pg1", "SIGKILL");
-    let asked = 0;
-    const timeline = new Proxy(world.timeline, {
-      get(target, name) {
-        if (name === "leaseState") asked += 1;
-        const member: unknown = Reflect.get(target, name);
-        return typeof member === "function" ? member.bind(target) : member;
-      },
-    });
+    const { timeline, attempts } = counting(world.timeline);
     const lease = await world.timeline.lease("cluster/ledger", 60_000);
     await withAutopilot(world, "propose", timeline, async (raise) => {
       await raise(findingOf("cluster.no-primary", "failover"));
-      await until("it was looked at twice", async () => asked >= 2);
+      await until("it was looked at twice", async () => attempts() >= 2);
       assert.deepEqual(await statesOf(world), []);
       await lease?.release();
       await until("it is proposed", async () => (await statesOf(world)).includes("failover proposed"));
