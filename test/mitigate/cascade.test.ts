@@ -62,10 +62,23 @@ test("a cascade that commits do not wait for stays one", async () => {
   });
 });
 
-async function cascade(world: World): Promise<void> {
+test("a cascade by another name of its middle stays one when that is promoted", async () => {
+  await withWorld({}, async (world) => {
+    await cascade(world, "localhost");
+    await signal(world, "pg1", "SIGKILL");
+    const result = await world.act("failover", "ledger", { node: "pg2" });
+    assert.notEqual(result.outcome, "stopped", result.state);
+    const [receiver] = await on(world, "pg3", (connection) =>
+      connection.query<{ host: string }>("select sender_host as host from pg_stat_wal_receiver"),
+    );
+    assert.equal(receiver?.host, "localhost", "it was led to where it is");
+  });
+});
+
+async function cascade(world: World, host = "127.0.0.1"): Promise<void> {
   const { port } = world.lab.node("pg2");
   await on(world, "pg3", async (connection) => {
-    const conninfo = `host=127.0.0.1 port=${port} user=blackstart application_name=pg3`;
+    const conninfo = `host=${host} port=${port} user=blackstart application_name=pg3`;
     await connection.query(`alter system set primary_conninfo = '${conninfo}'`);
     await connection.query("select pg_reload_conf()");
   });

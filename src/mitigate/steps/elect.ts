@@ -14,7 +14,7 @@ import { notedElected, refusedIfPromotedSince } from "./elected.ts";
 import { refusedUnlessFenced, wasFencedHere } from "./fenced.ts";
 import { stepFailed, text, texts } from "./parameters.ts";
 import { fencedBy, whoWrites } from "./roles.ts";
-import { nodeAt } from "./sender.ts";
+import { senderOf } from "./sender.ts";
 import { sessions } from "./servers.ts";
 
 /** A receiver notices the death of its primary at once, unless the network to it was cut. */
@@ -206,7 +206,9 @@ function cascadesOf(
   const others = candidates.filter((one) => one !== node);
   const known = new Map<string, Promise<boolean>>();
   return (sender) => {
-    const asked = known.get(sender) ?? nodeAt(context, cluster, sender, others).then((one) => one !== undefined);
+    const asked =
+      known.get(sender) ??
+      senderOf(context, cluster, node, sender).then((one) => one !== undefined && others.includes(one));
     known.set(sender, asked);
     return asked;
   };

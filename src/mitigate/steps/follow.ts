@@ -1,11 +1,9 @@
 import { BlackstartError, messageOf, whatAndWhy } from "../../base/error.ts";
 import { aimedAt, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
-import { readEndpoint } from "../../drivers/postgres/endpoints.ts";
 import { type Following, followingText, keepsUp } from "../../drivers/postgres/following.ts";
 import { lookAt } from "../../drivers/postgres/looks.ts";
 import type { StepContext, StepHandler } from "../../plan/handler.ts";
-import { endpoint } from "../../system/address.ts";
 import type { MitigationContext } from "../context.ts";
 import { type Lowered, lowerUnlessPassing } from "./commits.ts";
 import { explained, followingOf, type Pair } from "../following.ts";
@@ -13,7 +11,7 @@ import { stepFailed, text, texts } from "./parameters.ts";
 import { setPrimaryConninfo } from "./primary-conninfo.ts";
 import { refusedUnlessPrimary } from "./roles.ts";
 import { loginOf } from "./replication-conninfo.ts";
-import { nodeAt } from "./sender.ts";
+import { senderOf } from "./sender.ts";
 import { replicationAddress, sessions } from "./servers.ts";
 import { provideSlot } from "./slot.ts";
 import { upstreamFor } from "./upstream.ts";
@@ -95,16 +93,15 @@ async function follow(context: MitigationContext, step: StepContext, node: strin
       if (look.wantsStreaming === false && look.restores === true)
         return leftAlone(step, node, { kind: "archive-only" });
       const upstream = await upstreamFor(context, cluster, node, primary);
-      const { host, port } = replicationAddress(context, cluster, upstream, node);
-      const isAimed = look.sender !== null && readEndpoint(look.sender) === endpoint(host, port);
-      const others = texts(step, "nodes").filter((one) => one !== node);
-      // Another standby of this plan, from which it streams and goes on doing so.
-      const middle = upstream !== primary ? isAimed && upstream : await nodeAt(context, cluster, look.sender, others);
-      const how = middle ? "cascades" : isAimed ? "already" : "follows";
+      const from = await senderOf(context, cluster, node, look.sender);
+      // Another standby of this plan from which it streams, and goes on doing so.
+      const isMiddle = upstream === primary && from !== undefined && texts(step, "nodes").includes(from);
+      const middle = from !== primary && (isMiddle || from === upstream) ? from : undefined;
+      const how = middle !== undefined ? "cascades" : from === upstream ? "already" : "follows";
       if (how !== "follows" && keepsUp(await followingOf(context, pair, { timeoutMs: soonMs, signal: step.signal })))
         return { node, how };
       const slot = await slotOf(connection);
-      const made = (await provideSlot(context, step, { node, upstream: middle || upstream, slot })) ? { slot } : {};
+      const made = (await provideSlot(context, step, { node, upstream: middle ?? upstream, slot })) ? { slot } : {};
       if (how !== "cascades") {
         await step.assertHeld();
         await aimAt(context, step, connection, { pair, upstream });

@@ -16,7 +16,7 @@ import type { RejoinSituation } from "../rejoin-decision.ts";
 import { text } from "./parameters.ts";
 import type { Rejoining } from "./rejoin-remedies.ts";
 import { loginOf, pairOf, refusalIn } from "./replication-conninfo.ts";
-import { nodeAt } from "./sender.ts";
+import { senderOf } from "./sender.ts";
 import { isStandby, sessions } from "./servers.ts";
 import { upstreamFor } from "./upstream.ts";
 
@@ -114,7 +114,7 @@ export async function asideOf(
   let aside: string | undefined;
   const isDirect = async () => {
     const { sender } = await sessions(context).use(cluster, node, lookAt);
-    const from = await nodeAt(context, cluster, sender, [primary, ...Object.keys(nodes).filter((one) => one !== node)]);
+    const from = await senderOf(context, cluster, node, sender);
     aside = from === primary ? undefined : from;
     return aside === undefined ? true : undefined;
   };

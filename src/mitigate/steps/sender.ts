@@ -1,25 +1,27 @@
-import { endpointsOf, isSameServer, namesIn, readEndpoint } from "../../drivers/postgres/endpoints.ts";
+import { endpointsOf, readEndpoint } from "../../drivers/postgres/endpoints.ts";
 import { resolveNames } from "../../drivers/resolve.ts";
 import { clusterOf } from "../../system/names.ts";
 import type { MitigationContext } from "../context.ts";
+import { leadsOf, namesToResolve } from "../source.ts";
 
 /**
- * Which of these nodes a standby's sender is, by its `host:port`; undefined where it is another, or cannot be told. A name is
- * resolved only where no node is written so.
+ * The declared node from which a standby streams, by the `host:port` that it says; undefined where it is none, or cannot be
+ * told: a name may be that of several.
  */
-export async function nodeAt(
-  context: MitigationContext,
+export async function senderOf(
+  { system }: MitigationContext,
   cluster: string,
+  standby: string,
   sender: string | null,
-  nodes: readonly string[],
 ): Promise<string | undefined> {
   if (sender === null) return undefined;
-  const declared = clusterOf(context.system, cluster).nodes;
-  const endpoint = readEndpoint(sender);
-  const ofNode = (node: string) => (declared[node] === undefined ? [] : endpointsOf(declared[node]));
-  const written = Object.keys(declared).filter((node) => ofNode(node).includes(endpoint));
-  if (written.length > 0) return nodes.find((node) => written.includes(node));
-  const resolved = await resolveNames(namesIn([endpoint, ...nodes.flatMap(ofNode)]));
-  const found = nodes.filter((node) => ofNode(node).some((one) => isSameServer(one, endpoint, resolved)));
-  return found.every((node) => node === found[0]) ? found[0] : undefined;
+  const places = Object.entries(clusterOf(system, cluster).nodes).map(([node, declared]) => ({
+    node,
+    addresses: endpointsOf(declared),
+  }));
+  const own = places.find(({ node }) => node === standby) ?? { node: standby };
+  const aims = [[readEndpoint(sender)]];
+  const declared = places.flatMap(({ addresses }) => addresses);
+  const [lead] = leadsOf(places, own, aims, await resolveNames(namesToResolve(aims, declared)));
+  return lead?.to.length === 1 ? lead.to[0]?.node : undefined;
 }
