@@ -1,4 +1,4 @@
-import { wasLeftFor } from "../drivers/postgres/history.ts";
+import { type WalEnd, wasLeftFor } from "../drivers/postgres/history.ts";
 import { type ClusterFacts, type NodeFacts, nodeFacts } from "./cluster-facts.ts";
 import { lineOf } from "./old-primary.ts";
 
@@ -13,25 +13,35 @@ export type Elected = Readonly<{
   plannedAt: number;
 }>;
 
+/** `isSeen`: it is certain that one was; otherwise it cannot be told that none was. `why`: in words. */
+export type Overtaken = Readonly<{ isSeen: boolean; why: string }>;
+
 /**
- * Why another node may have been the primary since: what it acknowledged the elected one lacks, and the plan's verdict on
- * loss does not count. Undefined: none was. Whether one takes writes now is not asked here. Pure.
+ * Whether another node may have been the primary since: what it acknowledged the elected one lacks, and the plan's verdict
+ * on loss does not count. Undefined: none was. Whether one takes writes now is not asked here. Pure.
  */
-export function promotedSince(facts: ClusterFacts, elected: Elected): string | undefined {
+export function promotedSince(facts: ClusterFacts, elected: Elected): Overtaken | undefined {
   const { node, timelineId, old, plannedAt } = elected;
   const seen = facts.nodes.find((one) => one.node !== old && wasPrimaryAfter(one, plannedAt));
-  if (seen !== undefined) return `${seen.node} was seen as the primary since this plan was made`;
+  if (seen !== undefined) return { isSeen: true, why: `${seen.node} was seen as the primary since this plan was made` };
   const end = knownLine(nodeFacts(facts, node));
-  if (end === undefined) return `on which timeline ${node} is by now cannot be told`;
+  if (end === undefined) return { isSeen: false, why: `on which timeline ${node} is by now cannot be told` };
   if (timelineId !== undefined && end.timelineId !== timelineId)
-    return `${node} was on timeline ${timelineId} when it was elected, and is on timeline ${end.timelineId} by now`;
-  for (const other of facts.nodes.filter((one) => one.node !== node)) {
-    const its = knownLine(other);
-    if (its === undefined) return `on which timeline ${other.node} is cannot be told: it may have been promoted`;
-    if (wasLeftFor(end, its))
-      return `${other.node} is on timeline ${its.timelineId}, which is not the line of ${node} (timeline ${end.timelineId})`;
-  }
-  return undefined;
+    return {
+      isSeen: true,
+      why: `${node} was on timeline ${timelineId} when it was elected, and is on timeline ${end.timelineId} by now`,
+    };
+  const others = facts.nodes.flatMap((other) => (other.node === node ? [] : (besides(other, node, end) ?? [])));
+  return others.find(({ isSeen }) => isSeen) ?? others[0];
+}
+
+function besides(other: NodeFacts, node: string, end: WalEnd): Overtaken | undefined {
+  const its = knownLine(other);
+  if (its === undefined)
+    return { isSeen: false, why: `on which timeline ${other.node} is cannot be told: it may have been promoted` };
+  if (!wasLeftFor(end, its)) return undefined;
+  const why = `${other.node} is on timeline ${its.timelineId}, which is not the line of ${node} (timeline ${end.timelineId})`;
+  return { isSeen: true, why };
 }
 
 /** One that is the primary now is found by asking who takes writes. */

@@ -46,11 +46,12 @@ const cases: readonly (readonly [
   ],
   ["pg1 followed it", standby("pg2"), standby("pg3"), /pg1 is on timeline 2/, { pg1: standby("pg1", 2) }],
   ["pg3 cannot be asked", standby("pg2"), hostless, /pg3 is cannot be told/],
+  ["pg3 cannot be asked, pg1 followed it", standby("pg2"), hostless, /pg1 is on timeline 2/, { pg1: down("pg1", 2) }],
   [
     "pg2 would not tell",
     { ...standby("pg2"), walEnd: undefined } as unknown as NodeFacts,
     standby("pg3"),
-    /pg2 is by now/,
+    /pg2 is by now cannot be told/,
   ],
   [
     "pg3 was seen as the primary since",
@@ -79,7 +80,7 @@ for (const [name, pg2, pg3, expected, change = {}] of cases)
   test(`promoted since: ${name}`, () => {
     const { pg1 = down("pg1", 1), ...more } = change;
     const elected = { node: "pg2", timelineId: 1, old: "pg1", plannedAt: 7, ...more } as Elected;
-    const why = promotedSince(facts(pg1, pg2, pg3), elected);
-    if (expected === undefined) assert.equal(why, undefined);
-    else assert.match(why ?? "nobody", expected);
+    const overtaken = promotedSince(facts(pg1, pg2, pg3), elected);
+    assert.equal(overtaken?.isSeen, expected && !/told/.test(expected.source));
+    if (expected !== undefined) assert.match(overtaken?.why ?? "nobody", expected);
   });

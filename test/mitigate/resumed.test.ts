@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { isRefusal } from "../../src/plan/plan.ts";
+import { systemClock } from "../../src/base/time.ts";
+import { mitigationHandlers } from "../../src/mitigate/handlers.ts";
+import { createExecutor } from "../../src/plan/executor.ts";
+import { registryOf } from "../../src/plan/handler.ts";
+import { isRefusal, type Plan } from "../../src/plan/plan.ts";
 import { interruptBefore } from "./interrupt.ts";
 import { on, onlyPrimary, signal, streaming, until } from "./servers.ts";
 import { type World, withSystemFile, withWorld } from "./world.ts";
@@ -29,7 +33,6 @@ describe("a plan that is resumed", { concurrency: 2 }, () => {
 
   test("a failover interrupted before promote does not promote where a dead node may have been promoted", async () => {
     await withWorld({}, async (world) => {
-      const hostless = (text: string) => text.replace(/(pg3:[\s\S]*?)host: \S+/, "$1");
       await withSystemFile(world, hostless, async (far) => {
         assert.equal(far.system.clusters.ledger?.nodes.pg3?.host, undefined);
         await signal(world, "pg1", "SIGKILL");
@@ -43,6 +46,37 @@ describe("a plan that is resumed", { concurrency: 2 }, () => {
         assert.notEqual(outcome, "stopped", state);
         assert.equal(await onlyPrimary(world), "pg2");
       });
+    });
+  });
+
+  test("a failover where nobody is to be fenced goes on without a node that could not be asked when it was planned", async () => {
+    await withWorld({}, async (world) => {
+      await withSystemFile(world, hostless, async (far) => {
+        for (const node of ["pg1", "pg3"]) await signal(world, node, "SIGKILL");
+        const pg1 = await world.fleet.instance("ledger", "pg1");
+        await pg1?.markStandby();
+        await pg1?.start(60_000);
+        const { outcome, state } = await far.act("failover", "ledger", { node: "pg2" });
+        assert.notEqual(outcome, "stopped", state);
+        assert.equal(await onlyPrimary(world), "pg2");
+      });
+    });
+  });
+
+  test("a failover that was planned an hour ago does not promote once another was the primary and has died", async () => {
+    await withWorld({}, async (world) => {
+      await signal(world, "pg1", "SIGKILL");
+      const { id: planId } = await stored(world, "failover");
+      await on(world, "pg3", (connection) => connection.query("select pg_promote(true)"));
+      await on(world, "pg3", (connection) => connection.query("create table acknowledged ()"));
+      await signal(world, "pg3", "SIGKILL");
+      const { system, fleet, timeline } = world;
+      const clock = { ...systemClock, now: () => new Date(Date.now() + 3_600_000).toISOString() };
+      const handlers = registryOf(...mitigationHandlers({ system, fleet, timeline, clock }));
+      const result = await createExecutor({ timeline, handlers }).run(planId, "person:test", "person");
+      assert.equal(result.outcome, "stopped", "what pg3 acknowledged is lost");
+      assert.match(result.state, /pg3 is on timeline 2, which is not the line of pg2/);
+      assert.ok(await isStandby(world, "pg2"));
     });
   });
 
@@ -86,11 +120,21 @@ describe("an election that is resumed", { concurrency: 2 }, () => {
   });
 });
 
+/** Nobody can look at what is left of pg3. */
+function hostless(systemFile: string): string {
+  return systemFile.replace(/(pg3:[\s\S]*?)host: \S+/, "$1");
+}
+
 /** With pg2 as the one to be promoted. */
-async function interrupted(world: World, kind: string, step: string): Promise<string> {
+async function stored(world: World, kind: string): Promise<Plan> {
   const plan = await world.plan(kind, "ledger", { node: "pg2" });
   if (isRefusal(plan)) assert.fail(`refused (${plan.rule}): ${plan.missing}`);
   await world.executor.store(plan, "person:test");
+  return plan;
+}
+
+async function interrupted(world: World, kind: string, step: string): Promise<string> {
+  const plan = await stored(world, kind);
   await interruptBefore(world, plan, step);
   return plan.id;
 }

@@ -10,7 +10,7 @@ import type { CheckResult, StepContext, StepHandler } from "../../plan/handler.t
 import type { MitigationContext } from "../context.ts";
 import { type Candidate, elect, type Election, type Needs } from "../election.ts";
 import { type Aimed, aimBack, stopReceiver } from "./aim.ts";
-import { notedElected, refusedIfPromotedSince } from "./elected.ts";
+import { isJustPlanned, notedElected, refusedIfOvertaken } from "./elected.ts";
 import { refusedUnlessFenced, wasFencedHere } from "./fenced.ts";
 import { stepFailed, text, texts } from "./parameters.ts";
 import { fencedBy, whoWrites } from "./roles.ts";
@@ -62,7 +62,10 @@ async function elected(context: MitigationContext, step: StepContext, aimed: Aim
   const nodes = texts(step, "candidates");
   // First and alone: to stop the receivers of a primary that serves again would make its commits hang.
   unlessRefused((await refusedUnlessFenced(context, step)) ?? (await refusedBesidePrimary(context, step)));
-  const asked = await Promise.all(nodes.map((node) => settled(context, step, node, aimed)));
+  const [isNew, ...asked] = await Promise.all([
+    isJustPlanned(context, step),
+    ...nodes.map((node) => settled(context, step, node, aimed)),
+  ]);
   const candidates = asked.filter((one): one is Candidate => !("problem" in one));
   const problems = asked.filter((one) => "problem" in one);
   const witness = problems.find((one) => isAheadOfAll(one, candidates));
@@ -74,8 +77,7 @@ async function elected(context: MitigationContext, step: StepContext, aimed: Aim
       [election.why, ...problems.map((one) => `${one.node}: ${one.problem}`)].join(" "),
       "Bring the standbys back and make a new plan, or take the fence back: `blackstart mitigate unfence`.",
     );
-  const { node } = election.candidate;
-  if (!wasFencedHere(step)) unlessRefused(await refusedIfPromotedSince(context, step, { node }));
+  if (!isNew) unlessRefused(await refusedIfOvertaken(context, step, election.candidate.node));
   for (const reason of election.leftOut) step.progress(reason);
   return outcomeOf(election, candidates);
 }

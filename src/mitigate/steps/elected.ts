@@ -1,9 +1,12 @@
+import { millisecondsBetween, systemClock } from "../../base/time.ts";
 import type { CheckResult, StepContext } from "../../plan/handler.ts";
 import { streamOfPlan } from "../../plan/status.ts";
 import type { MitigationContext } from "../context.ts";
 import { gatherFacts } from "../facts.ts";
 import { type Elected, promotedSince } from "../promoted-since.ts";
+import { wasFencedHere } from "./fenced.ts";
 import { text } from "./parameters.ts";
+import { fencedBy } from "./roles.ts";
 
 /* Whether an election still holds. What follows it at once need not ask; a plan that is resumed does. */
 
@@ -25,22 +28,48 @@ export async function refusedUnlessElected(
   return refused(node, "this plan, of an older version, does not say on which timeline it was elected");
 }
 
-export async function refusedIfPromotedSince(
+/**
+ * The same of the one that is being elected. What could not be told when the plan was made it was made without; only where
+ * it was interrupted after its fence its verdict is older than that.
+ */
+export async function refusedIfOvertaken(
+  context: MitigationContext,
+  step: StepContext,
+  node: string,
+): Promise<CheckResult | undefined> {
+  const isResumed = fencedBy(step) !== undefined && !wasFencedHere(step);
+  return refusedIfPromotedSince(context, step, { node }, isResumed ? "refused" : "passes");
+}
+
+/** So long it is carried out by what was seen when it was made. Clients wait, and a person has only just decided. */
+const newForMs = 60_000;
+
+/** It was made a moment ago, and is carried out in one go. */
+export async function isJustPlanned(
+  { timeline, clock = systemClock }: MitigationContext,
+  step: StepContext,
+): Promise<boolean> {
+  if (!wasFencedHere(step)) return false;
+  const [stored] = await timeline.read({ stream: streamOfPlan(step.planId), limit: 1 });
+  const ageMs = stored === undefined ? Number.POSITIVE_INFINITY : millisecondsBetween(stored.at, clock.now());
+  return ageMs >= 0 && ageMs < newForMs;
+}
+
+async function refusedIfPromotedSince(
   context: MitigationContext,
   step: StepContext,
   elected: Pick<Elected, "node" | "timelineId">,
+  unknown: "refused" | "passes" = "refused",
 ): Promise<CheckResult | undefined> {
-  const { old } = step.parameters;
   const [facts, [stored]] = await Promise.all([
     gatherFacts(context, text(step, "cluster"), "silent"),
     context.timeline.read({ stream: streamOfPlan(step.planId), limit: 1 }),
   ]);
-  const why = promotedSince(facts, {
-    ...elected,
-    ...(typeof old === "string" ? { old } : {}),
-    plannedAt: stored?.position ?? 0,
-  });
-  return why === undefined ? undefined : refused(elected.node, why);
+  const old = fencedBy(step);
+  const plannedAt = stored?.position ?? 0;
+  const overtaken = promotedSince(facts, { ...elected, ...(old === undefined ? {} : { old }), plannedAt });
+  if (overtaken === undefined || (!overtaken.isSeen && unknown === "passes")) return undefined;
+  return refused(elected.node, overtaken.why);
 }
 
 function refused(node: string, why: string): CheckResult {
