@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "../base/time.ts";
 import type { System } from "../system/schema.ts";
-import { type PromiseRecord, promiseSet, readPromises } from "../timeline/promise-record.ts";
+import { placeOf, type PromiseRecord, promiseSet, readPromises } from "../timeline/promise-record.ts";
 import type { Timeline } from "../timeline/timeline.ts";
 import type { PromiseFacts } from "../watch/facts.ts";
 import { momentOf } from "../watch/node/node-watch.ts";
@@ -17,7 +17,7 @@ export async function followPromises(options: {
   const { system, timeline, signal, clock = systemClock } = options;
   const from = await timeline.position();
   const known = new Map<string, PromiseFacts>();
-  const learn = (record: PromiseRecord) => known.set(record.cluster, { ...record, since: momentOf(clock) });
+  const learn = (record: PromiseRecord) => known.set(placeOf(record), { ...record, since: momentOf(clock) });
   for (const record of (await readPromises(timeline, Object.keys(system.clusters))).values()) learn(record);
   const follow = async () => {
     for await (const event of timeline.subscribe(from, signal))

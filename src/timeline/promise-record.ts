@@ -25,17 +25,20 @@ export type DatedPromise = PromiseRecord & Readonly<{ at: Instant; position: num
 
 export const promiseSet = "promise.set";
 
-/** The last one of each cluster. */
+/** The last one on each node, by cluster and node: `ledger/pg1`. */
 export async function readPromises(
   timeline: Timeline,
   clusters: readonly string[],
 ): Promise<ReadonlyMap<string, DatedPromise>> {
   const all = await Promise.all(clusters.map((cluster) => promisesOfNodes(timeline, cluster)));
-  const last = all.flatMap((records) => records.at(-1) ?? []);
-  return new Map(last.map((record) => [record.cluster, record]));
+  return new Map(all.flat().map((record) => [placeOf(record), record]));
 }
 
-/** The last one of each node, the last of all at the end. */
+export function placeOf({ cluster, node }: Readonly<{ cluster: string; node: string }>): string {
+  return `${cluster}/${node}`;
+}
+
+/** The last one on each node. */
 export async function promisesOfNodes(timeline: Timeline, cluster: string): Promise<readonly DatedPromise[]> {
   const events = (await readAll(timeline, { stream: `cluster/${cluster}` })).filter(({ kind }) => kind === promiseSet);
   const all = events.map(({ data, at, position }) => ({ ...(data as unknown as PromiseRecord), at, position }));

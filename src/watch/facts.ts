@@ -17,7 +17,7 @@ export type Facts = Readonly<{
   caches: readonly EndpointFacts[];
   /** Of the clusters whose clients read an address file. */
   clients: readonly ClientsFacts[];
-  /** What plans set for whom commits wait, by cluster. */
+  /** What plans set for whom commits wait, by cluster and node; see `readPromises`. */
   promises?: ReadonlyMap<string, PromiseFacts>;
 }>;
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assess } from "../../src/watch/assess/assess.ts";
+import { placeOf } from "../../src/timeline/promise-record.ts";
 import type { Facts } from "../../src/watch/facts.ts";
 import {
   factsOf,
@@ -104,7 +105,11 @@ const table: readonly (readonly [what: string, facts: Facts, expected: readonly 
 for (const [what, facts, expected] of table) test(what, () => assert.deepEqual(seen(facts), expected));
 
 const lowered = { cluster: "ledger", node: "pg1", setting: "", meant: "FIRST 1 (pg2)", plan: "failover-1" };
-const since = (ms: number, more = {}) => new Map([["ledger", { ...lowered, ...more, since: moment(ms) }]]);
+const record = (ms: number, more: Partial<typeof lowered>) => {
+  const one = { ...lowered, ...more, since: moment(ms) };
+  return [placeOf(one), one] as const;
+};
+const since = (ms: number, more = {}) => new Map([record(ms, more)]);
 
 for (const [what, pulse, promises, expected] of [
   ["lowered a while ago", primaryPulse(), since(0), ["lowered"]],
@@ -112,6 +117,12 @@ for (const [what, pulse, promises, expected] of [
   ["about to be lowered further", primaryPulse(), since(0, { setting: "FIRST 1 (pg9)", replaces: "" }), ["lowered"]],
   ["raised since, by whomever", primaryPulse(synchronous), since(0), []],
   ["another is the primary by now", primaryPulse(), since(0, { node: "pg3" }), []],
+  [
+    "lowered, and another plan has set one on a standby since, which it did not promote",
+    primaryPulse(),
+    new Map([record(0, {}), record(0, { node: "pg2", setting: "FIRST 1 (pg3)" })]),
+    ["lowered"],
+  ],
   ["raised by a plan", primaryPulse(synchronous), since(0, { setting: "FIRST 1 (pg2)" }), []],
 ] as const)
   test(`a promise that a plan lowered: ${what}`, () => {

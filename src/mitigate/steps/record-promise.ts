@@ -26,13 +26,12 @@ export async function recordPromise(
   change: PromiseChange,
 ): Promise<void> {
   const cluster = text(step, "cluster");
-  const all = await promisesOfNodes(context.timeline, cluster);
-  const last = all.find((one) => one.node === node);
+  const last = await recordedPromise(context, step, node);
   const { from, to: setting, isPending, beforePromotion } = change;
   const meant = change.meant ?? meantBy(last, from);
-  const isSettled = (one: PromiseRecord) => one.meant === one.setting && one.replaces === undefined;
+  const isSettled = last === undefined || (last.meant === last.setting && last.replaces === undefined);
   // Nothing was lowered, and nothing is raised.
-  const isNoNews = meant === setting && [last, all.at(-1)].every((one) => one === undefined || isSettled(one));
+  const isNoNews = meant === setting && isSettled;
   if (isNoNews && !isPending && !beforePromotion) return;
   const data: PromiseRecord = {
     cluster,

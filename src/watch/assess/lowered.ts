@@ -11,7 +11,7 @@ export function assessLowered(view: ClusterView): Found | undefined {
   const primary = view.primaries.length === 1 ? view.primaries[0] : undefined;
   const setting = primary?.pulse?.synchronousStandbyNames;
   const record = view.promise;
-  if (primary === undefined || setting === undefined || record?.node !== primary.node) return undefined;
+  if (primary === undefined || setting === undefined || record === undefined) return undefined;
   if (!isAsRecorded(record, setting) || isSameSetting(record.meant, setting)) return undefined;
   if (view.now.ms - record.since.ms < graceMs) return undefined;
   return {

@@ -2,6 +2,7 @@ import { type Claimant, nodesBehind } from "../../drivers/postgres/names.ts";
 import { endpointsOf, readEndpoint } from "../../drivers/postgres/endpoints.ts";
 import { hostAndPort } from "../../system/address.ts";
 import type { Cluster, System } from "../../system/schema.ts";
+import { placeOf } from "../../timeline/promise-record.ts";
 import type { Facts, Moment, NodeCondition, NodeFacts, PromiseFacts, Sender } from "../facts.ts";
 
 /** One cluster as its nodes were last seen; what every judgement about it starts from. */
@@ -19,6 +20,7 @@ export type ClusterView = Readonly<{
   standbys: readonly NodeFacts[];
   /** Not up now, and the last to answer as a primary; only while no other is one. */
   lostPrimary: NodeFacts | undefined;
+  /** What a plan has set on the primary. */
   promise: PromiseFacts | undefined;
 }>;
 
@@ -40,7 +42,7 @@ export function viewOf(system: System, name: string, cluster: Cluster, facts: Fa
     foreign: all.filter(isForeign),
     primaries,
     standbys: up.filter((one) => one.pulse?.role === "standby"),
-    promise: facts.promises?.get(name),
+    promise: primaries[0] && facts.promises?.get(placeOf(primaries[0])),
     lostPrimary: primaries.length > 0 ? undefined : lostPrimaryOf(nodes),
   };
 }
