@@ -51,10 +51,13 @@ export function promisedAfter(cluster: Cluster, facts: ClusterFacts, primary: No
 
 /** What was in force, unless a plan lowered it and it was meant to be more. */
 function meantBy(facts: ClusterFacts, primary: NodeFacts): SynchronousNames | undefined {
-  const names = promiseOf(primary)?.names;
   const set = facts.promises?.find(({ node }) => node === primary.node);
-  const isInForce = set !== undefined && isAsRecorded(set, formatSynchronousNames(names));
-  return isInForce ? parseSynchronousNames(set.meant) : names;
+  const { remembered, ...unseen } = primary;
+  const isNewer = set !== undefined && primary.observation === undefined && set.position > (remembered?.position ?? 0);
+  const known = promiseOf(isNewer ? unseen : primary);
+  const isInForce =
+    set !== undefined && (known === undefined ? isNewer : isAsRecorded(set, formatSynchronousNames(known.names)));
+  return isInForce ? parseSynchronousNames(set.meant) : known?.names;
 }
 
 /** Of a primary that cannot be asked: as those are named that follow it, which is how it is brought back. */

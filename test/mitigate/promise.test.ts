@@ -4,6 +4,7 @@ import { formatSynchronousNames, parseSynchronousNames } from "../../src/drivers
 import { type Member, type Promised, promiseNow, promisedAfter, promiseUnder } from "../../src/mitigate/promise.ts";
 import { planDegradeSynchronous } from "../../src/mitigate/planners/degrade-synchronous.ts";
 import { isRefusal } from "../../src/plan/plan.ts";
+import type { NodeFacts } from "../../src/mitigate/cluster-facts.ts";
 import { alive, dead, facts, noChoice, remembered, system } from "./fixtures.ts";
 
 const members = (...all: readonly string[]): readonly Member[] =>
@@ -93,6 +94,28 @@ test("a promise that a plan lowered is what it was meant to be, as long as nobod
   assert.deepEqual(promisedAfter(ledger(), { ...seen, promises: [{ ...lowered, node: "pg3" }] }, primary).names, []);
   const later = { ...lowered, node: "pg3", position: 10 };
   assert.deepEqual(promisedAfter(ledger(), { ...seen, promises: [lowered, later] }, primary).names, ["pg2", "pg3"]);
+});
+
+test("what a plan has lowered since the primary was last seen, is what it was meant to be", () => {
+  const set = { cluster: "ledger", node: "pg1", setting: "", meant: "FIRST 1 (pg3)", plan: "p", at: "", position: 9 };
+  const seen = (old: NodeFacts) => ({
+    ...facts(old, alive("pg2", "standby"), alive("pg3", "standby")),
+    promises: [set],
+  });
+  const files = (synchronousStandbyNames: string) => ({
+    configured: { synchronousStandbyNames, synchronousCommit: "on" },
+  });
+  const memory = (position: number) => ({ remembered: { ...remembered("pg1"), position } });
+  for (const [more, names] of [
+    [{}, ["pg3"]],
+    [memory(8), ["pg3"]],
+    [{ ...memory(8), ...files("") }, ["pg3"]],
+    [{ ...memory(8), ...files("ANY 1 (pg4)") }, ["pg4"]],
+    [memory(10), ["pg2"]],
+  ] as const) {
+    const old = dead("pg1", more);
+    assert.deepEqual(promisedAfter(ledger(), seen(old), old).names, names, JSON.stringify(more));
+  }
 });
 
 test("spared are: a delayed standby, a cascade, and those that the file spares", () => {
