@@ -6,7 +6,7 @@ import { registryOf, type StepHandler } from "../../src/plan/handler.ts";
 import { isRefusal, type Plan } from "../../src/plan/plan.ts";
 import { promisesOfNodes } from "../../src/timeline/promise-record.ts";
 import { interruptBefore } from "./interrupt.ts";
-import { on, signal, until } from "./servers.ts";
+import { on, signal, streaming, until } from "./servers.ts";
 import { type World, withWorld } from "./world.ts";
 
 /* A person sets for whom commits wait, while a plan goes on or waits: that is a promise of theirs. */
@@ -76,6 +76,24 @@ describe("what somebody has set since the plan was made", { concurrency: 2 }, ()
       assert.match(result.state, /Somebody has set it since/);
     });
   });
+
+  for (const [what, change, planned, after] of [
+    ["no more is given up than was agreed to", "kill", "pg3", "FIRST 1 (pg2)"],
+    ["less is given up where another standby is back", "restart", "nobody", `FIRST 1 ("pg3")`],
+  ] as const)
+    test(`of a promise that is given up for ${planned}, ${what}`, async () => {
+      await withWorld({}, async (world) => {
+        const streams = async () => (await streaming(world, "pg1")).join();
+        for (const node of planned === "pg3" ? ["pg2"] : ["pg2", "pg3"]) await signal(world, node, "SIGKILL");
+        await until("the primary has noticed", async () => (await streams()) === (planned === "pg3" ? "pg3" : ""));
+        const plan = await stored(world, "degrade-synchronous", "ledger");
+        if (change === "kill") await signal(world, "pg3", "SIGKILL");
+        else assert.equal((await world.act("restart", "ledger/pg3")).outcome, "done");
+        await until("it has changed", async () => (await streams()) === (change === "kill" ? "" : "pg3"));
+        await world.executor.run(plan.id, "person:test", "person");
+        assert.equal(await names(world, "pg1"), after);
+      });
+    });
 
   test("by another plan, which gave the promise up: it is raised once its standby is back", async () => {
     await withWorld({}, async (world) => {

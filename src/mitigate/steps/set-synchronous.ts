@@ -1,20 +1,17 @@
 import { BlackstartError } from "../../base/error.ts";
 import type { JsonObject } from "../../base/json.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
-import { nameBySettings } from "../../drivers/postgres/names.ts";
-import { observeNode } from "../../drivers/postgres/observe.ts";
 import {
   counting,
   formatSynchronousNames,
   isAsRecorded,
   isSameSetting,
   parseSynchronousNames,
-  type SynchronousNames,
 } from "../../drivers/postgres/synchronous-names.ts";
 import { askStall } from "../../drivers/postgres/synchronous-wait.ts";
 import type { CheckResult, StepContext, StepHandler, Undone } from "../../plan/handler.ts";
 import type { MitigationContext } from "../context.ts";
-import { type Member, membersAmong, type Promised, promiseNow, promiseUnder, standIns } from "../promise.ts";
+import { promiseUnder } from "../promise.ts";
 import {
   changePromise,
   commitsPass,
@@ -24,12 +21,10 @@ import {
   streamingFrom,
   synchronousSetting,
 } from "./commits.ts";
-import { number, objects, stepFailed, text, texts } from "./parameters.ts";
+import { stepFailed, text } from "./parameters.ts";
 import { meantBy, recordedPromise, recordPromise } from "./record-promise.ts";
 import { alterSystem, isStandby, sessions } from "./servers.ts";
-
-/** A member that does not say by then that it is there is not waited for. */
-const askTimeoutMs = 1000;
+import { isBefore, promisedOf, wantedOf } from "./wanted-promise.ts";
 
 /**
  * For which standbys commits wait. `before-promotion`: for those that answer now, set while the server is a standby
@@ -120,7 +115,7 @@ async function whyLeft(
   context: MitigationContext,
   step: StepContext,
   connection: Connection,
-  { from, to }: Change,
+  { from, to }: Partial<Change> & Readonly<{ from: string }>,
 ): Promise<string | undefined> {
   const node = text(step, "node");
   const left = `synchronous_standby_names on ${node} is left at '${from}'`;
@@ -129,7 +124,7 @@ async function whyLeft(
   if (typeof seen === "string" && isSameSetting(seen, from)) return undefined;
   const last = await recordedPromise(context, step, node);
   const isPlanned = last !== undefined && isAsRecorded(last, from);
-  if (isPlanned && (last.plan === step.planId || isSameSetting(last.meant, to))) return undefined;
+  if (isPlanned && (last.plan === step.planId || (to !== undefined && isSameSetting(last.meant, to)))) return undefined;
   return `Somebody has set it since this plan was made: ${left}.`;
 }
 
@@ -143,71 +138,6 @@ function isAsMeant(step: StepContext): boolean {
   return !isBefore(step) && step.parameters.when !== "degraded";
 }
 
-function isBefore(step: StepContext): boolean {
-  return step.parameters.when === "before-promotion";
-}
-
-async function wantedOf(
-  context: MitigationContext,
-  step: StepContext,
-  connection: Connection,
-): Promise<SynchronousNames | undefined> {
-  const [node, planned] = [text(step, "node"), promisedOf(step)];
-  if (step.parameters.when === "degraded") {
-    const names = parseSynchronousNames(await synchronousSetting(connection));
-    const stall = await askStall(connection, step.signal);
-    const streaming = standIns(names, planned.members, stall?.confirming ?? (await streamingFrom(connection)));
-    return { ...planned, count: Math.min(planned.count, streaming.length), names: [...new Set(streaming)] };
-  }
-  const asked = isBefore(step) ? texts(step, "among") : planned.members.map((one) => one.node);
-  const present = await presentOf(context, step, asked, connection);
-  const promised = {
-    ...planned,
-    members: planned.members.map((one) => ({ ...one, ...present.find(({ node: other }) => other === one.node) })),
-  };
-  return isBefore(step) ? promiseNow(promised, node, membersAmong(promised, present)) : promiseUnder(promised, node);
-}
-
-function promisedOf(step: StepContext): Promised {
-  return {
-    count: number(step, "count"),
-    method: step.parameters.method === "any" ? "any" : "first",
-    names: texts(step, "names"),
-    members: objects(step, "members").map(({ node, name, spared }) => ({
-      node: String(node),
-      name: typeof name === "string" ? name : null,
-      ...(spared === true ? { spared } : {}),
-    })),
-    old: text(step, "old"),
-  };
-}
-
-/** Those that answer as standbys now, each with the name that it says it has. @param own to the step's own node */
-async function presentOf(
-  context: MitigationContext,
-  step: StepContext,
-  nodes: readonly string[],
-  own: Connection,
-): Promise<readonly Member[]> {
-  const asked = nodes.map(async (node): Promise<readonly Member[]> => {
-    const ask = async (connection: Connection) => {
-      const { role, receiver, settings, replayWaits } = await observeNode(connection, { timeoutMs: askTimeoutMs });
-      const name = receiver?.name ?? nameBySettings(settings);
-      // It asks the new primary for WAL only when its replay gets to the end of what it holds.
-      const comesLater = isBefore(step) && replayWaits === true && node !== text(step, "node");
-      return role === "standby" && name !== undefined && !comesLater ? [{ node, name }] : [];
-    };
-    try {
-      if (node === text(step, "node")) return await ask(own);
-      return await sessions(context).use(text(step, "cluster"), node, ask);
-    } catch (error) {
-      if (error instanceof BlackstartError) return []; // It does not answer: it is not waited for.
-      throw error;
-    }
-  });
-  return (await Promise.all(asked)).flat();
-}
-
 async function check(context: MitigationContext, step: StepContext, connection: Connection): Promise<CheckResult> {
   // Clients wait; the step itself asks who is there, and to set once more what is set already changes nothing.
   if (isBefore(step)) return { state: "ready" };
@@ -219,12 +149,13 @@ async function check(context: MitigationContext, step: StepContext, connection: 
       why: `${text(step, "node")} is a standby by now; the primary is another.`,
       next: unchanged,
     };
+  if (step.parameters.when === "degraded") {
+    const why = await whyLeft(context, step, connection, { from: before });
+    if (why === undefined) return stillNeeded(step, connection, before);
+    return { state: "refused", why, next: "Make a new plan, should commits hang for it as well." };
+  }
   const wanted = await wantedOf(context, step, connection);
   const left = await whyLeft(context, step, connection, { from: before, to: formatSynchronousNames(wanted) });
-  if (step.parameters.when === "degraded")
-    return left === undefined
-      ? stillNeeded(step, connection, before)
-      : { state: "refused", why: left, next: "Make a new plan, should commits hang for it as well." };
   const recorded = await recordedPromise(context, step, text(step, "node"));
   // Of one that was killed while it set it, it is recorded first that it is set.
   if (isSameSetting(before, formatSynchronousNames(wanted)) && recorded?.replaces === undefined)
