@@ -4,8 +4,9 @@ import { mitigationHandlers } from "../../src/mitigate/handlers.ts";
 import { createExecutor, type PlanResult } from "../../src/plan/executor.ts";
 import { registryOf, type StepHandler } from "../../src/plan/handler.ts";
 import { isRefusal } from "../../src/plan/plan.ts";
+import { undoPlan } from "../../src/plan/undo.ts";
 import { promiseSet, promisesOfNodes } from "../../src/timeline/promise-record.ts";
-import { on, signal } from "./servers.ts";
+import { on, signal, streaming, until } from "./servers.ts";
 import { remember, type World, withSystemFile, withWorld } from "./world.ts";
 
 /*
@@ -40,6 +41,25 @@ describe("for whom commits wait is on record before it is so", { concurrency: 2 
       });
       const [recorded] = (await promisesOfNodes(world.timeline, "ledger")).filter(({ node }) => node === "pg2");
       assert.deepEqual([recorded?.setting, recorded?.meant], ["", 'FIRST 1 ("pg1")']);
+    });
+  });
+
+  test("a promise that was raised and is lowered again by undoing is not forgotten", async () => {
+    await withWorld({}, async (world) => {
+      const set = async () => {
+        const [recorded] = (await promisesOfNodes(world.timeline, "ledger")).filter(({ node }) => node === "pg1");
+        return [await synchronousNames(world, "pg1"), recorded?.setting, recorded?.meant];
+      };
+      await signal(world, "pg2", "SIGKILL");
+      assert.equal((await world.act("degrade-synchronous", "ledger")).outcome, "done");
+      assert.equal((await world.act("restart", "ledger/pg2")).outcome, "done");
+      await until("pg2 streams", async () => (await streaming(world, "pg1")).includes("pg2"));
+      const { planId } = await world.act("restore-synchronous", "ledger");
+      assert.deepEqual(await set(), ['FIRST 1 ("pg2")', 'FIRST 1 ("pg2")', 'FIRST 1 ("pg2")']);
+      const handlers = registryOf(...mitigationHandlers(world));
+      const undone = await undoPlan({ timeline: world.timeline, handlers }, planId, "person:test", "person");
+      assert.equal(undone.outcome, "undone", undone.state);
+      assert.deepEqual(await set(), ['FIRST 1 ("pg3")', 'FIRST 1 ("pg3")', 'FIRST 1 ("pg2")']);
     });
   });
 });
