@@ -45,6 +45,15 @@ export function fenceStep(cluster: string, node: string, how: Readonly<{ keeps?:
   };
 }
 
+export function checkpointStep(cluster: string, node: string): Step {
+  return {
+    id: "checkpoint",
+    kind: "postgres.checkpoint",
+    title: `Write a checkpoint on ${node}, so that it stops quickly`,
+    parameters: { cluster, node },
+  };
+}
+
 /**
  * The promise is kept, where there is one. Where there is none, a setting that a standby has left over from another time
  * must not make the writes hang once it is the primary.

@@ -19,3 +19,17 @@ for (const [title, standby, waits] of [
     if (isRefusal(plan)) assert.fail(plan.missing);
     assert.equal(plan.risk.downtimeSeconds > 0, waits);
   });
+
+for (const [title, primary, expected] of [
+  ["a primary that runs writes a checkpoint first", alive("pg1", "primary"), "checkpoint stop start-pg1 verify-write"],
+  [
+    "where our role may not, it is restarted all the same",
+    { ...alive("pg1", "primary"), rights: { role: "b", lacks: ["checkpoint"] } },
+    "stop start-pg1 verify-write",
+  ],
+] as const)
+  test(title, () => {
+    const plan = planRestart(system(), facts(primary, alive("pg2", "standby")), { ...noChoice, node: "pg1" });
+    if (isRefusal(plan)) assert.fail(plan.missing);
+    assert.equal(plan.steps.map(({ id }) => id).join(" "), expected);
+  });

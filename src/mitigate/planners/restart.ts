@@ -88,11 +88,18 @@ function draft(cluster: Cluster, facts: ClusterFacts, node: NodeFacts, role: "pr
     ],
     risk: role === "primary" && node.observation === undefined ? afterCrash(risk, facts, node) : risk,
     steps: [
+      ...(role === "primary" ? checkpointSteps(facts.cluster, node) : []),
       stopStep(facts.cluster, node),
       startStep(facts.cluster, node.node, role),
       ...(role === "primary" ? [steps.verifyWriteStep(facts.cluster, cluster, node.node, promised.count)] : []),
     ],
   };
+}
+
+/** Clients wait for a slow shutdown, and after one a node that cannot be asked may have been promoted: see `refusedBeside`. */
+function checkpointSteps(cluster: string, { node, observation, rights }: NodeFacts): readonly Step[] {
+  if (observation === undefined || rights?.lacks.includes("checkpoint")) return [];
+  return [{ ...steps.checkpointStep(cluster, node), onFailure: "continue" }];
 }
 
 function riskOf(facts: ClusterFacts, node: NodeFacts, role: "primary" | "standby"): Risk {

@@ -163,12 +163,7 @@ function stepsOf(
   const target = promoted.node;
   const others = standbys.others.map((one) => one.node);
   return [
-    {
-      id: "checkpoint",
-      kind: "postgres.checkpoint",
-      title: `Write a checkpoint on ${primary}, so that it stops quickly`,
-      parameters: { cluster: name, node: primary },
-    },
+    steps.checkpointStep(name, primary),
     ...steps.promiseSteps(name, target, promised, { among: [promoted, ...standbys.receiving] }),
     {
       id: "hand-over",
