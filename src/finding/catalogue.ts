@@ -141,7 +141,7 @@ export const findingGroups: readonly Group[] = [
       },
       "replication.synchronous-missing": {
         severities: critical,
-        when: "Fewer synchronous standbys are there than commits wait for: commits hang, or the next one would.",
+        when: "Fewer synchronous standbys are there, or confirm, than commits wait for: commits hang, or the next one would.",
         remedy: "degrade-synchronous",
       },
       "replication.synchronous-off": {

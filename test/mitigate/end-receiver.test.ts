@@ -2,6 +2,10 @@ import assert from "node:assert/strict";
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import type { Fleet } from "../../src/drivers/fleet.ts";
+import { mitigationHandlers } from "../../src/mitigate/handlers.ts";
+import { createExecutor, type PlanResult } from "../../src/plan/executor.ts";
+import { registryOf } from "../../src/plan/handler.ts";
 import { isRefusal } from "../../src/plan/plan.ts";
 import { postgresVersions } from "../support/postgres-versions.ts";
 import { on, signal, streaming, until } from "./servers.ts";
@@ -20,7 +24,13 @@ test("an election where ALTER SYSTEM is off", { skip: newest?.skip ?? "none" }, 
       const query = "select from pg_settings where name = 'allow_alter_system' and setting = 'off'";
       return (await on(world, "pg2", (connection) => connection.query(query))).length === 1;
     });
-    await assertElected(world);
+    // As on a machine that cannot be reached.
+    const blind = { ...world.fleet, instance: async () => undefined };
+    const refused = await elected(world, blind);
+    assert.equal(refused.outcome, "stopped");
+    assert.match(refused.state, /its receiver cannot be stopped: .*ALTER SYSTEM is not allowed/);
+    const { outcome, state } = await elected(world, world.fleet);
+    assert.equal(outcome, "done", state);
   }),
 );
 
@@ -34,11 +44,12 @@ test("an election where the command line sets primary_conninfo", () =>
     writeFileSync(file, `${readFileSync(file, "utf8").trimEnd()} "-c" "primary_conninfo=${conninfo}"\n`);
     await pg2.start(60_000);
     await until("it streams", async () => (await streaming(world, "pg1")).join() === "pg2");
-    await assertElected(world);
+    const { outcome, state } = await elected(world, world.fleet);
+    assert.equal(outcome, "done", state);
   }));
 
 /** The primary hangs, so the receiver stays. */
-async function assertElected(world: World): Promise<void> {
+async function elected(world: World, fleet: Fleet): Promise<PlanResult> {
   const made = await world.plan("switchover", "ledger");
   assert.ok(!isRefusal(made));
   await signal(world, "pg1", "SIGSTOP");
@@ -46,8 +57,8 @@ async function assertElected(world: World): Promise<void> {
     const parameters = { cluster: "ledger", candidates: ["pg2"], needs: {} };
     const plan = { ...made, steps: [{ id: "elect", kind: "postgres.elect", title: "Elect", parameters }] };
     await world.executor.store(plan, "person:test");
-    const result = await world.executor.run(plan.id, "person:test", "person");
-    assert.equal(result.outcome, "done", result.state);
+    const handlers = registryOf(...mitigationHandlers({ ...world, fleet }));
+    return await createExecutor({ timeline: world.timeline, handlers }).run(plan.id, "person:test", "person");
   } finally {
     await signal(world, "pg1", "SIGCONT");
   }

@@ -41,7 +41,11 @@ export async function stopReceiver<T>(
   }
   step.progress(`${place.node} cannot be aimed elsewhere (${why}); its receiver is ended.`);
   await step.assertHeld();
-  await endReceiver(context, place);
+  try {
+    await endReceiver(context, place);
+  } catch (error) {
+    throw new Error(`its receiver cannot be stopped: ${why}; ${messageOf(error)}`, { cause: error });
+  }
   return hasStopped();
 }
 
