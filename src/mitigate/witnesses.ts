@@ -47,6 +47,8 @@ export function mayReceiveFrom(
 
 /** Its host does not see why it is silent; one that sees it down may look at another machine, or another directory. */
 function mayLive({ reach, instance }: NodeFacts): boolean {
+  // A firewall may refuse us in its place.
+  if (reach === "closed") return instance?.state === "running";
   if (reach !== "silent") return false;
   return instance === undefined || isDown(instance) || instance.state === "running";
 }

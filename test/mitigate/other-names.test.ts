@@ -9,15 +9,15 @@ import { on, streaming, until } from "./servers.ts";
 import { type World, withWorld } from "./world.ts";
 
 /*
- * The standbys find the primary by another address than the system file has for it. Only the way from us to the primary is
- * cut: its host sees it run, its standbys hear it.
+ * Only the way from us to the primary is cut: its host sees it run, its standbys hear it, by whatever address they find it.
  */
 
 const settings = { listen_addresses: "127.0.0.1,127.0.0.9" };
 
-for (const [how, host, said] of [
+for (const [how, host, said, errno = "EHOSTUNREACH"] of [
   ["by its name", "localhost", /pg2 and pg3 has heard from it/],
   ["by another address of it", "127.0.0.9", /pg2 has heard from 127\.0\.0\.9:\d+ and pg3 .* cannot be told/],
+  ["behind a firewall that refuses us in its place", "127.0.0.1", /pg2 and pg3 has heard from it/, "ECONNREFUSED"],
 ] as const)
   test(`a primary that its standbys hear, ${how}, is not replaced`, () =>
     withWorld({ settings }, async (world) => {
@@ -27,7 +27,7 @@ for (const [how, host, said] of [
       const fleet: Fleet = {
         ...real,
         connect: (cluster, node, options) =>
-          node === "pg1" ? Promise.reject(noWay) : real.connect(cluster, node, options),
+          node === "pg1" ? Promise.reject(noWay(errno)) : real.connect(cluster, node, options),
       };
       try {
         await writer.nextAcknowledged(Date.now(), 10_000);
@@ -58,9 +58,10 @@ async function aimStandbysAt(world: World, host: string): Promise<void> {
   await until("both stream", async () => (await streaming(world, "pg1")).join() === "pg2,pg3");
 }
 
-const noWay = new BlackstartError("UNREACHABLE", {
-  what: "connect EHOSTUNREACH",
-  why: "There is no way there.",
-  next: "See the network.",
-  details: { errno: "EHOSTUNREACH" },
-});
+const noWay = (errno: string) =>
+  new BlackstartError("UNREACHABLE", {
+    what: `connect ${errno}`,
+    why: "There is no way there.",
+    next: "See the network.",
+    details: { errno },
+  });
