@@ -1,4 +1,4 @@
-import { type BlackstartError, isCode, whatAndWhy } from "../base/error.ts";
+import { type BlackstartError, isCode, messageOf, whatAndWhy } from "../base/error.ts";
 import { delay, systemClock } from "../base/time.ts";
 import { discardPlan } from "../plan/discard.ts";
 import type { Executor, PlanResult } from "../plan/executor.ts";
@@ -15,7 +15,12 @@ import { mayGoOnAlone, mayRunAlone } from "./policy.ts";
 /* How the autopilot pursues one remedy of one incident: from the first look to the end of the plan. */
 
 export type AutopilotOptions = MitigationContext &
-  Readonly<{ executor: Executor; onProblem?: (problem: unknown) => void }>;
+  Readonly<{
+    executor: Executor;
+    onProblem?: (problem: unknown) => void;
+    /** Told whether the incidents are followed: not while the timeline cannot be read. */
+    onFollowing?: (follows: boolean) => void;
+  }>;
 
 /** A server that starts up by itself is given so long; afterwards it is planned for as for a dead one. */
 const startingGraceMs = 10_000;
@@ -70,7 +75,7 @@ export async function pursue(
 async function attempts(shared: Shared, pursuit: Pursuit, onAftercare: () => void): Promise<number | undefined> {
   const { signal } = shared;
   while (!signal.aborted) {
-    const next = await attempt(shared, pursuit, onAftercare);
+    const next = await attemptOrLater(shared, pursuit, onAftercare);
     if (next === undefined || pursuit.handedOn) return undefined;
     if (next.leavesLane === true) return next.pauseMs;
     await pause(next.pauseMs, signal);
@@ -86,10 +91,26 @@ type Pursuit = {
   refusals: number;
   /** When the server was first seen to start up by itself. */
   startsSinceMs: number | undefined;
+  /** What went wrong at the last attempt: it is told once. */
+  problem?: string;
   /** The plan that was in the way at the last look, and its state. */
   inTheWay?: string;
   handedOn: boolean;
 };
+
+/** One failed read of the timeline ends no pursuit; what is wrong with the remedy itself does. */
+async function attemptOrLater(shared: Shared, pursuit: Pursuit, onAftercare: () => void): Promise<Next | undefined> {
+  try {
+    return await attempt(shared, pursuit, onAftercare);
+  } catch (error) {
+    if (shared.signal.aborted || pursuit.handedOn || isCode(error, "USAGE") || isCode(error, "UNKNOWN_NAME"))
+      throw error;
+    const problem = messageOf(error);
+    if (pursuit.problem !== problem) shared.options.onProblem?.(error);
+    pursuit.problem = problem;
+    return { ...refusedPause(pursuit), leavesLane: true };
+  }
+}
 
 /** Answers when to try again; undefined when that is not needed. */
 async function attempt(shared: Shared, pursuit: Pursuit, onAftercare: () => void): Promise<Next | undefined> {

@@ -20,13 +20,13 @@ const lookEveryMs = 2000;
 export type Interrupted = Readonly<{
   /** Told of every event. */
   see(event: Event): void;
-  /** Looks for them again and again, until the autopilot is closed. */
-  resume(): Promise<void>;
+  /** Looks for them again and again, until the signal. Throws when the timeline cannot be read. */
+  resume(signal: AbortSignal): Promise<void>;
 }>;
 
 /** @param begin carries one out, from where it stands */
 export async function followInterrupted(shared: Shared, begin: (plan: Plan) => void): Promise<Interrupted> {
-  const { options, signal, carrying } = shared;
+  const { options, carrying } = shared;
   const { timeline, system } = options;
   const begun = new Set<string>();
   for (const { id, state, approved } of await listPlans(timeline))
@@ -63,7 +63,7 @@ export async function followInterrupted(shared: Shared, begin: (plan: Plan) => v
           begun.delete(id);
       }
     },
-    async resume() {
+    async resume(signal) {
       while (!signal.aborted) {
         await resumeNow();
         await delay(lookEveryMs, signal).catch(() => undefined /* closed: the loop sees it */);

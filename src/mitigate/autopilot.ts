@@ -1,3 +1,4 @@
+import { delay } from "../base/time.ts";
 import type { PlanEvent } from "../plan/events.ts";
 import { readPlan, streamOfPlan } from "../plan/status.ts";
 import { isAftercare } from "../plan/yield.ts";
@@ -40,6 +41,8 @@ const progressKinds = new Set<string>([
   "step.done",
   "step.failed",
 ] satisfies PlanEvent["kind"][]);
+
+const followAgainMs = 1000;
 
 function createLanes(): Shared["inLane"] {
   const lanes = new Map<string, Promise<void>>();
@@ -97,17 +100,26 @@ export function startAutopilot(options: AutopilotOptions): Autopilot {
     }
   }
 
-  async function tellAftercare({ stream }: Event): Promise<void> {
-    for (const [plan, tell] of shared.onAftercare) {
-      if (stream !== streamOfPlan(plan)) continue;
-      const status = await readPlan(options.timeline, plan);
-      if (status === undefined || !isAftercare(status)) return;
-      shared.onAftercare.delete(plan);
-      tell();
-    }
+  async function tellAftercare(plan: string): Promise<void> {
+    const tell = shared.onAftercare.get(plan);
+    const status = tell && (await readPlan(options.timeline, plan));
+    if (status === undefined || !isAftercare(status)) return;
+    shared.onAftercare.delete(plan);
+    tell?.();
   }
 
+  async function take(event: Event): Promise<void> {
+    const { kind, stream } = event;
+    if (wakingKinds.has(kind) && stream.startsWith(incidentPrefix)) await consider(stream.slice(incidentPrefix.length));
+    if (endingKinds.has(kind) && stream.startsWith(incidentPrefix))
+      await guarded(() => discardMoot(shared, stream.slice(incidentPrefix.length)))();
+    if (progressKinds.has(kind)) await tellAftercare(stream.slice(streamOfPlan("").length));
+  }
+
+  /** Until it is closed. Throws when the timeline cannot be read; begun anew, it misses nothing. */
   async function follow(): Promise<void> {
+    const round = new AbortController();
+    const signal = AbortSignal.any([stop.signal, round.signal]);
     const from = await options.timeline.position();
     const interrupted = await followInterrupted(shared, (plan) =>
       begin(async () => {
@@ -116,22 +128,39 @@ export function startAutopilot(options: AutopilotOptions): Autopilot {
         if (plan.incident !== undefined) await consider(plan.incident);
       }),
     );
-    begin(interrupted.resume);
-    for (const { id, status } of await listIncidents(options.timeline)) {
-      await guarded(() => discardMoot(shared, id))();
-      if (status !== "resolved") await consider(id);
-    }
-    for await (const event of options.timeline.subscribe(from, stop.signal)) {
-      if (wakingKinds.has(event.kind) && event.stream.startsWith(incidentPrefix))
-        await guarded(() => consider(event.stream.slice(incidentPrefix.length)))();
-      if (endingKinds.has(event.kind) && event.stream.startsWith(incidentPrefix))
-        await guarded(() => discardMoot(shared, event.stream.slice(incidentPrefix.length)))();
-      interrupted.see(event);
-      if (progressKinds.has(event.kind)) await guarded(() => tellAftercare(event))();
+    const resuming = interrupted.resume(signal).finally(() => round.abort());
+    resuming.catch(() => undefined /* awaited below */);
+    try {
+      for (const { id, status } of await listIncidents(options.timeline)) {
+        await guarded(() => discardMoot(shared, id))();
+        if (status !== "resolved") await consider(id);
+      }
+      for (const plan of [...shared.onAftercare.keys()]) await tellAftercare(plan);
+      options.onFollowing?.(true);
+      for await (const event of options.timeline.subscribe(from, signal)) {
+        await take(event);
+        interrupted.see(event);
+      }
+    } finally {
+      round.abort();
+      await resuming;
     }
   }
 
-  const following = guarded(follow)();
+  async function keepFollowing(): Promise<void> {
+    while (!stop.signal.aborted) {
+      try {
+        return await follow();
+      } catch (error) {
+        if (stop.signal.aborted) return;
+        options.onFollowing?.(false);
+        problem(error);
+        await delay(followAgainMs, stop.signal).catch(() => undefined /* closed: the loop sees it */);
+      }
+    }
+  }
+
+  const following = keepFollowing();
   return {
     async close() {
       stop.abort();

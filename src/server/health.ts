@@ -14,6 +14,8 @@ export interface HealthKeeper {
   /** A write of what was seen has failed; until the next success that is an illness. */
   failed(why: string): void;
   recovered(): void;
+  /** Whether incidents are answered with plans; not while the timeline cannot be read. */
+  follows(follows: boolean): void;
   close(): void;
 }
 
@@ -38,6 +40,7 @@ export function createHealthKeeper(options: {
   let slowestMs = 0;
   let wroteMs = clock.monotonicMs();
   let failure: string | undefined;
+  let followed = true;
   const timer = setInterval(() => {
     const now = clock.monotonicMs();
     slowestMs = Math.max(now - tickedMs - tickMs, slowestMs / 2);
@@ -64,6 +67,11 @@ export function createHealthKeeper(options: {
       },
       { name: "store", ok: writeAgeMs < 3 * writeEveryMs, seen: `took a write ${Math.round(writeAgeMs)} ms ago` },
       { name: "record", ok: failure === undefined, seen: failure ?? "all that was seen is written" },
+      {
+        name: "autopilot",
+        ok: followed,
+        seen: followed ? "follows the incidents" : "cannot follow the incidents; it begins again",
+      },
     ];
   };
 
@@ -80,6 +88,9 @@ export function createHealthKeeper(options: {
     },
     recovered: () => {
       failure = undefined;
+    },
+    follows: (follows) => {
+      followed = follows;
     },
     close: () => clearInterval(timer),
   };

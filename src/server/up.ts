@@ -142,7 +142,12 @@ async function compose(options: UpOptions, closers: ReturnType<typeof createClos
   const reporting = createReporting({ responder, present: seen.findings, failed, recovered: health.recovered });
   closers.add("the record", () => reporting.close());
   await noticeInterrupted({ system, timeline }, notice);
-  const autopilot = startAutopilot({ ...context, executor, onProblem: (problem) => notice(messageOf(problem)) });
+  const autopilot = startAutopilot({
+    ...context,
+    executor,
+    onProblem: (problem) => notice(messageOf(problem)),
+    onFollowing: health.follows,
+  });
   closers.add("the autopilot", () => autopilot.close());
   const watching = startWatcher({
     system,

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
+import { messageOf } from "../../src/base/error.ts";
 import type { Fleet } from "../../src/drivers/fleet.ts";
 import type { Finding } from "../../src/finding/finding.ts";
+import { startAutopilot } from "../../src/mitigate/autopilot.ts";
 import { discardPlan } from "../../src/plan/discard.ts";
 import { createExecutor } from "../../src/plan/executor.ts";
 import { type CheckResult, registryOf, type StepHandler } from "../../src/plan/handler.ts";
@@ -145,3 +147,48 @@ test("a plan that was begun under the policy is left to a person when today's po
     },
   );
 });
+
+/** The timeline, of which each of these calls fails once. */
+function failingOnce(timeline: Timeline, calls: readonly string[]): Timeline {
+  const left = new Set(calls);
+  const fail = () => {
+    throw new Error("the timeline cannot be read");
+  };
+  return new Proxy(timeline, {
+    get(target, name) {
+      if (typeof name === "string" && left.delete(name)) return fail;
+      const member: unknown = Reflect.get(target, name);
+      return typeof member === "function" ? member.bind(target) : member;
+    },
+  });
+}
+
+for (const call of ["position", "read", "subscribe", "leaseState"])
+  test(`one failed \`${call}\` does not end the autopilot, and until it follows again it does not say that it does`, async () => {
+    await withBench(
+      () => ({ state: "ready" }),
+      async (bench) => {
+        const { timeline } = bench;
+        const said: unknown[] = [];
+        const autopilot = startAutopilot({
+          ...bench,
+          system: { ...bench.system, mitigation: { ...bench.system.mitigation, restart: "auto" } },
+          timeline: failingOnce(timeline, [call]),
+          onProblem: (problem) => said.push(messageOf(problem)),
+          onFollowing: (follows) => said.push(follows),
+        });
+        try {
+          await until("it has failed", async () => call === "leaseState" || said.includes(false));
+          const responder = createResponder({ system: bench.system, timeline });
+          await responder.take({ at: new Date().toISOString(), raised: [down()], cleared: [] });
+          await until("it is done", async () => (await statesOf(bench)).includes("restart done"));
+        } finally {
+          await autopilot.close();
+        }
+        const followed = said.filter((one) => typeof one === "boolean");
+        assert.equal(followed.at(-1), true);
+        assert.equal(followed.includes(false), call !== "leaseState");
+        assert.ok(said.includes("the timeline cannot be read"));
+      },
+    );
+  });

@@ -31,8 +31,8 @@ export class Subscriptions {
 
   async *follow(after: number, callerSignal: AbortSignal): AsyncGenerator<Event> {
     const signal = AbortSignal.any([callerSignal, this.#closed.signal]);
-    this.#arrive();
     try {
+      this.#arrive();
       let cursor = after;
       while (!signal.aborted) {
         const events = this.#reader.events({ after: cursor }, eventsPerRead);
@@ -77,9 +77,13 @@ export class Subscriptions {
   }
 
   #poll(): void {
-    const version = this.#reader.dataVersion();
-    if (version === this.#dataVersion) return;
-    this.#dataVersion = version;
+    try {
+      const version = this.#reader.dataVersion();
+      if (version === this.#dataVersion) return;
+      this.#dataVersion = version;
+    } catch {
+      // Thrown here it would end the process. Each subscriber reads for itself, and meets the failure there.
+    }
     this.wake();
   }
 }
