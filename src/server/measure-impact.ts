@@ -5,6 +5,7 @@ import type { Ref } from "../finding/finding.ts";
 import { refText } from "../finding/finding.ts";
 import { dependenciesOf } from "../system/graph.ts";
 import type { System } from "../system/schema.ts";
+import { followed } from "../timeline/follow.ts";
 import type { IncidentEvent } from "../timeline/incident.ts";
 import { findIncident } from "../timeline/incident-state.ts";
 import type { Event, Timeline } from "../timeline/timeline.ts";
@@ -27,7 +28,9 @@ export async function measureImpacts(options: {
   const { timeline, signal, problem } = options;
   if (Object.values(options.system.services).every(({ counts }) => counts === undefined)) return;
   const kind: IncidentEvent["kind"] = "incident.mitigated";
-  for await (const event of timeline.subscribe(await timeline.position(), signal)) {
+  const unread = (error: unknown) =>
+    problem(`Incidents are not followed, to measure their impact: ${messageOf(error)}`);
+  for await (const event of followed(timeline, await timeline.position(), signal, unread)) {
     if (event.kind !== kind) continue;
     await measure(options, event).catch((error) => {
       if (!signal.aborted) problem(`The impact could not be measured: ${messageOf(error)}`);

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from "../base/time.ts";
 import type { System } from "../system/schema.ts";
+import { followed } from "../timeline/follow.ts";
 import { placeOf, type PromiseRecord, promiseSet, readPromises } from "../timeline/promise-record.ts";
 import type { Timeline } from "../timeline/timeline.ts";
 import type { PromiseFacts } from "../watch/facts.ts";
@@ -11,7 +12,7 @@ export async function followPromises(options: {
   timeline: Timeline;
   signal: AbortSignal;
   clock?: Clock;
-  /** Called when it cannot be followed any more. */
+  /** Told when it cannot be read; it is tried again. */
   failed(error: unknown): void;
 }): Promise<ReadonlyMap<string, PromiseFacts>> {
   const { system, timeline, signal, clock = systemClock } = options;
@@ -20,11 +21,9 @@ export async function followPromises(options: {
   const learn = (record: PromiseRecord) => known.set(placeOf(record), { ...record, since: momentOf(clock) });
   for (const record of (await readPromises(timeline, Object.keys(system.clusters))).values()) learn(record);
   const follow = async () => {
-    for await (const event of timeline.subscribe(from, signal))
+    for await (const event of followed(timeline, from, signal, options.failed))
       if (event.kind === promiseSet) learn(event.data as unknown as PromiseRecord);
   };
-  follow().catch((error) => {
-    if (!signal.aborted) options.failed(error);
-  });
+  void follow();
   return known;
 }

@@ -170,6 +170,7 @@ async function compose(options: UpOptions, closers: ReturnType<typeof createClos
   watcher = watching;
   closers.add("the watch", () => watching.close());
   const impacts = measureImpacts({ system, timeline, watcher, signal: stop.signal, problem: notice });
+  impacts.catch((error) => notice(`The impact of incidents is not measured: ${messageOf(error)}`));
   closers.add("the impact", () => impacts);
   void firstLook(watching, options.firstRoundMs ?? firstRoundMsDefault, stop.signal).then(
     () => reporting.firstLook(),

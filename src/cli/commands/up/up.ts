@@ -1,7 +1,8 @@
-import { BlackstartError } from "../../../base/error.ts";
+import { BlackstartError, messageOf } from "../../../base/error.ts";
 import { startUp, type Up } from "../../../server/up.ts";
 import { tokenFile } from "../../../server/token.ts";
 import { systemWarnings } from "../../../system/warnings.ts";
+import { followed } from "../../../timeline/follow.ts";
 import type { Timeline } from "../../../timeline/timeline.ts";
 import type { Outcome } from "../../command.ts";
 import type { CommandContext } from "../../context.ts";
@@ -43,7 +44,8 @@ async function tellUntilTheEnd(
     stop.abort();
     return reason;
   });
-  for await (const event of timeline.subscribe(after, AbortSignal.any([signal, stop.signal]))) {
+  const unread = (error: unknown) => out.progress(`What happens is not shown: ${messageOf(error)}`);
+  for await (const event of followed(timeline, after, AbortSignal.any([signal, stop.signal]), unread)) {
     if (event.stream.startsWith("incident/") || event.stream.startsWith("plan/")) out.events([event]);
   }
   return signal.aborted ? undefined : ended;
