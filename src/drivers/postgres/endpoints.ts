@@ -76,13 +76,18 @@ export function isLoopback(one: string, resolved: Resolved = {}): boolean {
   return loops(host) || addressesOf(host, resolved).some(loops);
 }
 
-/**
- * The nodes that cannot replicate from this one at the address of its url: a Unix socket, or loopback, leads each of them to
- * its own machine. None where `replication:` says another address. Only of machines that are declared (`host:`).
- */
+/** The nodes that cannot replicate from this one: its url leads each of them to itself, and no `replication:` elsewhere. */
 export function ledAstrayBy(name: string, nodes: Readonly<Record<string, Declared>>): readonly string[] {
-  const { url, host, replication = "" } = nodes[name] ?? { url: "" };
-  if (host === undefined || aimsOf(replication).length > 0 || !isLoopback(serverOf(url) ?? "")) return [];
+  return aimsOf(nodes[name]?.replication ?? "").length > 0 ? [] : ledAstrayByUrl(name, nodes);
+}
+
+/**
+ * The nodes that the url of this one, a Unix socket or loopback, leads to their own machines. Only of machines that are
+ * declared (`host:`).
+ */
+export function ledAstrayByUrl(name: string, nodes: Readonly<Record<string, Declared>>): readonly string[] {
+  const { url, host } = nodes[name] ?? { url: "" };
+  if (host === undefined || !isLoopback(serverOf(url) ?? "")) return [];
   const isElsewhere = (other: Declared) => other.host !== undefined && machineOf(other.host) !== machineOf(host);
   return Object.entries(nodes).flatMap(([other, declared]) => (isElsewhere(declared) ? [other] : []));
 }

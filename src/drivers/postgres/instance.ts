@@ -121,8 +121,9 @@ export interface Instance {
   /**
    * Rewinds this stopped server to a place from which it can follow `sourceUrl`, with the password by which Blackstart
    * itself connects there, else with the password file of the node.
+   * @param address where this machine reaches the source, if not by the url
    */
-  rewind(sourceUrl: string, limit: WorkLimit): Promise<void>;
+  rewind(sourceUrl: string, limit: WorkLimit, address?: Readonly<{ host: string; port: number }>): Promise<void>;
 
   /**
    * Makes the data directory anew from a running server (the old one is moved aside, never deleted). With

@@ -1,13 +1,14 @@
 import { BlackstartError } from "../../base/error.ts";
 import type { Finding } from "../../finding/finding.ts";
 import { credentialsOf } from "../../drivers/postgres/connection.ts";
-import { type Conninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
+import { aimedAt, type Conninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Instance } from "../../drivers/postgres/instance.ts";
 import { nodeOf } from "../../system/names.ts";
 import { type ClusterFacts, nodeFacts } from "../cluster-facts.ts";
 import type { MitigationContext } from "../context.ts";
+import type { Pair } from "../following.ts";
 import { loginOf } from "../steps/replication-conninfo.ts";
-import { sessions } from "../steps/servers.ts";
+import { rewindAddress, sessions } from "../steps/servers.ts";
 
 type Found = Omit<Finding, "seenAt">;
 
@@ -91,7 +92,8 @@ async function probeWay(
       ? await tried(
           "ready.rewind-login",
           `${node} could not be rewound to ${primary}: pg_rewind would not be let in, or lacks rights there. It would be copied whole.`,
-          async () => mayRewind(await instance.tryLogin(await rewindConninfo(context, cluster, primary), rewindQuery)),
+          async () =>
+            mayRewind(await instance.tryLogin(await rewindConninfo(context, { cluster, node, primary }), rewindQuery)),
         )
       : []),
   ];
@@ -107,9 +109,11 @@ async function canBeRewound(instance: Instance): Promise<boolean> {
   }
 }
 
-async function rewindConninfo(context: MitigationContext, cluster: string, primary: string): Promise<Conninfo> {
+async function rewindConninfo(context: MitigationContext, { cluster, node, primary }: Pair): Promise<Conninfo> {
   const credentials = await sessions(context).use(cluster, primary, async (connection) => credentialsOf(connection));
-  return { dbname: "postgres", ...credentials, ...parseConninfo(nodeOf(context.system, cluster, primary).url) };
+  const address = rewindAddress(context, cluster, primary, node);
+  const url = parseConninfo(nodeOf(context.system, cluster, primary).url);
+  return { dbname: "postgres", ...credentials, ...(address === undefined ? url : aimedAt(url, address)) };
 }
 
 /** The functions that pg_rewind calls (documentation of pg_rewind, “Notes”). */

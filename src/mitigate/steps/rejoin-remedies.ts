@@ -13,7 +13,15 @@ import { setPrimaryConninfo } from "./primary-conninfo.ts";
 import { refusalOf } from "./rejoin-situation.ts";
 import { correctedConninfo, isSameConninfo, loginOf, pairOf, settingOf } from "./replication-conninfo.ts";
 import { provideSlot } from "./slot.ts";
-import { declaredNode, endServer, forgetZombie, sessions, startedAgain, startServer } from "./servers.ts";
+import {
+  declaredNode,
+  endServer,
+  forgetZombie,
+  rewindAddress,
+  sessions,
+  startedAgain,
+  startServer,
+} from "./servers.ts";
 import { upstreamFor } from "./upstream.ts";
 
 const stopTimeoutMs = 15_000;
@@ -196,8 +204,10 @@ async function rewind(
   instance: Instance,
   limit: () => WorkLimit,
 ): Promise<void> {
-  const { url } = declaredNode(context, text(step, "cluster"), text(step, "primary"));
-  await tellingMeanwhile(step, `${text(step, "node")}: rewinding`, () => instance.rewind(url, limit()));
+  const { cluster, node, primary } = pairOf(step);
+  const { url } = declaredNode(context, cluster, primary);
+  const address = rewindAddress(context, cluster, primary, node);
+  await tellingMeanwhile(step, `${node}: rewinding`, () => instance.rewind(url, limit(), address));
 }
 
 async function clone(

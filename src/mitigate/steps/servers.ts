@@ -2,7 +2,7 @@ import { type BlackstartError, messageOf } from "../../base/error.ts";
 import { pollUntil } from "../../base/time.ts";
 import { addressOf, type Conninfo, parseConninfo } from "../../drivers/postgres/conninfo.ts";
 import type { Connection } from "../../drivers/postgres/connection.ts";
-import { ledAstrayBy } from "../../drivers/postgres/endpoints.ts";
+import { ledAstrayBy, ledAstrayByUrl } from "../../drivers/postgres/endpoints.ts";
 import { type Instance, isStartedAgain, type KnownState, knownState } from "../../drivers/postgres/instance.ts";
 import { removeZombieLock } from "../../drivers/postgres/instance/zombie-lock.ts";
 import type { StepContext } from "../../plan/handler.ts";
@@ -52,6 +52,17 @@ export function replicationAddress(
   if (declared.replication === undefined) return fromUrl;
   const conninfo: Conninfo = parseConninfo(declared.replication);
   return { host: conninfo.host ?? conninfo.hostaddr ?? fromUrl.host, port: Number(conninfo.port ?? fromUrl.port) };
+}
+
+/** Where pg_rewind on another node reaches this one, if not by its url. */
+export function rewindAddress(
+  context: MitigationContext,
+  cluster: string,
+  node: string,
+  from: string,
+): { host: string; port: number } | undefined {
+  const isAstray = ledAstrayByUrl(node, clusterOf(context.system, cluster).nodes).includes(from);
+  return isAstray ? replicationAddress(context, cluster, node, from) : undefined;
 }
 
 export async function isStandby(connection: Connection): Promise<boolean> {

@@ -6,6 +6,7 @@ import {
   isLoopback,
   isSameServer,
   ledAstrayBy,
+  ledAstrayByUrl,
   namesIn,
   readEndpoint,
   sourcesUnder,
@@ -103,9 +104,18 @@ for (const [what, one, host, expected] of [
   ["::1, and both on one machine, as other accounts", { url: "postgres://[::1]/d", host: there }, alsoThere, []],
   ["a name", { url: "postgres://db1/d", host: here }, there, []],
   ["a socket, but another address for replication", { ...socket, replication: "host=db1 user=r" }, there, []],
+  [
+    "an address of its own for replication, and a url of loopback",
+    { ...socket, replication: "host=127.0.0.1 port=1" },
+    there,
+    [],
+  ],
   ["the same, as a url", { ...socket, replication: "postgres://r@db1" }, there, []],
   ["a socket, and only another user for replication", { ...socket, replication: "user=r" }, there, ["two"]],
   ["a socket, and no machine declared", { url: socket.url }, there, []],
 ] as const)
   test(`who would be led to itself by the url of another node: ${what}`, () =>
     assert.deepEqual(ledAstrayBy("one", { one, ...beside(host) }), expected));
+
+test("what is declared for replication does not make a url lead to its node from elsewhere", () =>
+  assert.deepEqual(ledAstrayByUrl("one", { one: { ...socket, replication: "host=db1" }, ...beside(there) }), ["two"]));

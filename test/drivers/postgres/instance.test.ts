@@ -262,6 +262,9 @@ describe("rewinding", { skip: rewinding?.skip ?? true }, () => {
       const { uid, gid } = statSync(pg1.dataDirectory);
       for (const path of ["log", "log/own.log"]) chownSync(join(pg1.dataDirectory, path), uid, gid);
       const settings = readFileSync(join(pg1.dataDirectory, "postgresql.conf"), "utf8");
+      // Where the url leads elsewhere on that machine.
+      const nowhere = pg1.rewind(lab.node("pg2").url, { timeoutMs: 30_000 }, { host: "127.0.0.1", port: 1 });
+      await assert.rejects(nowhere, { why: /port 1 failed/ });
       await pg1.rewind(lab.node("pg2").url, { timeoutMs: 30_000 });
       assert.equal(readFileSync(join(pg1.dataDirectory, "postgresql.conf"), "utf8"), settings);
       assert.equal(readFileSync(join(pg1.dataDirectory, "log", "own.log"), "utf8"), "what happened here\n");

@@ -70,7 +70,7 @@ export function openInstance(place: Place): Instance {
     removeLeftMemory: (which) => removeLeftMemory(place, which),
     lacksForRewind: async () => lacksForRewind(place, await programs()),
     canRewind: async () => canRewind(place, await programs()),
-    rewind: async (sourceUrl, limit) => rewind(await whole(), await programs(), sourceUrl, limit),
+    rewind: async (url, limit, address) => rewind(await whole(), await programs(), { url, address }, limit),
     async clone({ url, replication, instance: source }, limit) {
       return clone(await whole(), await programs(), { url, replication, place: places.get(source) }, limit);
     },

@@ -1,7 +1,7 @@
 import { BlackstartError } from "../../../base/error.ts";
 import { withoutPassword } from "../../../system/secrets.ts";
 import { credentialsOf, withConnection } from "../connection.ts";
-import { type Conninfo, formatConninfo, parseConninfo } from "../conninfo.ts";
+import { aimedAt, type Conninfo, formatConninfo, parseConninfo } from "../conninfo.ts";
 import { knownState, type WorkLimit } from "../instance.ts";
 import { control } from "./control.ts";
 import { inspect } from "./inspect.ts";
@@ -108,7 +108,12 @@ export async function canRewind(place: Place, programs: string): Promise<boolean
 }
 
 /** See `Instance.rewind`. */
-export async function rewind(place: Place, programs: string, sourceUrl: string, limit: WorkLimit): Promise<void> {
+export async function rewind(
+  place: Place,
+  programs: string,
+  { url: sourceUrl, address }: Readonly<{ url: string; address: Parameters<typeof aimedAt>[1] | undefined }>,
+  limit: WorkLimit,
+): Promise<void> {
   await assertDown(place);
   await assertNoStandbyKilled(place);
   const credentials = await settleSource(place, sourceUrl);
@@ -126,7 +131,13 @@ export async function rewind(place: Place, programs: string, sourceUrl: string, 
   const own = password === undefined ? parseConninfo(await readSetting(place, programs, "primary_conninfo")) : {};
   const result = await place.host.run({
     script: rewindScript,
-    args: [data, programs, saved, formatConninfo({ dbname: "postgres", ...source }), own.passfile ?? ""],
+    args: [
+      data,
+      programs,
+      saved,
+      formatConninfo({ dbname: "postgres", ...(address === undefined ? source : aimedAt(source, address)) }),
+      own.passfile ?? "",
+    ],
     // Not among the arguments, which every account of the machine can see.
     input: `${password ?? ""}\n`,
     ...asOwner,
