@@ -15,9 +15,9 @@ import { type World, withWorld } from "./world.ts";
 const settings = { listen_addresses: "127.0.0.1,127.0.0.9" };
 
 for (const [how, host, said, errno = "EHOSTUNREACH"] of [
-  ["by its name", "localhost", /pg2 and pg3 has heard from it/],
+  ["by its name", "localhost", /pg2 and pg3 have heard from it/],
   ["by another address of it", "127.0.0.9", /pg2 has heard from 127\.0\.0\.9:\d+ and pg3 .* cannot be told/],
-  ["behind a firewall that refuses us in its place", "127.0.0.1", /pg2 and pg3 has heard from it/, "ECONNREFUSED"],
+  ["behind a firewall that refuses us in its place", "127.0.0.1", /pg2 and pg3 have heard from it/, "ECONNREFUSED"],
 ] as const)
   test(`a primary that its standbys hear, ${how}, is not replaced`, () =>
     withWorld({ settings }, async (world) => {

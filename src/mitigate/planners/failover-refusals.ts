@@ -64,7 +64,7 @@ export function refusePrimary(
   if (witnesses.length > 0)
     return refuse(
       "primary-heard",
-      `${primary.node} does not answer us, but ${witnesses.join(" and ")} has heard from it since it was asked: it is alive, and only the way from here to it is cut.${wrongHostText(primary)}`,
+      `${primary.node} does not answer us, but ${witnesses.join(" and ")} ${witnesses.length === 1 ? "has" : "have"} heard from it since it was asked: it is alive, and only the way from here to it is cut.${wrongHostText(primary)}`,
       `Mend the network between this machine and ${primary.node}. If it has to be replaced all the same, stop it on its own machine first.`,
     );
   const unknown = facts.nodes.filter((one) => one.hearsSomebody !== undefined);
