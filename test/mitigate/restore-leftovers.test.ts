@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFileSync, existsSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { isRefusal } from "../../src/plan/plan.ts";
@@ -30,7 +30,8 @@ for (const kind of ["switchover", "failover"] as const)
 
 test("a switchover whose old primary would promote itself by its command line is refused before anything is stopped", () =>
   withWorld({}, async (world) => {
-    appendFileSync(join(world.lab.node("pg1").dataDirectory, "postmaster.opts"), ' "-c" "recovery_target=immediate"\n');
+    const started = join(world.lab.node("pg1").dataDirectory, "postmaster.opts");
+    writeFileSync(started, `${readFileSync(started, "utf8").trimEnd()} "-c" "recovery_target=immediate"\n`);
     const result = await world.act("switchover", "ledger", { node: "pg2" });
     assert.equal(result.outcome, "stopped");
     assert.match(result.state ?? "", /command line sets recovery_target = 'immediate'/);

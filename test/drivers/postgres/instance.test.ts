@@ -50,6 +50,24 @@ for (const { title, binaries, skip } of postgresVersions) {
         assert.equal((await pg2.inspect()).state, "running");
       }));
 
+    test("that ends while it is looked at is down, and not unknown", () =>
+      withInstances({ binaries, standbys: [] }, async ({ lab, pg1 }) => {
+        const { pids } = await knownState(pg1);
+        const programs = join(lab.directory, "programs");
+        mkdirSync(programs);
+        const ended = `case $(cat.real /proc/$pid/stat 2>/dev/null) in ""|*") Z "*) break ;; esac`;
+        const kill = `kill -9 ${pids.join(" ")} 2>/dev/null; for pid in ${pids.join(" ")}; do while :; do ${ended}; done; done`;
+        symlinkSync("/bin/cat", join(programs, "cat.real"));
+        writeFileSync(join(programs, "cat"), `#!/bin/sh\n${kill}\nexec cat.real "$@"\n`, { mode: 0o755 });
+        const { PATH } = process.env;
+        process.env.PATH = `${programs}:${PATH}`;
+        try {
+          assert.equal((await pg1.inspect()).state, "down");
+        } finally {
+          process.env.PATH = PATH;
+        }
+      }));
+
     test("does not take a person's shell in the data directory for a server, and spares it", () =>
       withInstances({ binaries, standbys: [] }, async ({ lab, pg1 }) => {
         const shell = spawn("sleep", ["600"], { cwd: lab.node("pg1").dataDirectory, stdio: "ignore" });

@@ -21,8 +21,10 @@ if [ -r /proc/self/stat ]; then
   find_servers
   set --
   for one in $servers; do set -- "$@" "/proc/$one/stat"; done
-  if [ $# != 0 ]; then find_postmaster; echo "postmaster $postmaster"; cat "$@" 2>/dev/null
-  else
+  [ $# = 0 ] || { find_postmaster; echo "postmaster $postmaster"; cat "$@" 2>/dev/null; }
+  # They may have ended meanwhile.
+  left=; for one in $servers; do is_zombie "$one" || { left=$one; break; }; done
+  if [ -z "$left" ]; then
     find_doubt
     echo "looked $doubt"
     for one in $hidden; do { IFS= read -r stat <"/proc/$one/stat" && echo "seen $stat"; } 2>/dev/null; done
