@@ -11,7 +11,19 @@ export type Elected = Readonly<{
   old?: string;
   /** Where the plan stands in the timeline of events. */
   plannedAt: number;
+  /** On which timeline each node was when the plan was made: a branch that was there then is not of since. */
+  timelines?: Readonly<Record<string, number>>;
 }>;
+
+/** As `Elected.timelines`; without those of which it cannot be told. */
+export function timelinesNow({ nodes }: ClusterFacts): Readonly<Record<string, number>> {
+  return Object.fromEntries(
+    nodes.flatMap((one): [string, number][] => {
+      const line = knownLine(one);
+      return line === undefined ? [] : [[one.node, line.timelineId]];
+    }),
+  );
+}
 
 /** `isSeen`: it is certain that one was; otherwise it cannot be told that none was. `why`: in words. */
 export type Overtaken = Readonly<{ isSeen: boolean; why: string }>;
@@ -21,7 +33,7 @@ export type Overtaken = Readonly<{ isSeen: boolean; why: string }>;
  * on loss does not count. Undefined: none was. Whether one takes writes now is not asked here. Pure.
  */
 export function promotedSince(facts: ClusterFacts, elected: Elected): Overtaken | undefined {
-  const { node, timelineId, old, plannedAt } = elected;
+  const { node, timelineId, old, plannedAt, timelines = {} } = elected;
   const seen = facts.nodes.find((one) => one.node !== old && wasPrimaryAfter(one, plannedAt));
   if (seen !== undefined) return { isSeen: true, why: `${seen.node} was seen as the primary since this plan was made` };
   const end = knownLine(nodeFacts(facts, node));
@@ -31,15 +43,26 @@ export function promotedSince(facts: ClusterFacts, elected: Elected): Overtaken 
       isSeen: true,
       why: `${node} was on timeline ${timelineId} when it was elected, and is on timeline ${end.timelineId} by now`,
     };
-  const others = facts.nodes.flatMap((other) => (other.node === node ? [] : (besides(other, node, end) ?? [])));
+  const others = facts.nodes.flatMap((other) =>
+    other.node === node ? [] : (besides(other, { node, end, before: timelines[other.node] }) ?? []),
+  );
   return others.find(({ isSeen }) => isSeen) ?? others[0];
 }
 
-function besides(other: NodeFacts, node: string, end: WalEnd): Overtaken | undefined {
+/** @param end of the elected one; @param before the timeline of the other when the plan was made */
+function besides(
+  other: NodeFacts,
+  { node, end, before }: Readonly<{ node: string; end: WalEnd; before: number | undefined }>,
+): Overtaken | undefined {
   const its = knownLine(other);
   if (its === undefined)
     return { isSeen: false, why: `on which timeline ${other.node} is cannot be told: it may have been promoted` };
-  if (!wasLeftFor(end, its)) return undefined;
+  if (its.timelineId === before || !wasLeftFor(end, its)) return undefined;
+  if (its.timelineId < end.timelineId && end.ancestors === undefined)
+    return {
+      isSeen: false,
+      why: `whether ${node} (timeline ${end.timelineId}) went on from timeline ${its.timelineId}, on which ${other.node} is, cannot be told`,
+    };
   const why = `${other.node} is on timeline ${its.timelineId}, which is not the line of ${node} (timeline ${end.timelineId})`;
   return { isSeen: true, why };
 }

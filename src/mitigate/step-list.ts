@@ -128,7 +128,12 @@ function promisedParameters(promised: Promised): JsonObject {
 export function promoteStep(
   cluster: string,
   node: NodeReference,
-  election: Readonly<{ timeline: Reference; old?: string; fenced?: Reference }>,
+  election: Readonly<{
+    timeline: Reference;
+    timelines: Readonly<Record<string, number>>;
+    old?: string;
+    fenced?: Reference;
+  }>,
   known = typeof node === "string" ? node : undefined,
 ): Step {
   return {

@@ -70,13 +70,27 @@ describe("a plan that is resumed", { concurrency: 2 }, () => {
       await on(world, "pg3", (connection) => connection.query("select pg_promote(true)"));
       await on(world, "pg3", (connection) => connection.query("create table acknowledged ()"));
       await signal(world, "pg3", "SIGKILL");
-      const { system, fleet, timeline } = world;
-      const clock = { ...systemClock, now: () => new Date(Date.now() + 3_600_000).toISOString() };
-      const handlers = registryOf(...mitigationHandlers({ system, fleet, timeline, clock }));
-      const result = await createExecutor({ timeline, handlers }).run(planId, "person:test", "person");
+      const result = await anHourLater(world).run(planId, "person:test", "person");
       assert.equal(result.outcome, "stopped", "what pg3 acknowledged is lost");
       assert.match(result.state, /pg3 is on timeline 2, which is not the line of pg2/);
       assert.ok(await isStandby(world, "pg2"));
+    });
+  });
+
+  test("a failover that was planned an hour ago is carried out beside a branch that was there when it was planned", async () => {
+    await withWorld({}, async (world) => {
+      await on(world, "pg3", (connection) => connection.query("select pg_promote(true)"));
+      const pg3 = await world.fleet.instance("ledger", "pg3");
+      await pg3?.stop("fast", 10_000);
+      await pg3?.markStandby();
+      await pg3?.start(60_000);
+      await on(world, "pg1", (connection) => connection.query("create table acknowledged ()"));
+      await until("pg2 streams", async () => (await streaming(world, "pg1")).includes("pg2"));
+      await signal(world, "pg1", "SIGKILL");
+      const { id: planId } = await stored(world, "failover");
+      const { outcome, state } = await anHourLater(world).run(planId, "person:test", "person");
+      assert.notEqual(outcome, "stopped", state);
+      assert.ok(!(await isStandby(world, "pg2")));
     });
   });
 
@@ -131,6 +145,12 @@ async function stored(world: World, kind: string): Promise<Plan> {
   if (isRefusal(plan)) assert.fail(`refused (${plan.rule}): ${plan.missing}`);
   await world.executor.store(plan, "person:test");
   return plan;
+}
+
+function anHourLater({ system, fleet, timeline }: World): World["executor"] {
+  const clock = { ...systemClock, now: () => new Date(Date.now() + 3_600_000).toISOString() };
+  const handlers = registryOf(...mitigationHandlers({ system, fleet, timeline, clock }));
+  return createExecutor({ timeline, handlers });
 }
 
 async function interrupted(world: World, kind: string, step: string): Promise<string> {

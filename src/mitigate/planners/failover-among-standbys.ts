@@ -23,6 +23,7 @@ import {
 import { afterCrash } from "./loss-risk.ts";
 import { type Choice, type PlanDraft, refuse } from "../planning.ts";
 import { promisedAfter } from "../promise.ts";
+import { timelinesNow } from "../promoted-since.ts";
 import * as steps from "../step-list.ts";
 import { delayStatements, eligible, onlyFollowing, refuseBarred, refuseNobody } from "./eligible.ts";
 import {
@@ -109,6 +110,7 @@ function draft(
   const promised = promisedAfter(cluster, facts, lastAmongStandbys(facts) ?? furthest);
   const count = Math.min(promised.count, names.length - 1);
   const { cluster: name } = facts;
+  const timelines = timelinesNow(facts);
   const leftOut = leftOutTexts(lines);
   return {
     kind: "failover",
@@ -133,10 +135,11 @@ function draft(
           candidates: electable,
           ...(choice.node === undefined ? {} : { chosen: choice.node }),
           needs: needsAmong(lines, choice),
+          timelines,
         },
       },
       ...steps.promiseSteps(name, steps.electedNode, promised, { among: [...candidates, ...following] }),
-      steps.promoteStep(name, steps.electedNode, { timeline: steps.electedTimeline }, known),
+      steps.promoteStep(name, steps.electedNode, { timeline: steps.electedTimeline, timelines }, known),
       ...(names.length > 1 ? [steps.followStep(name, steps.electedNode, names)] : []),
       ...steps.clientSteps(name, cluster, steps.electedNode),
       steps.verifyWriteStep(name, cluster, steps.electedNode, count, true),

@@ -16,6 +16,7 @@ import {
   refuseUnknownWriters,
 } from "../planning.ts";
 import { isMeant, type Promised, promisedAfter } from "../promise.ts";
+import { timelinesNow } from "../promoted-since.ts";
 import { refuseStart } from "../start-safety.ts";
 import * as steps from "../step-list.ts";
 import { planAmongStandbys } from "./failover-among-standbys.ts";
@@ -167,7 +168,7 @@ function draft(decided: Decided): PlanDraft {
       steps.promoteStep(
         facts.cluster,
         steps.electedNode,
-        { timeline: steps.electedTimeline, old: old.node, fenced: steps.fencedControl },
+        { timeline: steps.electedTimeline, timelines: timelinesNow(facts), old: old.node, fenced: steps.fencedControl },
         known,
       ),
       ...(names.length > 1 ? [steps.followStep(facts.cluster, steps.electedNode, names)] : []),
@@ -247,6 +248,7 @@ function electStep({ facts, old, lines, choice, complete }: Decided, candidates:
       candidates: names,
       ...(choice.node === undefined ? {} : { chosen: choice.node }),
       needs: needsOf(facts, old, lines, choice, complete),
+      timelines: timelinesNow(facts),
     },
   };
 }

@@ -11,6 +11,7 @@ import {
   standbysOf,
 } from "../cluster-facts.ts";
 import { isMeant, membersAmong, type Promised, promisedAfter, promiseNow } from "../promise.ts";
+import { timelinesNow } from "../promoted-since.ts";
 import { promiseOf } from "../loss.ts";
 import {
   type Choice,
@@ -147,19 +148,20 @@ function draft(cluster: Cluster, facts: ClusterFacts, primary: AnsweringNode, ta
         ...steps.clientStatements(cluster),
       ],
     },
-    steps: stepsOf(cluster, facts.cluster, primary.node, target, { others, receiving }, promised, available),
+    steps: stepsOf(cluster, facts, primary.node, target, { others, receiving }, promised, available),
   };
 }
 
 function stepsOf(
   cluster: Cluster,
-  name: string,
+  facts: ClusterFacts,
   primary: string,
   promoted: AnsweringNode,
   standbys: Readonly<Record<"others" | "receiving", readonly AnsweringNode[]>>,
   promised: Promised,
   available: number,
 ): readonly Step[] {
+  const { cluster: name } = facts;
   const target = promoted.node;
   const others = standbys.others.map((one) => one.node);
   return [
@@ -174,6 +176,7 @@ function stepsOf(
     },
     steps.promoteStep(name, target, {
       timeline: steps.stoppedTimeline,
+      timelines: timelinesNow(facts),
       old: primary,
       fenced: steps.stoppedControl,
     }),

@@ -4,6 +4,7 @@ import { streamOfPlan } from "../../plan/status.ts";
 import type { MitigationContext } from "../context.ts";
 import { gatherFacts } from "../facts.ts";
 import { type Elected, promotedSince } from "../promoted-since.ts";
+import { wayBack } from "./cut.ts";
 import { wasFencedHere } from "./fenced.ts";
 import { text } from "./parameters.ts";
 import { fencedBy } from "./roles.ts";
@@ -67,15 +68,23 @@ async function refusedIfPromotedSince(
   ]);
   const old = fencedBy(step);
   const plannedAt = stored?.position ?? 0;
-  const overtaken = promotedSince(facts, { ...elected, ...(old === undefined ? {} : { old }), plannedAt });
+  const timelines = timelinesIn(step);
+  const overtaken = promotedSince(facts, { ...elected, ...(old === undefined ? {} : { old }), plannedAt, timelines });
   if (overtaken === undefined || (!overtaken.isSeen && unknown === "passes")) return undefined;
-  return refused(elected.node, overtaken.why);
+  return refused(elected.node, overtaken.why, overtaken.isSeen || old === undefined ? "" : ` ${wayBack(step, old)}`);
 }
 
-function refused(node: string, why: string): CheckResult {
+/** As the planner found them; none in a plan of an older version. */
+function timelinesIn({ parameters }: StepContext): Readonly<Record<string, number>> {
+  return Object.fromEntries(
+    Object.entries(parameters.timelines ?? {}).filter((one): one is [string, number] => typeof one[1] === "number"),
+  );
+}
+
+function refused(node: string, why: string, back = ""): CheckResult {
   return {
     state: "refused",
     why: `Another node may have acknowledged writes since this plan was made, which ${node} lacks: ${why}.`,
-    next: "See `blackstart status`, then make a new plan.",
+    next: `See \`blackstart status\`, then make a new plan.${back}`,
   };
 }
