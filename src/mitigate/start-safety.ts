@@ -13,19 +13,16 @@ import { declareText, type Source, sourceOf } from "./source.ts";
 
 /**
  * Pure.
- * @param unknown whether a node that cannot be asked is in the way; see `refusedBeside`
+ * @param wasAtWork it was seen to be the primary a moment ago, so nobody was promoted after it: a node that cannot be asked is
+ *   not in the way, nor a branch; see `refusedBeside`
  */
-export function refuseStart(
-  facts: ClusterFacts,
-  node: NodeFacts,
-  unknown: "refused" | "passes" = "refused",
-): Refusal | undefined {
+export function refuseStart(facts: ClusterFacts, node: NodeFacts, wasAtWork = false): Refusal | undefined {
   for (const other of facts.nodes.filter((one) => one.node !== node.node)) {
     const refusal =
       other.observation === undefined ? whileSilent(facts, other, node) : whileAnswering(facts, other, node);
-    if (refusal !== undefined && !(unknown === "passes" && refusal.rule === "unknown")) return refusal;
-    const stale = refuseStale(facts, other, node);
-    if (stale !== undefined && !(unknown === "passes" && stale.rule === "unknown")) return stale;
+    if (refusal !== undefined && !(wasAtWork && refusal.rule === "unknown")) return refusal;
+    const stale = wasAtWork ? undefined : refuseStale(facts, other, node);
+    if (stale !== undefined) return stale;
   }
   return undefined;
 }

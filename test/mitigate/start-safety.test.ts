@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ClusterFacts, NodeFacts } from "../../src/mitigate/cluster-facts.ts";
 import { planRestart } from "../../src/mitigate/planners/restart.ts";
+import { refuseStart } from "../../src/mitigate/start-safety.ts";
 import { isRefusal } from "../../src/plan/plan.ts";
 import { cutBetween, cutOff, executorBehind } from "./cut.ts";
 import { alive, ancestorsOf, dead, facts, noChoice, receiver, system } from "./fixtures.ts";
@@ -166,6 +167,15 @@ for (const [name, seen, expected] of cases)
       : made.steps.find(({ kind, parameters }) => kind === "postgres.start" && parameters.role === "primary");
     assert.equal(isRefusal(made) ? made.rule : `starts ${step?.parameters.node ?? "no primary"}`, expected);
   });
+
+test("a primary that was at work a moment ago is not stale for a branch beside it, nor for a node that cannot be asked", () => {
+  const pg1 = down("pg1", 1);
+  const seen = facts(pg1, alive("pg2", "standby", quiet), down("pg3", 2, standbyMark), { ...hostless, node: "pg4" });
+  assert.equal(refuseStart(seen, pg1)?.rule, "stale");
+  assert.equal(refuseStart(seen, pg1, true), undefined);
+  const taken = facts(pg1, alive("pg2", "primary", { timelineId: 2 }));
+  assert.equal(refuseStart(taken, pg1, true)?.rule, "one-primary");
+});
 
 test("a primary that runs is restarted whoever cannot be asked: it is no other primary than a moment ago", () => {
   const made = planRestart(system(), facts(alive("pg1", "primary"), hostless), { ...noChoice, node: "pg1" });

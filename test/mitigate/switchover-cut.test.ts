@@ -28,6 +28,8 @@ test("resumed after the stop, where the others cannot be asked and one was promo
 
 for (const [what, laterMs, expected] of [
   ["a moment ago", 0, /called off: pg1 is the primary again/],
+  // As long as a stop may take.
+  ["half a minute ago", 30_000, /called off: pg1 is the primary again/],
   ["a minute ago", 60_000, /called off; pg1 stays down\. .*pg2 does not answer/],
 ] as const)
   test(`the target cannot be asked any more, and was ${what}: ${expected.source}`, () =>

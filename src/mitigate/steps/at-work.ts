@@ -11,11 +11,12 @@ import { text } from "./parameters.ts";
 
 /**
  * A primary that was seen at work so long ago is the primary still, also where another node cannot be asked: that the
- * writes fail has to be noticed first, then somebody decides, and then promotes another. That takes a person longer; it is
- * also longer than an ordinary stop and an ordinary start take. After it, and in another run of the plan, whatever cannot
- * be asked may have been promoted. Counted from the last look before the stop, not from the end of a slow shutdown.
+ * writes fail has to be noticed first, then somebody decides, and then promotes another. That takes a person longer; and it
+ * is longer than a stop that waits in vain for the sender of a standby whose machine is gone (30 s), and the looks after it.
+ * Afterwards, and in another run of the plan, whatever cannot be asked may have been promoted. Counted from the last look
+ * before the stop, not from the end of a slow shutdown.
  */
-const atWorkForMs = 15_000;
+const atWorkForMs = 45_000;
 
 /** The runs that stop a primary: which one, and when it was last seen at work. */
 const atWork = new WeakMap<object, Readonly<{ node: string; seenMs: number }>>();
@@ -34,7 +35,8 @@ function wasJustAtWork(context: MitigationContext, step: StepContext): boolean {
 
 /** Refused where another node may be a primary, or was one after it: this one would be a second, or a stale one. */
 export async function refusedBeside(context: MitigationContext, step: StepContext): Promise<Refusal | undefined> {
+  const wasAtWork = wasJustAtWork(context, step);
   const facts = await gatherFacts(context, text(step, "cluster"), "silent");
   const itself = nodeFacts(facts, text(step, "node"));
-  return itself && refuseStart(facts, itself, wasJustAtWork(context, step) ? "passes" : "refused");
+  return itself && refuseStart(facts, itself, wasAtWork);
 }
