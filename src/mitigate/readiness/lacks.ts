@@ -19,13 +19,20 @@ export function lacksOf(
     nodesOf(step, plan).flatMap((name) => {
       const node = nodeFacts(facts, name);
       const lacks = node === undefined ? [] : (needs[step.kind] ?? []).flatMap((need) => need(node, facts));
-      return lacks.map((lack) => ({ lack, stops: step.onFailure !== "continue" }));
+      return lacks.map((lack) => ({ lack, stops: step.onFailure !== "continue" && !(isBehind(lack) && plan.urgent) }));
     }),
   );
   const stops = unique(all.filter((one) => one.stops).map(({ lack }) => lack));
   const degrades = unique(all.filter((one) => !one.stops).map(({ lack }) => lack));
   return { stops, degrades: degrades.filter((one) => !stops.some((other) => keyOf(other) === keyOf(one))) };
 }
+
+/** It comes after the promotion, which is not to be refused for it where nobody takes writes. */
+function isBehind({ rule }: Lack): boolean {
+  return rule === canBeFollowedRule;
+}
+
+const canBeFollowedRule = "replication-address";
 
 type Need = (node: NodeFacts, facts: ClusterFacts) => readonly Lack[];
 
@@ -147,7 +154,7 @@ function canBeFollowed({ node, address, astray = [] }: NodeFacts): readonly Lack
   return [
     {
       node,
-      rule: "replication-address",
+      rule: canBeFollowedRule,
       what: `${address} (its \`url\`) is an address of its own machine alone: ${astray.join(" and ")} would connect to ${astray.length === 1 ? "itself" : "themselves"} there`,
       provide: `Declare \`replication:\` for ${node}, with the host and port at which the others reach it, or give its \`url\` such an address.`,
     },

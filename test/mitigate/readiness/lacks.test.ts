@@ -63,7 +63,7 @@ const rows: readonly (readonly [
     "a candidate whose url would lead another to itself",
     "pg2",
     { astray: ["pg3"] },
-    "replication-address",
+    "is an address of its own machine alone: pg3 would connect to itself there",
     "replication-address",
   ],
   [
