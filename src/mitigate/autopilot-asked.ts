@@ -15,7 +15,7 @@ export type Asked =
   /** Nothing asks for it any more, or a person has the say. */
   | Readonly<{ kind: "over" }>
   /** This plan is for the same and has not ended: nothing is planned beside it. */
-  | Readonly<{ kind: "in-the-way"; plan: PlanStatus }>
+  | Readonly<{ kind: "in-the-way"; plan: PlanStatus; causes: readonly string[]; tries: readonly Try[] }>
   /** `causes`: the codes of the findings; `tries`: what ran for it under the policy. */
   | Readonly<{ kind: "asked"; causes: readonly string[]; tries: readonly Try[] }>;
 
@@ -29,11 +29,13 @@ export function askedFor(asking: readonly Finding[], remedy: PlanRequest, plans:
   const before = plans.filter(({ status }) => answersRemedy(status.plan, remedy) && !isLeftToAftercare(status));
   if (before.some(({ status }) => hasPersonsSay(status, asking))) return { kind: "over" };
   const open = before.find(({ told, status }) => told.ended === null && !endedStates.has(status.state));
-  if (open !== undefined) return { kind: "in-the-way", plan: open.status };
   const tries = before.flatMap(({ told: { ended, causes = [] }, status }): readonly Try[] =>
     isTry(status) ? [{ plan: status.id, outcome: ended?.outcome ?? status.state, causes }] : [],
   );
-  return { kind: "asked", causes: [...new Set(asking.map(({ code }) => code))], tries };
+  const causes = [...new Set(asking.map(({ code }) => code))];
+  return open === undefined
+    ? { kind: "asked", causes, tries }
+    : { kind: "in-the-way", plan: open.status, causes, tries };
 }
 
 const endedStates: ReadonlySet<PlanState> = new Set(["done", "done-with-failures", "stopped", "discarded"]);

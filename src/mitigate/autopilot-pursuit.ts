@@ -26,7 +26,7 @@ export type AutopilotOptions = MitigationContext &
 const startingGraceMs = 10_000;
 const startingPauseMs = 200;
 const refusedPauseMs = 2000;
-/** After so many, what is missing takes longer to come: it is looked at less often, and others have the cluster meanwhile. */
+/** After so many, what is missing takes longer to come: it is looked at less often. */
 const refusedOftenAfter = 30;
 const refusedOftenPauseMs = 30_000;
 const failedPauseMs = 1000;
@@ -108,7 +108,7 @@ async function attemptOrLater(shared: Shared, pursuit: Pursuit, onAftercare: () 
     const problem = messageOf(error);
     if (pursuit.problem !== problem) shared.options.onProblem?.(error);
     pursuit.problem = problem;
-    return { ...refusedPause(pursuit), leavesLane: true };
+    return refusedPause(pursuit);
   }
 }
 
@@ -118,7 +118,7 @@ async function attempt(shared: Shared, pursuit: Pursuit, onAftercare: () => void
   const { incident, remedy } = pursuit;
   const asked = await stillAsked(options, incident, remedy);
   if (asked.kind === "over") return undefined;
-  if (asked.kind === "in-the-way") return inTheWay(options, pursuit, asked.plan);
+  if (asked.kind === "in-the-way") return inTheWay(shared, pursuit, asked);
   const place = placeOfRemedy(remedy);
   const held = (await options.timeline.leaseState(place))?.held === true;
   // Another plan is changing the very facts that this one would be made of; it may settle this as well.
@@ -138,13 +138,29 @@ async function attempt(shared: Shared, pursuit: Pursuit, onAftercare: () => void
 }
 
 /** It is waited for: when it ends or is put aside, what is asked for then gets a plan. */
-async function inTheWay(options: AutopilotOptions, pursuit: Pursuit, plan: PlanStatus): Promise<Next> {
+async function inTheWay(
+  { options, carrying }: Shared,
+  pursuit: Pursuit,
+  { plan, causes, tries }: Extract<Asked, { kind: "in-the-way" }>,
+): Promise<Next> {
+  if (isUnbegun(plan) && !carrying.has(plan.id)) {
+    const alone = mayRunAlone(options.system.mitigation, plan.plan, causes, tries);
+    if (alone.runs) {
+      await discardPlan(options.timeline, plan.id, actor, "It was never begun, and the cluster may be another by now.");
+      return { pauseMs: failedPauseMs, leavesLane: true };
+    }
+  }
   const seen = `${plan.id} ${plan.state}`;
   const text = inTheWayText(plan, mayGoOnAlone(options.system.mitigation, plan));
   // One that a person has just stored is about to be carried out.
   if (pursuit.inTheWay === seen && text !== undefined) await tellOnce(options, pursuit.incident, text);
   pursuit.inTheWay = seen;
   return { pauseMs: inTheWayPauseMs, leavesLane: true };
+}
+
+/** Stored to be carried out at once: what came in between was the end of this program, or a timeline that failed. */
+function isUnbegun({ state, proposedBy }: PlanStatus): boolean {
+  return proposedBy === actor && (state === "proposed" || state === "approved");
 }
 
 async function afterStop(options: AutopilotOptions, pursuit: Pursuit, { planId, state }: PlanResult): Promise<Next> {
@@ -166,7 +182,8 @@ async function refused(options: AutopilotOptions, pursuit: Pursuit, refusal: Ref
     case "passes":
       // It may have been so for a moment only, and then no finding comes anew: it is over when this one is gone.
       pursuit.startsSinceMs = undefined;
-      return { ...refusedPause(pursuit), leavesLane: true };
+      pursuit.refusals = 0;
+      return { pauseMs: refusedPauseMs, leavesLane: true };
     case "starts":
       pursuit.startsSinceMs ??= (options.clock ?? systemClock).monotonicMs();
       await tellOnce(options, incident, refusalText(remedy, refusal));
@@ -177,11 +194,10 @@ async function refused(options: AutopilotOptions, pursuit: Pursuit, refusal: Ref
   }
 }
 
+/** Others have the cluster meanwhile: what they are asked for may be more urgent, and may lead out. */
 function refusedPause(pursuit: Pursuit): Next {
   pursuit.refusals += 1;
-  return pursuit.refusals < refusedOftenAfter
-    ? { pauseMs: refusedPauseMs }
-    : { pauseMs: refusedOftenPauseMs, leavesLane: true };
+  return { pauseMs: pursuit.refusals < refusedOftenAfter ? refusedPauseMs : refusedOftenPauseMs, leavesLane: true };
 }
 
 function requestOf(

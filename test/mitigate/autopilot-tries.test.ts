@@ -88,6 +88,43 @@ test("two nodes that are down are both brought back, and proposed where a person
   });
 });
 
+test("a plan that was stored and never begun is put aside, and another made in its place", async () => {
+  await withWorld({}, async (world) => {
+    await signal(world, "pg1", "SIGKILL");
+    let failed = false;
+    const run: World["executor"]["run"] = async (...asked) => {
+      if (failed) return world.executor.run(...asked);
+      failed = true;
+      throw new Error("the timeline cannot be read");
+    };
+    const acting = { ...world, executor: { ...world.executor, run } };
+    const done = withAutopilot(acting, "auto", world.timeline, async (raise) => {
+      await raise(findingOf("cluster.no-primary", "failover"));
+      await until("it is done", async () => (await statesOf(world)).includes("failover done"));
+    });
+    await assert.rejects(done, /the timeline cannot be read/);
+    assert.deepEqual(await statesOf(world), ["failover discarded", "failover done"]);
+    await assertWhole(world);
+  });
+});
+
+test("a rejoin that is refused again and again keeps no failover waiting", async () => {
+  await withWorld({}, async (world) => {
+    await signal(world, "pg1", "SIGKILL");
+    const { timeline, attempts } = counting(world.timeline);
+    await withAutopilot(world, { failover: "auto", rejoin: "auto" }, timeline, async (raise) => {
+      await raise(findingOf("replication.not-following", "rejoin", "ledger/pg2"));
+      await until("it is refused", async () => (await notesOf(world)).length > 0);
+      const before = attempts();
+      await raise(findingOf("cluster.no-primary", "failover"));
+      await until("it is planned", async () => (await statesOf(world)).length > 0);
+      assert.ok(attempts() - before < 10, `${attempts() - before} attempts of the rejoin came before`);
+      await until("it is done", async () => (await statesOf(world)).includes("failover done"));
+    });
+    await assertWhole(world);
+  });
+});
+
 test("a primary that was alive at the first look, and dies before the watch sees it so, is replaced", async () => {
   await withWorld({}, async (world) => {
     const { timeline, attempts } = counting(world.timeline);
