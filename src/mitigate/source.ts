@@ -53,7 +53,13 @@ export function leadsOf<T extends Place>(
   // That of its own machine, which is ours only where the standby runs here as well.
   const isHere = addressesOf(standby).some((own) => isLoopback(own));
   const isAt = (node: T, aim: readonly string[]) =>
-    aim.some((one) => (isHere || !isLoopback(one, resolved)) && isAddressOf({ resolved }, node, one));
+    aim.some(
+      (one) =>
+        (isHere || !isLoopback(one)) &&
+        // What a name is to this machine (127.0.1.1, its own) it need not be to that of the standby.
+        (addressesOf(node).includes(one) ||
+          ((isHere || !isLoopback(one, resolved)) && isAddressOf({ resolved }, node, one))),
+    );
   return aims
     .map((aim) => ({ aim, to: nodes.filter((node) => isAt(node, aim)) }))
     .filter(({ aim, to }) => !isNobody(aim, to));

@@ -5,7 +5,7 @@ import type { ClusterFacts, NodeFacts } from "../../src/mitigate/cluster-facts.t
 import { planDemote } from "../../src/mitigate/planners/demote.ts";
 import { planFailover } from "../../src/mitigate/planners/failover.ts";
 import { refuseStart } from "../../src/mitigate/start-safety.ts";
-import { sourceOf } from "../../src/mitigate/source.ts";
+import { leadsOf, sourceOf } from "../../src/mitigate/source.ts";
 import { mayReceiveFrom } from "../../src/mitigate/witnesses.ts";
 import { isRefusal, type Refusal } from "../../src/plan/plan.ts";
 import { alive, dead, facts, noChoice, observation, receiver, remembered, system } from "./fixtures.ts";
@@ -125,6 +125,15 @@ test("an IPv6 address is one, with brackets and without", () => {
   const pg1 = { ...silent, address: "[fd00::1]:5432", addresses: ["[fd00::1]:5432"] };
   const all = facts(pg1, standby("pg2", { conninfo: "host=fd00:0::1", sender: ["fd00::1"] }));
   assert.deepEqual(sourceOf(all, all.nodes[1] as never), { kind: "node", node: pg1 });
+});
+
+test("a name that is this machine's own here is the node that is declared by it", () => {
+  const [pg1, pg2] = [
+    { node: "pg1", addresses: ["pg1:5432"] },
+    { node: "pg2", addresses: ["10.0.0.2:5432"] },
+  ];
+  const [lead] = leadsOf([pg1, pg2], pg2, [["pg1:5432"]], { pg1: ["127.0.1.1"] });
+  assert.deepEqual(lead?.to, [pg1]);
 });
 
 test("who streams from a name that cannot be resolved may hear the primary; who streams from another node does not", () => {

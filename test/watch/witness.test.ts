@@ -1,6 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { factsOf, gone, moment, node, now, primaryPulse, receiver, seen, sender, standbyPulse } from "./facts-of.ts";
+import {
+  factsOf,
+  gone,
+  moment,
+  node,
+  now,
+  primaryPulse,
+  receiver,
+  seen,
+  sender,
+  standbyPulse,
+  systemOf,
+} from "./facts-of.ts";
 
 /* A cascade, pg1 ─► pg2 ─► pg3: pg1 is dead, and pg3 goes on hearing pg2. */
 
@@ -21,3 +33,19 @@ for (const [how, aimedAt] of [
       "critical node.down node:ledger/pg1",
     ]);
   });
+
+test("an address that all nodes declare for replication is no node's: who streams from there hears the primary", () => {
+  const nodes = ["pg1", "pg2", "pg3"].map((name, at) => [
+    name,
+    { url: `postgres://watch@10.0.0.${at + 1}/ledger`, replication: "host=10.0.9.9" },
+  ]);
+  const system = systemOf({}, { nodes: Object.fromEntries(nodes) });
+  const streams = { aimedAt: "10.0.9.9:5432", receiver: receiver({ lastMessageAgeMs: 50 }) };
+  const facts = factsOf(
+    node("pg1", primaryPulse(), { ...gone("unreachable", now.ms - 5000), lastGood: moment(now.ms - 6000) }),
+    node("pg2", standbyPulse("pg2", streams)),
+    node("pg3", standbyPulse("pg3", streams)),
+  );
+  const found = seen(facts, system);
+  assert.ok(!found.some((one) => one.includes("cluster.no-primary")), found.join());
+});

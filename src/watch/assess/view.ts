@@ -117,10 +117,12 @@ export function placedSenders(view: ClusterView, sender: NodeFacts): readonly Pl
   return rows.map((row, at) => ({ row, nodes: others.filter(({ node }) => behind[at]?.includes(node)) }));
 }
 
-/** As it is written; a name that leads there all the same is not known to. */
+/** As it is written; a name that leads there all the same is not known to, and what several declare is none of them. */
 function isAimedAt({ cluster }: ClusterView, aimedAt: string | null, node: string): boolean {
-  const declared = cluster.nodes[node];
-  return aimedAt !== null && declared !== undefined && endpointsOf(declared).includes(readEndpoint(aimedAt));
+  if (aimedAt === null) return false;
+  const one = readEndpoint(aimedAt);
+  const there = Object.entries(cluster.nodes).filter(([, declared]) => endpointsOf(declared).includes(one));
+  return there.length === 1 && there[0]?.[0] === node;
 }
 
 function streamsHere(view: ClusterView, sender: NodeFacts, one: NodeFacts): boolean | null {
