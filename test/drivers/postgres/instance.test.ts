@@ -198,8 +198,14 @@ describe("an instance", { skip: noPostgres }, () => {
         start: undefined,
         stop: undefined,
       };
-      await openInstance(place).start(60_000);
-      assert.equal(await count(lab, "pg1", "select 1"), 1);
+      const instance = openInstance(place);
+      for (let start = 1; start <= 2; start++) {
+        await instance.start(60_000);
+        assert.equal(await count(lab, "pg1", "select 1"), 1);
+        await instance.stop("fast", 10_000);
+      }
+      const words = readFileSync(join(dataDirectory, "postmaster.opts"), "utf8");
+      assert.equal(words.split("config_file").length, 2, words);
     }));
 
   test("that the system file has commands for is started and stopped by them", () =>

@@ -62,43 +62,46 @@ test(
     }),
 );
 
-test(
-  "a clone after a rewind that stopped half-way has the node's own files, not the source's that it left",
-  { skip: version?.skip ?? true },
-  () =>
-    withLab({ binaries: version?.binaries ?? "", standbys: ["asynchronous"] }, async (lab) => {
-      const fleet = createFleet(await loadSystem(lab.systemFile));
-      try {
-        const [pg1, pg2] = [await fleet.instance("ledger", "pg1"), await fleet.instance("ledger", "pg2")];
-        assert.ok(pg1 !== undefined && pg2 !== undefined);
-        await pg2.kill();
-        const saved = { ...pg2, dataDirectory: `${pg2.dataDirectory}.own-files` };
-        mkdirSync(saved.dataDirectory);
-        const settings = readFileSync(join(pg2.dataDirectory, "postgresql.conf"), "utf8");
-        for (const [file, text] of Object.entries({
-          "postgresql.conf": settings,
-          included: "node/settings\n",
-          whole: "",
-        }))
-          write(saved, file, text);
-        write(saved, "node/settings", "work_mem = '12MB'\n");
-        write(pg2, "postgresql.conf", "port = 1\n");
-        write(pg2, "node/settings", "work_mem = '11MB'\n");
-        const { url, port } = lab.node("pg1");
-        const replication = `host=127.0.0.1 port=${port} user=replicator`;
-        await pg2.clone({ url, replication, instance: pg1 }, { timeoutMs: 60_000 });
-        assert.equal(readFileSync(join(pg2.dataDirectory, "postgresql.conf"), "utf8"), settings);
-        assert.equal(readFileSync(join(pg2.dataDirectory, "node/settings"), "utf8"), "work_mem = '12MB'\n");
-        assert.equal(
-          existsSync(join(saved.dataDirectory, "whole")),
-          false,
-          "the next rewind would take it for its own",
-        );
-      } finally {
-        await fleet.close();
-      }
-    }),
-);
+for (const isOver of [false, true])
+  test(
+    isOver
+      ? "a clone of a directory that somebody has repaired since a rewind stopped half-way has the files that are there now"
+      : "a clone after a rewind that stopped half-way has the node's own files, not the source's that it left",
+    { skip: version?.skip ?? true },
+    () =>
+      withLab({ binaries: version?.binaries ?? "", standbys: ["asynchronous"] }, async (lab) => {
+        const fleet = createFleet(await loadSystem(lab.systemFile));
+        try {
+          const [pg1, pg2] = [await fleet.instance("ledger", "pg1"), await fleet.instance("ledger", "pg2")];
+          assert.ok(pg1 !== undefined && pg2 !== undefined);
+          await pg2.kill();
+          const saved = { ...pg2, dataDirectory: `${pg2.dataDirectory}.own-files` };
+          mkdirSync(saved.dataDirectory);
+          const settings = readFileSync(join(pg2.dataDirectory, "postgresql.conf"), "utf8");
+          write(saved, "postgresql.conf", settings);
+          write(saved, "included", "node/settings\n");
+          write(saved, "node/settings", "work_mem = '12MB'\n");
+          write(saved, "whole", "");
+          const now = "port = 1\ninclude 'node/settings'\n";
+          write(pg2, "postgresql.conf", now);
+          write(pg2, "node/settings", "work_mem = '11MB'\n");
+          if (!isOver) write(pg2, "backup_label", "blackstart: this server is being rewound\n");
+          const { url, port } = lab.node("pg1");
+          const replication = `host=127.0.0.1 port=${port} user=replicator`;
+          await pg2.clone({ url, replication, instance: pg1 }, { timeoutMs: 60_000 });
+          const read = (file: string) => readFileSync(join(pg2.dataDirectory, file), "utf8");
+          assert.equal(read("postgresql.conf"), isOver ? now : settings);
+          assert.equal(read("node/settings"), `work_mem = '${isOver ? 11 : 12}MB'\n`);
+          assert.equal(
+            existsSync(join(saved.dataDirectory, "whole")),
+            false,
+            "the next rewind would take it for its own",
+          );
+        } finally {
+          await fleet.close();
+        }
+      }),
+  );
 
 function include(one: Instance): void {
   const lines = ["include_dir 'postgresql.conf.d'", "include = 'node/settings'", "include_if_exists node/optional"];

@@ -65,7 +65,7 @@ ${ownFilesFunctions}
 stamp=aside-$(date -u +%Y%m%dT%H%M%SZ)-$$
 if [ ! -e "$done" ]; then
   # After a rewind that stopped half-way those in the data directory may be the source's.
-  if [ -e "$saved/whole" ]; then copy_own_files "$saved" "$new" "$(cat "$saved/included" 2>/dev/null)" || exit 1
+  if [ -e "$saved/whole" ] && is_half_rewound; then copy_own_files "$saved" "$new" "$(cat "$saved/included" 2>/dev/null)" || exit 1
   elif [ -d "$data" ]; then copy_own_files "$data" "$new" "$(tell_included)" || exit 1
   fi
   : >"$new/standby.signal" && chmod 600 "$new/standby.signal" || exit 1

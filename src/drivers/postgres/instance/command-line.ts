@@ -74,7 +74,10 @@ export async function wordsOfLastStart(place: Place): Promise<readonly string[] 
     as: place.dataDirectory,
     timeoutMs: 5000,
   });
-  return optionsIn(stdout)?.flatMap(wordsOf);
+  const options = optionsIn(stdout);
+  // Ours is newer, and the last one would win.
+  const isOurs = (one: Option) => place.configFile !== undefined && settingsIn([one])[0]?.name === "config_file";
+  return options?.filter((one) => !isOurs(one)).flatMap(wordsOf);
 }
 
 /** Where the data lies we say ourselves: it may have been given otherwise, or by another path. */

@@ -58,6 +58,11 @@ copy_own_files() {
     rm -rf "$2/\${file##*/}" && cp -a "$file" "$2/" || return 1
   done
 }
+# The rewind that has set them aside is not over: its label is there, or its guard. In a directory that somebody has put
+# there since, neither is.
+is_half_rewound() {
+  [ -e "$data/backup_label" ] || grep -q blackstart_is_rewinding_this_server "$data/postgresql.auto.conf" 2>/dev/null
+}
 # Moves the node's own logs aside, unless that was done: then those in the data directory are the source's.
 set_logs_aside() {
   for name in log pg_log; do

@@ -34,7 +34,7 @@ const setAside = `
 data=$1 saved=$2 config=$3
 ${ownedFolderFunction}
 ${ownFilesFunctions}
-[ -e "$saved/whole" ] && exit 0
+[ -e "$saved/whole" ] && is_half_rewound && exit 0
 for file in "$saved"/*; do
   case \${file##*/} in log|pg_log) ;; *) rm -rf "$file" ;; esac
 done
