@@ -76,7 +76,7 @@ export function changedNothing({ state, steps }: Pick<PlanStatus, "state" | "ste
 
 /**
  * What a person has to know of a plan that is in the way; undefined where it goes on by itself, or is a proposal of ours,
- * which was told when it was made.
+ * of which the incident said so when it was made.
  * @param isResumed whether it is resumed without a person, should it be interrupted
  */
 export function inTheWayText(

@@ -91,7 +91,7 @@ type Pursuit = {
   refusals: number;
   /** When the server was first seen to start up by itself. */
   startsSinceMs: number | undefined;
-  /** What went wrong at the last attempt: it is told once. */
+  /** What went wrong at the last attempt; reported once. */
   problem?: string;
   /** The plan that was in the way at the last look, and its state. */
   inTheWay?: string;

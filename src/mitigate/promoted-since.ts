@@ -72,7 +72,7 @@ function wasPrimaryAfter({ observation, asPrimary }: NodeFacts, plannedAt: numbe
   return observation?.role !== "primary" && (asPrimary?.position ?? 0) > plannedAt;
 }
 
-/** Not by what is remembered alone: whoever promoted it may have done so while nobody looked. */
+/** Not by what is remembered alone: it may have been promoted while nobody looked. */
 function knownLine(node: NodeFacts | undefined) {
   return node?.walEnd === undefined && node?.onDisk === undefined ? undefined : lineOf(node);
 }

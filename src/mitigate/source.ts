@@ -15,8 +15,8 @@ export type Source =
   /** It is aimed at nothing, at nowhere, or at itself. */
   | Readonly<{ kind: "nobody" }>
   /**
-   * `address`: one that is no declared node's, as far as can be told; undefined where there is none. `nodes`: those that it
-   * may be besides. `streams`: it comes to something.
+   * `address`: one that belongs to none of the declared nodes, as far as can be told; undefined where there is none.
+   * `nodes`: those that it may be besides. `streams`: WAL comes from there.
    */
   | Readonly<{ kind: "unknown"; address?: string; nodes: readonly NodeFacts[]; streams: boolean }>;
 
@@ -73,7 +73,7 @@ export function upstreamOf(facts: ClusterFacts, standby: AnsweringNode): NodeFac
 
 export type Stranger = Readonly<{ address: string; streams: boolean }>;
 
-/** The server from which this standby streams or is set to, where it is no declared node, as far as can be told. */
+/** The server from which this standby streams or is set to, where that is none of the declared nodes, as far as can be told. */
 export function strangerOf(facts: ClusterFacts, standby: AnsweringNode): Stranger | undefined {
   const source = sourceOf(facts, standby);
   if (source.kind !== "unknown" || source.address === undefined) return undefined;

@@ -16,7 +16,7 @@ export const electedNode: NodeReference = { from: "elect", field: "node" };
 export const fencedControl: Reference = { from: "fence", field: "control" };
 export const stoppedControl: Reference = { from: "hand-over", field: "control" };
 
-/** The timeline of the one that is to be promoted, as it was found then; see `refusedUnlessElected`. */
+/** The timeline of the node to be promoted, when it was elected; see `refusedUnlessElected`. */
 export const electedTimeline: Reference = { from: "elect", field: "timeline" };
 export const stoppedTimeline: Reference = { from: "hand-over", field: "timeline" };
 

@@ -92,7 +92,7 @@ export function ledAstrayByUrl(name: string, nodes: Readonly<Record<string, Decl
   return Object.entries(nodes).flatMap(([other, declared]) => (isElsewhere(declared) ? [other] : []));
 }
 
-/** Whoever logs in there. */
+/** The same machine, whatever account we log in with. */
 function machineOf(host: string): string {
   return host.replace(/^ssh:\/\/[^@]*@/, "ssh://").replace(/^local:?$/, "local:");
 }

@@ -193,7 +193,7 @@ export function isDown({ state }: InstanceState): boolean {
   return state === "down" || state === "no-data";
 }
 
-/** Another postmaster than the one that was told to end: a supervisor, say, has started it again, and it may serve clients. */
+/** Another postmaster than the one that was stopped: a supervisor, say, has started it again, and it may serve clients. */
 export function isStartedAgain(told: KnownState, now: KnownState): boolean {
   return now.postmasterPid !== undefined && now.postmasterPid !== told.postmasterPid;
 }

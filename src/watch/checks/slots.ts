@@ -26,7 +26,7 @@ export const slots: HealthCheck = {
   },
   title: "Replication slots: lost, keeping too much WAL, used by nobody",
   advice:
-    "Bring back whoever reads the slot; if nobody will, `blackstart mitigate clean-up` drops it (with `--slot` where no node names it). A lost slot needs a new standby. max_slot_wal_keep_size limits what a slot may keep.",
+    "Bring the slot's consumer back; if it is gone for good, `blackstart mitigate clean-up` drops the slot (with `--slot` where no node names it). A lost slot needs a new standby. max_slot_wal_keep_size limits what a slot may keep.",
   appliesTo: "every",
   thresholds: ["slots.retainedBytes", "slots.retainedBytesCritical"],
   query: () => `

@@ -66,7 +66,7 @@ export const commandLineScript = `
 [ -r "$1/postmaster.opts" ] || [ ! -e "$1/postmaster.opts" ]
 `;
 
-/** The words by which a start of ours repeats the last start, whoever made that; undefined where they cannot be read. */
+/** The words with which we repeat the last start, by whatever means that was; undefined where they cannot be read. */
 export async function wordsOfLastStart(place: Place): Promise<readonly string[] | undefined> {
   const { stdout } = await runOrThrow(place, "reading with what it was started", {
     script: commandLineScript,

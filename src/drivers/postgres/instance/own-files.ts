@@ -50,7 +50,7 @@ copy_included() {
 $3
 LIST
 }
-# Copies the node's own files from $1 to $2, with what is included ($3); nothing there is no error.
+# Copies the node's own files from $1 to $2, with what is included ($3). It is not an error if there are none.
 copy_own_files() {
   copy_included "$1" "$2" "$3" || return 1
   for file in "$1"/*.conf "$1"/*.crt "$1"/*.key "$1"/*.pem "$1"/conf.d "$1"/postmaster.opts; do
