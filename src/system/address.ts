@@ -22,7 +22,7 @@ export function spelledHost(host: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(bare)?.[1];
   if (mapped !== undefined) return mapped;
   if (!bare.includes(":")) return bare;
-  // One with a zone (fe80::1%eth0) is no host of a url.
+  // A url cannot have a host with a zone (fe80::1%eth0).
   return parsedUrl(`http://[${bare}]`)?.hostname ?? `[${bare}]`;
 }
 

@@ -92,7 +92,7 @@ const cases: Readonly<Record<string, readonly [PlanRequest, PlanStatus, string, 
     statusOf("failover", cluster, { stopRequested: { by: "person:kat", reason: "" } }),
     "over",
   ],
-  "one that made way is no try": [
+  "one that made way does not count as a try": [
     failover,
     statusOf("failover", cluster, { stopRequested: { by: "executor", reason: "" } }),
     "tries: 0",

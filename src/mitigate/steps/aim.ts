@@ -20,7 +20,7 @@ type Place = Readonly<{ cluster: string; node: string; connection: Connection }>
 
 /**
  * Where it cannot be aimed elsewhere (ALTER SYSTEM is off, the command line sets primary_conninfo, a configuration file has
- * a broken line), it is ended: it comes back by itself, but the last primary is cut off, and lets it in no more.
+ * a broken line), it is ended: it comes back by itself, and the fence keeps it from the old primary.
  */
 export async function stopReceiver<T>(
   context: MitigationContext,
@@ -64,12 +64,12 @@ async function endReceiver(context: MitigationContext, { cluster, node }: Place)
 /** User, password and name stay in the setting: `follow` only puts the new address in. */
 async function aimAtNowhere(context: MitigationContext, step: StepContext, place: Place, aimed: Aimed): Promise<void> {
   const before = await conninfoOf(place.connection);
-  // Where an earlier run stopped it, that is no way back.
+  // Set by an earlier run: not where it streamed from before.
   if (!isAtNowhere(before)) aimed.set(place.node, before);
   await setPrimaryConninfo(context, step, place, aimedAt(before, nowhere));
 }
 
-/** Nobody was elected: should the last primary be the primary again, its standbys must find it. */
+/** Nobody was elected: if the old primary is started again, its standbys must find it. */
 export async function aimBack(context: MitigationContext, step: StepContext, aimed: Aimed): Promise<void> {
   const cluster = text(step, "cluster");
   const back = async (node: string) => {
@@ -94,7 +94,7 @@ export async function aimBack(context: MitigationContext, step: StepContext, aim
   await Promise.all(texts(step, "candidates").map(back));
 }
 
-/** How one is to stream that an earlier run aimed at nowhere, and was killed: from the last primary, as its role has it. */
+/** For a standby that a killed run left aimed at nowhere: the old primary, or its upstream in a cascade. */
 async function asBefore(context: MitigationContext, step: StepContext, node: string, now: Conninfo): Promise<Conninfo> {
   const cluster = text(step, "cluster");
   const old = fencedBy(step);

@@ -81,7 +81,7 @@ async function othersOf(context: MitigationContext, step: StepContext, held?: Re
   return otherWriters(await whoWrites(context, text(step, "cluster"), fencedBy(step), held), text(step, "node"));
 }
 
-/** A node that does not answer for seconds is no reason to leave the cluster without a primary. */
+/** A node that is unreachable for a few seconds must not leave the cluster without a primary. */
 async function othersThroughCut(context: MitigationContext, step: StepContext) {
   const known = async () => {
     const others = await othersOf(context, step);

@@ -85,7 +85,7 @@ type Place = Readonly<{ cluster: string; node: string; instance: Instance }>;
 
 /**
  * Ends a server: in order first, by force if that does not end it. A stop command that is declared is used first, so
- * that whoever supervises the server knows that it is meant to be down and does not start it again. What was started
+ * that its supervisor knows that it is meant to be down and does not start it again. What was started
  * again all the same, after it had ended in order, is left alone: it may serve clients.
  * @param options.isOther whether what runs is not what was to be ended; it is left alone then, in either mode
  */

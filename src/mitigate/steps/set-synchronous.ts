@@ -109,7 +109,7 @@ async function takenBackUnless(connection: Connection, previous: unknown, set: P
 
 /**
  * Why it is left alone: no plan has set what is in force on the way to the same, nor was it so when this plan was made
- * (`seen`). What stands on a standby is no promise yet, and the plan has shown what becomes of it.
+ * (`seen`). A value on a standby does not count as a promise yet, and the plan has shown what becomes of it.
  */
 async function whyLeft(
   context: MitigationContext,

@@ -34,7 +34,7 @@ for (const [words, options] of rows)
     );
   });
 
-test("every command line without quotes is read as it was given", () => {
+test("every command line without quotes is parsed back into its words", () => {
   const text = string({ maxLength: 20 }).map((one) => one.replaceAll('"', "'"));
   const option = constantFrom("-c", "-p", "-F", "--");
   holds(
